@@ -1,0 +1,1 @@
+"""The edges: sockets, worker processes and the one place where commands are performed."""

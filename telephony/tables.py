@@ -1,0 +1,74 @@
+"""The rows of telephony: calls, agents' states, and the bindings of registered phones. Nothing but tables here.
+
+Ids are 32 hexadecimal digits, instants are seconds since the epoch (`telephony.clock`). An id or an instant that does
+not exist (yet) is NULL; a word that does not exist is empty.
+"""
+
+from typing import Any
+
+from sqlalchemy import JSON, Double, Index, Integer, MetaData, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class Call(Base):
+    """What a customer experienced, as `telephony.events.CallSnapshot` last said it."""
+
+    __tablename__ = "calls"
+    __table_args__ = (Index(None, "started_at"), Index(None, "customer_id", "started_at"), Index(None, "state"))
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    state: Mapped[str] = mapped_column(String(32))
+    number: Mapped[str] = mapped_column(String(256), default="")  # as it came off the wire
+    ani: Mapped[str] = mapped_column(String(32), default="")  # E.164, empty for a withheld or unusable number
+    dnis: Mapped[str] = mapped_column(String(256), default="")
+    customer_id: Mapped[str | None] = mapped_column(String(32))
+    context: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # telephony.events.CallerContext
+    language: Mapped[str] = mapped_column(String(35), default="")
+    flow: Mapped[str] = mapped_column(String(128), default="")
+    flow_path: Mapped[list[str]] = mapped_column(JSON, default=list)
+    queue: Mapped[str] = mapped_column(String(64), default="")
+    agent: Mapped[str] = mapped_column(String(64), default="")
+    recording_id: Mapped[str | None] = mapped_column(String(32))
+    case_id: Mapped[str | None] = mapped_column(String(32))
+    started_at: Mapped[float] = mapped_column(Double)
+    answered_at: Mapped[float | None] = mapped_column(Double)
+    queued_at: Mapped[float | None] = mapped_column(Double)
+    talk_started_at: Mapped[float | None] = mapped_column(Double)
+    ended_at: Mapped[float | None] = mapped_column(Double)
+    ended_by: Mapped[str] = mapped_column(String(32), default="")
+
+
+class Agent(Base):
+    """An agent's state, so that it outlives the program. `name` is the user's name, and the SIP user."""
+
+    __tablename__ = "agents"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    state: Mapped[str] = mapped_column(String(32))
+    reason: Mapped[str] = mapped_column(String(256), default="")
+    since: Mapped[float] = mapped_column(Double)
+    call_id: Mapped[str | None] = mapped_column(String(32))
+
+
+class Binding(Base):
+    """Where a user's phone is registered (RFC 3261 section 10); one row per contact."""
+
+    __tablename__ = "bindings"
+
+    user: Mapped[str] = mapped_column(String(64), primary_key=True)
+    contact: Mapped[str] = mapped_column(String(512), primary_key=True)
+    host: Mapped[str] = mapped_column(String(255))
+    port: Mapped[int] = mapped_column(Integer)
+    expires_at: Mapped[float] = mapped_column(Double)

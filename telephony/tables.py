@@ -47,7 +47,7 @@ class Call(Base):
     queued_at: Mapped[float | None] = mapped_column(Double)
     talk_started_at: Mapped[float | None] = mapped_column(Double)
     ended_at: Mapped[float | None] = mapped_column(Double)
-    ended_by: Mapped[str] = mapped_column(String(32), default="")
+    ended_by: Mapped[str] = mapped_column(String(256), default="")
 
 
 class Agent(Base):

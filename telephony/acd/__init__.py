@@ -1,0 +1,49 @@
+"""The automatic call distributor. Others use `Acd`, its settings, and the messages in and out."""
+
+from telephony.acd.acd import Acd
+from telephony.acd.agent import AgentSettings
+from telephony.acd.messages import (
+    AcdInput,
+    AcdOutput,
+    AgentChanged,
+    AgentNotReady,
+    AgentReachable,
+    AgentReady,
+    AgentSnapshot,
+    CallLeft,
+    CallQueued,
+    CallRefused,
+    CallTimedOut,
+    OfferAnswered,
+    OfferCall,
+    OfferDeclined,
+    QueueFacts,
+    TalkEnded,
+    WithdrawOffer,
+)
+from telephony.acd.queue import QueueSettings
+from telephony.events import TimePassed
+
+__all__ = [
+    "Acd",
+    "AcdInput",
+    "AcdOutput",
+    "AgentChanged",
+    "AgentNotReady",
+    "AgentReachable",
+    "AgentReady",
+    "AgentSettings",
+    "AgentSnapshot",
+    "CallLeft",
+    "CallQueued",
+    "CallRefused",
+    "CallTimedOut",
+    "OfferAnswered",
+    "OfferCall",
+    "OfferDeclined",
+    "QueueFacts",
+    "QueueSettings",
+    "TalkEnded",
+    "TimePassed",
+    "WithdrawOffer",
+]

@@ -102,6 +102,10 @@ class Acd:
             estimated_wait_s=estimated_wait_s(self._handle_times[queue].mean_s, len(since), ready, staffed),
         )
 
+    def queue_names(self) -> tuple[str, ...]:
+        """Return the names of all queues, as configured."""
+        return tuple(self._queues)
+
     def agents(self) -> tuple[AgentSnapshot, ...]:
         """Return every agent as it stands, by name."""
         return tuple(self._agents[name].snapshot() for name in sorted(self._agents))

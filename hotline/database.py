@@ -1,0 +1,166 @@
+"""The database: an engine, a session factory, and migrations.
+
+SQLite runs in WAL mode, so that readers never wait for the writer. `synchronous` is NORMAL, not FULL: what is committed
+survives `kill -9` of every process of ours (the operating system has it), and the file stays sound through a power cut;
+only a power cut may take the commits since the last checkpoint, and each commit is spared an fsync, of which a busy hour
+has tens of thousands. Who needs those commits too uses PostgreSQL.
+
+Every SQLite transaction begins with BEGIN IMMEDIATE: a transaction that first reads and then writes would otherwise fail
+at once with "database is locked" when another has written in between, whatever the busy timeout. A reader that must
+not wait for writers takes `engine.execution_options(read_only=True)`.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, MetaData, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+BUSY_TIMEOUT_MS: Final = 10_000
+DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+ROOMS_WITH_TABLES: Final = ("crm_bridge.tables", "recordings.tables", "telephony.tables", "hotline.tables")
+
+Sessions = async_sessionmaker[AsyncSession]
+
+
+class DatabaseError(Exception):
+    """The database cannot be used as it is; the text says why and what mends it."""
+
+
+def metadatas() -> list[MetaData]:
+    """Return the tables of every room: what the migrations must add up to."""
+    return [import_module(room).Base.metadata for room in ROOMS_WITH_TABLES]
+
+
+def open_engine(url: str, foreign_keys: bool = True) -> AsyncEngine:
+    """Return an engine for `url` (SQLite or PostgreSQL, with or without a driver's name). Nothing is connected yet.
+
+    Raises `DatabaseError` for a URL that is none, or when the driver is not installed.
+    """
+    parsed = _with_driver(url)
+    if parsed.get_backend_name() == "sqlite":
+        _make_folder(parsed)
+    try:
+        engine = create_async_engine(parsed, hide_parameters=True)
+    except ModuleNotFoundError as error:
+        raise DatabaseError(f"the driver of the database is not installed: pip install {error.name}") from None
+    if parsed.get_backend_name() == "sqlite":
+        _prepare_sqlite(engine.sync_engine, foreign_keys)
+    return engine
+
+
+def session_factory(engine: AsyncEngine) -> Sessions:
+    """Return what makes sessions. Objects stay readable after a commit; nothing is fetched behind one's back."""
+    return async_sessionmaker(engine, expire_on_commit=False)
+
+
+async def upgrade(url: str, revision: str = "head") -> None:
+    """Bring the database to `revision`, making it if need be. Raises `DatabaseError`; it may be called at every start."""
+    await _migrate(url, lambda config: command.upgrade(config, revision))
+
+
+async def downgrade(url: str, revision: str) -> None:
+    """Take migrations back, down to `revision` (`base` for an empty database). Raises `DatabaseError`."""
+    await _migrate(url, lambda config: command.downgrade(config, revision))
+
+
+async def revisions(url: str) -> tuple[str | None, str | None]:
+    """Return (where the database is, where it should be); None for a database without tables of ours.
+
+    Raises `DatabaseError` when it does not answer. A SQLite file that does not exist is not made.
+    """
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    path = _with_driver(url).database or ""
+    if _with_driver(url).get_backend_name() == "sqlite" and path != ":memory:" and not Path(path).exists():
+        return None, head
+    engine = open_engine(url)
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(_current), head
+    except (DBAPIError, OSError) as error:
+        raise DatabaseError(_cause(error)) from error
+    finally:
+        await engine.dispose()
+
+
+def _current(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+async def _migrate(url: str, run: Callable[[Config], None]) -> None:
+    # Foreign keys are off: SQLite alters a table by making it anew, which would delete the rows that point to it.
+    engine = open_engine(url, foreign_keys=False)
+
+    def with_connection(connection: Connection) -> None:
+        run(_config(connection))
+
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(with_connection)
+    except CommandError as error:
+        raise DatabaseError(f"{error}; this database was made by a newer hotline: install that version") from error
+    except (DBAPIError, OSError) as error:
+        raise DatabaseError(_cause(error)) from error
+    finally:
+        await engine.dispose()
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _with_driver(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise DatabaseError("`database` is no URL; write for example sqlite:///hotline.db") from None
+    return parsed.set(drivername=DRIVERS.get(parsed.drivername, parsed.drivername))
+
+
+def _make_folder(url: URL) -> None:
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        return
+    try:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise DatabaseError(f"the database's folder cannot be made: {error}; choose another `data`") from error
+
+
+def _prepare_sqlite(engine: Engine, foreign_keys: bool) -> None:
+    pragmas = (
+        "PRAGMA journal_mode=WAL",
+        "PRAGMA synchronous=NORMAL",
+        f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
+        f"PRAGMA foreign_keys={'ON' if foreign_keys else 'OFF'}",
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connected(dbapi_connection: Any, _record: Any) -> None:
+        dbapi_connection.isolation_level = None  # transactions begin below, not where the driver guesses
+        cursor = dbapi_connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(pragma)
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        read_only = connection.get_execution_options().get("read_only", False)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def _cause(error: BaseException) -> str:
+    origin = getattr(error, "orig", None) or error
+    return f"the database does not answer: {origin}; check `database` and `data` in the settings"

@@ -77,13 +77,14 @@ def _codec(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
 
 
+Codec = Annotated[Literal["PCMU", "PCMA"], BeforeValidator(_codec)]
+
+
 class Media(Section):
     address: Address
     ports: Ports
     workers: int = Field(ge=1, le=64)
-    codecs: Annotated[list[Annotated[Literal["PCMU", "PCMA"], BeforeValidator(_codec)]], CommaList] = Field(
-        min_length=1
-    )
+    codecs: Annotated[list[Codec], CommaList] = Field(min_length=1)
 
 
 class Web(Section):
@@ -238,7 +239,7 @@ def load(path: Path | None, environ: Mapping[str, str], data: Path | None = None
     try:
         settings = Settings.model_validate(source.tree, context={"base": base})
     except ValidationError as error:
-        raise ConfigErrors(_in_order(source, source.problems + _problems(error, source))) from None
+        raise ConfigErrors(_in_order(source.problems + _problems(error, source))) from None
     if source.problems:
         raise ConfigErrors(source.problems)
     return settings
@@ -321,11 +322,7 @@ def _problems(error: ValidationError, source: Source) -> list[str]:
 def _unknown(key: Key) -> str:
     known = sorted(_section_at(key[:-1]).model_fields)
     near = difflib.get_close_matches(str(key[-1]), known, 1)
-    return (
-        f"is not a setting; did you mean `{near[0]}`?"
-        if near
-        else f"is not a setting; here may stand {', '.join(known)}"
-    )
+    return "is not a setting; " + (f"did you mean `{near[0]}`?" if near else f"here may stand {', '.join(known)}")
 
 
 def _section_at(key: Key) -> type[Section]:
@@ -338,7 +335,7 @@ def _section_at(key: Key) -> type[Section]:
     return annotation if isinstance(annotation, type) and issubclass(annotation, Section) else Settings
 
 
-def _in_order(source: Source, problems: list[str]) -> list[str]:
+def _in_order(problems: list[str]) -> list[str]:
     """Files by line, then the environment, as somebody mending them would read."""
 
     def line(problem: str) -> tuple[bool, int]:

@@ -17,8 +17,8 @@ PREFIX: Final = "HOTLINE__"
 Key = tuple[str | int, ...]
 
 
-class ConfigErrors(Exception):  # noqa: N818  (it carries every error at once)
-    """Everything that is wrong with the settings, one line each: `file:line: key.path: what is wrong and what is due`."""
+class ConfigErrors(Exception):
+    """Everything that is wrong with the settings, one line each: `file:line: key.path: what is wrong, what is due`."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -91,6 +91,7 @@ def _plain(node: Node, key: Key, source: Source, above: tuple[Node, ...]) -> Any
         return None if node.tag == "tag:yaml.org,2002:null" else node.value
     if isinstance(node, SequenceNode):
         return [_plain(item, (*key, index), source, (*above, node)) for index, item in enumerate(node.value)]
+    assert isinstance(node, MappingNode)  # noqa: S101  (YAML has three kinds of node)
     return dict(_entries(node, key, source, (*above, node)))
 
 
@@ -137,13 +138,14 @@ def lay_environment_over(source: Source, environ: Mapping[str, str]) -> None:
 
 
 def _branch(tree: dict[str, Any], key: Key) -> dict[str, Any] | None:
+    branch: Any = tree
     for part in key:
-        if tree.get(str(part)) is None:
-            tree[str(part)] = {}
-        tree = tree[str(part)]
-        if not isinstance(tree, dict):
+        if not isinstance(branch, dict):
             return None
-    return tree
+        if branch.get(str(part)) is None:
+            branch[str(part)] = {}
+        branch = branch[str(part)]
+    return branch if isinstance(branch, dict) else None
 
 
 def _value(text: str) -> Any:

@@ -199,7 +199,7 @@ Language = Annotated[str, _matching(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", "a langua
 Name = Annotated[str, _matching(r"[a-z][a-z0-9_-]{0,63}", "a name; write small letters, digits, - and _, such as care")]
 Number = Annotated[
     str,
-    _matching(r"\*|\+?[A-Za-z0-9_.#-][A-Za-z0-9_.*#-]{0,63}", 'a number; write what is dialled, or "*" for the rest'),
+    _matching(r"\*|\+?[A-Za-z0-9_.#-][A-Za-z0-9_.*#-]{0,63}", 'a number; write what is dialled, or "*" for others'),
 ]
 Domain = Annotated[
     str, _matching(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?", "a domain; write for example pbx.example.com")

@@ -2,12 +2,12 @@
 
 SQLite runs in WAL mode, so that readers never wait for the writer. `synchronous` is NORMAL, not FULL: what is committed
 survives `kill -9` of every process of ours (the operating system has it), and the file stays sound through a power cut;
-only a power cut may take the commits since the last checkpoint, and each commit is spared an fsync, of which a busy hour
-has tens of thousands. Who needs those commits too uses PostgreSQL.
+only a power cut may take the commits since the last checkpoint, and each commit is spared an fsync, of which a busy
+hour has tens of thousands. Who needs those commits too uses PostgreSQL.
 
-Every SQLite transaction begins with BEGIN IMMEDIATE: a transaction that first reads and then writes would otherwise fail
-at once with "database is locked" when another has written in between, whatever the busy timeout. A reader that must
-not wait for writers takes `engine.execution_options(read_only=True)`.
+Every SQLite transaction begins with BEGIN IMMEDIATE: one that first reads and then writes would otherwise fail at once
+with "database is locked" when another has written in between, whatever the busy timeout. A reader that must not wait
+for writers takes `engine.execution_options(read_only=True)`.
 """
 
 from collections.abc import Callable
@@ -47,8 +47,7 @@ def open_engine(url: str, foreign_keys: bool = True) -> AsyncEngine:
     Raises `DatabaseError` for a URL that is none, or when the driver is not installed.
     """
     parsed = _with_driver(url)
-    if parsed.get_backend_name() == "sqlite":
-        _make_folder(parsed)
+    _make_folder(parsed)
     try:
         engine = create_async_engine(parsed, hide_parameters=True)
     except ModuleNotFoundError as error:
@@ -64,7 +63,7 @@ def session_factory(engine: AsyncEngine) -> Sessions:
 
 
 async def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the database to `revision`, making it if need be. Raises `DatabaseError`; it may be called at every start."""
+    """Bring the database to `revision`, making it if need be; may be called at every start. Raises `DatabaseError`."""
     await _migrate(url, lambda config: command.upgrade(config, revision))
 
 
@@ -79,8 +78,7 @@ async def revisions(url: str) -> tuple[str | None, str | None]:
     Raises `DatabaseError` when it does not answer. A SQLite file that does not exist is not made.
     """
     head = ScriptDirectory.from_config(_config()).get_current_head()
-    path = _with_driver(url).database or ""
-    if _with_driver(url).get_backend_name() == "sqlite" and path != ":memory:" and not Path(path).exists():
+    if _is_missing_file(_with_driver(url)):
         return None, head
     engine = open_engine(url)
     try:
@@ -130,20 +128,32 @@ def _with_driver(url: str) -> URL:
     return parsed.set(drivername=DRIVERS.get(parsed.drivername, parsed.drivername))
 
 
+def _sqlite_file(url: URL) -> Path | None:
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return None
+    return None if str(url.database).startswith("file:") else Path(str(url.database))
+
+
+def _is_missing_file(url: URL) -> bool:
+    path = _sqlite_file(url)
+    return path is not None and not path.exists()
+
+
 def _make_folder(url: URL) -> None:
-    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+    path = _sqlite_file(url)
+    if path is None:
         return
     try:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise DatabaseError(f"the database's folder cannot be made: {error}; choose another `data`") from error
 
 
 def _prepare_sqlite(engine: Engine, foreign_keys: bool) -> None:
     pragmas = (
+        f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
         "PRAGMA journal_mode=WAL",
         "PRAGMA synchronous=NORMAL",
-        f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
         f"PRAGMA foreign_keys={'ON' if foreign_keys else 'OFF'}",
     )
 

@@ -439,12 +439,26 @@ class SaveAgent(Command, frozen=True):
     call: str = ""
 
 
+class Record(Command, frozen=True):
+    """Record a call's talk: the edge writes the recording's row, then sends `StartRecording` to the media worker."""
+
+    recording: str
+    call: str
+    leg: str
+    customer: str
+    language: str
+
+
 class FinishRecording(Command, frozen=True):
-    """Turn a complete spool into a file and have it transcribed in the call's language."""
+    """Turn a complete spool into a file and have it transcribed in the call's language.
+
+    `cause` says what ended the recording early, if anything did.
+    """
 
     recording: str
     call: str
     language: str
+    cause: str = ""
 
 
 class Publish(Command, frozen=True):
@@ -480,12 +494,15 @@ class CallSnapshot(Value, frozen=True):
 
 
 class RenderPrompt(Command, frozen=True):
-    """Have the rendering worker turn a text into samples at `path`; `PromptRendered` answers."""
+    """Have the rendering worker turn a prompt into samples at `path`; `PromptRendered` answers.
+
+    `value` is the prompt's: a text to speak in the voice of its language, a `.wav` file's path, or a music's name.
+    """
 
     key: str
-    text: str
+    kind: PromptKind
+    value: str
     language: str
-    voice: str
     path: str
 
 
@@ -525,9 +542,18 @@ class FileTranscribed(Event, frozen=True):
     cause: str = ""
 
 
-MediaCommand = OpenLeg | ConnectLeg | CloseLeg | PlaySamples | StopPlaying | Join | Leave | StartRecording | StopRecording
+MediaCommand = (
+    OpenLeg | ConnectLeg | CloseLeg | PlaySamples | StopPlaying | Join | Leave | StartRecording | StopRecording
+)
 MediaEvent = (
-    LegOpened | LegRefused | LegClosed | DigitPressed | PromptFinished | MediaTimedOut | RecordingStarted | RecordingStopped
+    LegOpened
+    | LegRefused
+    | LegClosed
+    | DigitPressed
+    | PromptFinished
+    | MediaTimedOut
+    | RecordingStarted
+    | RecordingStopped
 )
 SipCommand = Ring | Answer | Reject | Invite | Hangup
 SipEvent = (

@@ -84,6 +84,17 @@ class Acd:
         outputs, self._outputs = self._outputs, []
         return outputs
 
+    def know(self, settings: AgentSettings) -> bool:
+        """Take a new agent, offline until reachable; false for one already known, whom this does not change."""
+        if settings.name in self._agents:
+            return False
+        self._agents[settings.name] = Agent(settings)
+        return True
+
+    def queue_names(self) -> tuple[str, ...]:
+        """Return the queues' names in the order of the settings."""
+        return tuple(self._queues)
+
     def queue_facts(self, queue: str, now: float) -> QueueFacts:
         """Return the facts of a queue; one that does not exist is closed and empty."""
         settings = self._queues.get(queue)

@@ -1,0 +1,70 @@
+# make demo, make run, make test: each does all of its set-up. See README.md.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# What the tests need from Debian: a SIP load generator and a desk phone that are not ours.
+DEBIAN := sip-tester baresip-core
+
+.PHONY: run demo test lint bench format clean debian
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make run   - set up, and serve on loopback"
+	@echo "make demo  - set up, and make one whole call for real"
+	@echo "make test  - set up, and run every test"
+	@echo "make lint  - ruff, mypy, import contracts, flows"
+	@echo "make bench - all benchmarks"
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+# One stamp per set of packages; a change of pyproject.toml installs again.
+$(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing hotline (once; a minute or two) ..."
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing hotline with its development tools (once; a minute or two) ..."
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+run: $(VENV)/.demo
+	$(BIN)/hotline serve
+
+demo: $(VENV)/.demo
+	$(BIN)/hotline demo
+
+debian:
+	@missing=""; for package in $(DEBIAN); do \
+	  dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; done; \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ]; then \
+	    echo "installing$$missing ..."; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $$missing >/dev/null; \
+	  else \
+	    echo "The tests need Debian packages. Install them with:  sudo apt-get install$$missing" >&2; exit 1; \
+	  fi; \
+	fi
+
+test: debian $(VENV)/.dev
+	$(BIN)/pytest $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/hotline flow check ivr_flows/examples/*.yaml
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format --quiet .
+
+bench: $(VENV)/.dev
+	$(BIN)/hotline bench media
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

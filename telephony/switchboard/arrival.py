@@ -1,0 +1,118 @@
+"""From INVITE to the flow's first step: the caller is found and a leg opened at once, then the call is answered."""
+
+from telephony import sdp
+from telephony.events import (
+    Answer,
+    CallerFound,
+    ConnectLeg,
+    DialogConfirmed,
+    FindCaller,
+    InviteReceived,
+    LegOpened,
+    LegRefused,
+    OpenLeg,
+    Reject,
+    Ring,
+)
+from telephony.switchboard import ending, self_service
+from telephony.switchboard.board import ANY_NUMBER, Board
+from telephony.switchboard.call import Call
+
+
+def invited(board: Board, event: InviteReceived, now: float) -> None:
+    """Take the call, or refuse it with the status that is due."""
+    flow_name = board.settings.numbers.get(event.dnis) or board.settings.numbers.get(ANY_NUMBER)
+    if board.draining or len(board.calls) >= board.settings.max_calls:
+        board.emit(Reject(event.dialog, 503, "Service Unavailable"))
+    elif flow_name is None or flow_name not in board.flows:
+        board.emit(Reject(event.dialog, 404, "Not Found"))
+    elif not event.sdp:
+        board.emit(Reject(event.dialog, 488, "Not Acceptable Here"))
+    else:
+        _take(board, event, flow_name, now)
+
+
+def _take(board: Board, event: InviteReceived, flow_name: str, now: float) -> None:
+    identity = board.new_id()
+    call = Call(
+        id=identity,
+        dialog=event.dialog,
+        leg=f"{identity}.caller",
+        offer=event.sdp,
+        number="" if event.withheld else event.number,
+        dnis=event.dnis,
+        flow=board.flows[flow_name],
+        started_at=now,
+    )
+    board.calls[call.id] = call
+    board.call_of_dialog[call.dialog] = call.id
+    board.call_of_leg[call.leg] = call.id
+    board.deadlines.put((call.id, "find_caller"), now + board.settings.find_caller_s)
+    board.deadlines.put((call.id, "max_call"), now + board.settings.max_call_s)
+    board.emit(
+        Ring(call.dialog),
+        OpenLeg(call.leg),
+        FindCaller(call.id, call.number, event.withheld, "" if event.withheld else event.display_name),
+    )
+    board.save(call)
+    board.publish("call.arrived", call)
+
+
+def leg_opened(board: Board, call: Call, event: LegOpened, now: float) -> None:
+    """Keep the caller's media address and answer if the rest is there."""
+    call.media = event
+    answer_when_ready(board, call, now)
+
+
+def leg_refused(board: Board, call: Call, event: LegRefused, now: float) -> None:
+    """No media, no call."""
+    ending.end(board, call, f"no media: {event.cause}", now, status=503)
+
+
+def caller_found(board: Board, event: CallerFound, now: float) -> None:
+    """Know who calls. An answer that comes too late for the greeting still puts the call on the right timeline."""
+    call = board.calls.get(event.call)
+    if call is None:
+        return
+    call.found = True
+    call.ani, call.context = event.ani, event.context
+    if len(call.context.open_cases) == 1:
+        call.case = call.context.open_cases[0].id
+    board.deadlines.put((call.id, "find_caller"), None)
+    if call.state == "arriving":
+        answer_when_ready(board, call, now)
+    else:
+        board.save(call)
+        board.publish("call.caller_found", call)
+
+
+def answer_when_ready(board: Board, call: Call, now: float) -> None:
+    """Answer once the leg is open and the caller is known, or has been waited for long enough.
+
+    A slow customer profile never keeps a caller ringing: then the greeting is a general one.
+    """
+    waited = now >= call.started_at + board.settings.find_caller_s
+    if call.state != "arriving" or call.media is None or not (call.found or waited):
+        return
+    try:
+        agreed = sdp.answer(call.offer, board.capabilities(call, call.media.address, call.media.port))
+    except sdp.SdpError as error:
+        ending.end(board, call, f"no common media: {error}", now, status=488)
+        return
+    call.payload_type = agreed.payload_type
+    call.answered_at = now
+    call.move("answered")
+    board.emit(
+        ConnectLeg(call.leg, agreed.address, agreed.port, agreed.payload_type, agreed.telephone_event),
+        Answer(call.dialog, agreed.sdp),
+    )
+    board.save(call)
+    board.publish("call.answered", call)
+
+
+def confirmed(board: Board, event: DialogConfirmed, now: float) -> None:
+    """The caller hears us: the flow begins."""
+    call = board.by_dialog(event.dialog)
+    if call is not None and call.state == "answering":
+        call.move("confirmed")
+        self_service.begin(board, call, now)

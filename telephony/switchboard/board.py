@@ -1,0 +1,105 @@
+"""What the parts of the switchboard share: the calls, their indexes, and what is to be said next.
+
+The parts never call each other in circles. What one of them has for the queues or for a flow is laid on the board
+(`tell_queues`, `tell_flow`) and taken up by the switchboard's loop before it returns.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from ivr_flows.flow import Flow
+from ivr_flows.step import FlowInput
+from telephony.acd import Acd, AcdInput, AcdOutput
+from telephony.events import CallerContext, Command, Publish, SaveCall
+from telephony.sdp import Capabilities
+from telephony.switchboard.call import Call
+from telephony.switchboard.deadlines import Deadlines
+
+ANY_NUMBER: Final = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchboardSettings:
+    """`numbers` maps a dialled number (or `*`) to a flow's name; times are in seconds."""
+
+    numbers: Mapping[str, str]
+    timezone: str = "Asia/Ho_Chi_Minh"
+    find_caller_s: float = 1.5
+    max_call_s: float = 3 * 3600.0
+    max_calls: int = 500
+
+
+@dataclass(slots=True)
+class Board:
+    """The calls in progress and the commands that the event in hand has led to."""
+
+    settings: SwitchboardSettings
+    flows: Mapping[str, Flow]
+    acd: Acd
+    new_id: Callable[[], str]
+    calls: dict[str, Call] = field(default_factory=dict)
+    call_of_dialog: dict[str, str] = field(default_factory=dict)
+    call_of_leg: dict[str, str] = field(default_factory=dict)
+    # A recording's end is reported after its call is gone.
+    open_recordings: dict[str, tuple[str, str]] = field(default_factory=dict)
+    deadlines: Deadlines[tuple[str, str]] = field(default_factory=Deadlines)
+    commands: list[Command] = field(default_factory=list)
+    acd_outputs: deque[AcdOutput] = field(default_factory=deque)
+    flow_inputs: deque[tuple[Call, FlowInput]] = field(default_factory=deque)
+    draining: bool = False
+
+    def by_dialog(self, dialog: str) -> Call | None:
+        """Return the running call that a dialog belongs to."""
+        return self.calls.get(self.call_of_dialog.get(dialog, ""))
+
+    def by_leg(self, leg: str) -> Call | None:
+        """Return the running call that a leg belongs to."""
+        return self.calls.get(self.call_of_leg.get(leg, ""))
+
+    def emit(self, *commands: Command) -> None:
+        """Add commands, in the order in which they are to be performed."""
+        self.commands.extend(commands)
+
+    def save(self, call: Call) -> None:
+        """Have the call's row written as it now stands."""
+        self.emit(SaveCall(call.snapshot()))
+
+    def publish(self, type_: str, call: Call, **more: object) -> None:
+        """Tell listeners of something in a call."""
+        self.emit(Publish(type_, {"call": summary(call), **more}))
+
+    def tell_queues(self, message: AcdInput, now: float) -> None:
+        """Give the queues an input; their outputs are taken up before the switchboard returns."""
+        self.acd_outputs.extend(self.acd.handle(message, now))
+
+    def tell_flow(self, call: Call, message: FlowInput) -> None:
+        """Give a call's flow an input, likewise."""
+        self.flow_inputs.append((call, message))
+
+    def capabilities(self, call: Call, leg_address: str, leg_port: int) -> Capabilities:
+        """What we offer or answer for a leg; the session id is the start of the call, in seconds (RFC 8866 5.2)."""
+        return Capabilities(address=leg_address, port=leg_port, session_id=int(call.started_at))
+
+
+def summary(call: Call) -> dict[str, object]:
+    """Return what listeners are told of a call; the whole of it is on `GET /api/v1/calls/{id}`."""
+    return {
+        "id": call.id,
+        "state": call.state,
+        "ani": call.ani,
+        "dnis": call.dnis,
+        "customer": call.context.customer or None,
+        "queue": call.queue or None,
+        "agent": call.agent or None,
+        "started_at": call.started_at,
+    }
+
+
+def context_body(context: CallerContext) -> dict[str, object]:
+    """Return a caller's context as plain JSON values."""
+    body: dict[str, object] = msgspec.to_builtins(context)
+    return body

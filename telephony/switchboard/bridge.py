@@ -1,0 +1,54 @@
+"""Caller and agent together: joined, recorded, and parted again."""
+
+from ivr_flows.step import QueueLeft
+from telephony import sdp
+from telephony.acd import OfferAnswered, OfferDeclined, TalkEnded
+from telephony.events import ConnectLeg, DialogAnswered, Join, Leave, Record
+from telephony.switchboard import ending, queueing, self_service
+from telephony.switchboard.board import Board
+from telephony.switchboard.call import Call
+
+
+def agent_answered(board: Board, event: DialogAnswered, now: float) -> None:
+    """The agent picked up: the music stops, both hear each other, and the recording begins with the same tick."""
+    call = board.by_dialog(event.dialog)
+    if call is None or call.agent_leg is None or call.agent_leg.leg != event.dialog or call.state != "ringing":
+        return
+    agent_leg = call.agent_leg
+    try:
+        agreed = sdp.read_answer(event.sdp)
+    except sdp.SdpError:
+        ending.drop_agent_leg(board, call)
+        queueing.back_in_queue(board, call, "failed")
+        board.tell_queues(OfferDeclined(call.id, agent_leg.agent, "failed"), now)
+        return
+    agent_leg.answered = True
+    call.move("bridged")
+    call.talk_started_at = now
+    self_service.stop_waiting_music(board, call)
+    call.recording = board.new_id()
+    board.open_recordings[call.recording] = (call.id, call.language)
+    board.tell_queues(OfferAnswered(call.id, agent_leg.agent), now)
+    board.emit(
+        ConnectLeg(agent_leg.leg, agreed.address, agreed.port, agreed.payload_type, agreed.telephone_event),
+        Join(call.leg, call.id),
+        Join(agent_leg.leg, call.id),
+        Record(call.recording, call.id, call.leg, call.context.customer, call.language),
+    )
+    board.save(call)
+    board.publish("call.talking", call)
+
+
+def agent_hung_up(board: Board, call: Call, now: float) -> None:
+    """The agent's dialog ended in mid-talk: the caller goes on in the flow, at the queue step's `answered`."""
+    agent_leg = call.agent_leg
+    if agent_leg is None:
+        return
+    board.emit(Leave(call.leg))
+    ending.stop_recording(board, call)
+    ending.drop_agent_leg(board, call, dialog_open=False)
+    call.move("returned")
+    board.tell_queues(TalkEnded(call.id, agent_leg.agent), now)
+    board.save(call)
+    board.publish("call.talk_ended", call, by="agent")
+    board.tell_flow(call, QueueLeft("answered"))

@@ -1,0 +1,115 @@
+"""One call: its state table and everything the switchboard remembers of it.
+
+Rule 1: a call's state changes through `CALL` alone; an input that is not in the table is a mistake of ours.
+Rule 2: states of SIP dialogs, playback and queues live where they belong; here stands only what joins them.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from ivr_flows.flow import Flow
+from ivr_flows.step import FlowState
+from telephony.events import CallerContext, CallSnapshot, LegOpened, Prompt
+
+CallState = Literal["arriving", "answering", "in_flow", "queued", "ringing", "talking", "ended"]
+CallInput = Literal["answered", "confirmed", "queued", "offered", "offer_ended", "bridged", "returned", "ended"]
+
+CALL: Final[dict[tuple[CallState, CallInput], CallState]] = {
+    ("arriving", "answered"): "answering",
+    ("answering", "confirmed"): "in_flow",
+    ("in_flow", "queued"): "queued",
+    ("queued", "offered"): "ringing",
+    ("ringing", "offer_ended"): "queued",
+    ("ringing", "bridged"): "talking",
+    # Out of the queue without an agent, or back from one: the flow goes on.
+    ("queued", "returned"): "in_flow",
+    ("ringing", "returned"): "in_flow",
+    ("talking", "returned"): "in_flow",
+    ("arriving", "ended"): "ended",
+    ("answering", "ended"): "ended",
+    ("in_flow", "ended"): "ended",
+    ("queued", "ended"): "ended",
+    ("ringing", "ended"): "ended",
+    ("talking", "ended"): "ended",
+}
+
+
+@dataclass(slots=True)
+class AgentLeg:
+    """The leg to an agent who is offered, or has taken, the call. Its dialog has the leg's name."""
+
+    leg: str
+    agent: str
+    answered: bool = False
+
+
+@dataclass(slots=True)
+class Call:
+    """What the customer experiences, from INVITE to the last BYE."""
+
+    id: str
+    dialog: str
+    leg: str
+    offer: str
+    number: str
+    dnis: str
+    flow: Flow
+    started_at: float
+    state: CallState = "arriving"
+    ani: str = ""
+    context: CallerContext = field(default_factory=CallerContext)
+    found: bool = False
+    media: LegOpened | None = None
+    payload_type: int = 0
+    flow_state: FlowState | None = None
+    queue: str = ""
+    waiting_music: tuple[Prompt, ...] = ()
+    waiting_playback: str = ""
+    music_playing: bool = False
+    agent_leg: AgentLeg | None = None
+    agent: str = ""
+    offers: int = 0
+    playbacks: int = 0
+    recording: str = ""
+    case: str = ""
+    answered_at: float = 0.0
+    queued_at: float = 0.0
+    talk_started_at: float = 0.0
+    ended_at: float = 0.0
+    ended_by: str = ""
+
+    def move(self, occurrence: CallInput) -> None:
+        """Go where the table says. Raises `KeyError` for an input that the state does not know."""
+        self.state = CALL[self.state, occurrence]
+
+    @property
+    def language(self) -> str:
+        """The language the call is in: the flow's choice once it runs, the profile's before."""
+        if self.flow_state is not None:
+            return self.flow_state.language
+        return self.context.language if self.context.language in self.flow.languages else self.flow.languages[0]
+
+    def snapshot(self) -> CallSnapshot:
+        """Return the call as its row shows it."""
+        return CallSnapshot(
+            id=self.id,
+            state=self.state,
+            number=self.number,
+            ani=self.ani,
+            dnis=self.dnis,
+            customer=self.context.customer,
+            context=self.context,
+            language=self.language,
+            flow=self.flow.name,
+            flow_path=self.flow_state.path if self.flow_state is not None else (),
+            queue=self.queue,
+            agent=self.agent,
+            recording=self.recording,
+            case=self.case,
+            started_at=self.started_at,
+            answered_at=self.answered_at,
+            queued_at=self.queued_at,
+            talk_started_at=self.talk_started_at,
+            ended_at=self.ended_at,
+            ended_by=self.ended_by,
+        )

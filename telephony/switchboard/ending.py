@@ -1,0 +1,96 @@
+"""The end of a call, from whichever side and in whatever state it comes."""
+
+from telephony.acd import CallLeft, TalkEnded
+from telephony.events import (
+    CloseLeg,
+    DialogEnded,
+    FinishRecording,
+    Hangup,
+    RecordingStopped,
+    Reject,
+    StopRecording,
+)
+from telephony.switchboard.board import Board
+from telephony.switchboard.call import Call
+
+PROVISIONAL_STATES = frozenset({"arriving"})
+
+
+def caller_gone(board: Board, call: Call, event: DialogEnded, now: float) -> None:
+    """The caller's dialog is over."""
+    by = {"bye": "caller", "cancelled": "caller", "timed_out": "caller lost"}.get(event.ending, "failure")
+    end(board, call, by, now, dialog_open=False)
+
+
+def end(board: Board, call: Call, by: str, now: float, *, status: int = 0, dialog_open: bool = True) -> None:
+    """End a call: every leg is closed, the queues are told, the row says who ended it.
+
+    `status` is the SIP status for a call not answered yet; `dialog_open` is false when the caller's dialog is gone.
+    """
+    if call.state == "ended":
+        return
+    was = call.state
+    if call.agent_leg is not None:
+        if was == "talking":
+            board.tell_queues(TalkEnded(call.id, call.agent_leg.agent), now)
+        drop_agent_leg(board, call)
+    if was in {"queued", "ringing"}:
+        board.tell_queues(CallLeft(call.id), now)
+    stop_recording(board, call)
+    if dialog_open:
+        if was in PROVISIONAL_STATES and status:
+            board.emit(Reject(call.dialog, status, by))
+        else:
+            board.emit(Hangup(call.dialog))
+    board.emit(CloseLeg(call.leg))
+    call.move("ended")
+    call.ended_at = now
+    call.ended_by = by
+    board.save(call)
+    board.publish("call.ended", call, ended_by=by)
+    _forget(board, call)
+
+
+def drop_agent_leg(board: Board, call: Call, *, dialog_open: bool = True) -> None:
+    """Let go of the agent's leg, ringing or talking."""
+    agent_leg = call.agent_leg
+    if agent_leg is None:
+        return
+    call.agent_leg = None
+    if dialog_open:
+        board.emit(Hangup(agent_leg.leg))
+    board.emit(CloseLeg(agent_leg.leg))
+    board.call_of_dialog.pop(agent_leg.leg, None)
+    board.call_of_leg.pop(agent_leg.leg, None)
+
+
+def stop_recording(board: Board, call: Call) -> None:
+    """End the call's recording; `recording_stopped` goes on from there."""
+    if call.recording and call.recording in board.open_recordings:
+        board.open_recordings[call.recording] = (call.id, call.language)
+        board.emit(StopRecording(call.recording))
+
+
+def recording_stopped(board: Board, event: RecordingStopped) -> None:
+    """The spool is complete, perhaps after its call is gone: have it made a file and transcribed."""
+    known = board.open_recordings.pop(event.recording, None)
+    if known is not None:
+        call, language = known
+        board.emit(FinishRecording(event.recording, call, language, event.cause))
+
+
+def media_worker_died(board: Board, now: float) -> None:
+    """Every call has lost its media: each is ended, and what was recorded of it is kept."""
+    for call in list(board.calls.values()):
+        end(board, call, "failure: the media worker died", now, status=500)
+    for recording, (call_id, language) in list(board.open_recordings.items()):
+        del board.open_recordings[recording]
+        board.emit(FinishRecording(recording, call_id, language, "the media worker died"))
+
+
+def _forget(board: Board, call: Call) -> None:
+    del board.calls[call.id]
+    board.call_of_dialog.pop(call.dialog, None)
+    board.call_of_leg.pop(call.leg, None)
+    for what in ("find_caller", "max_call", "flow"):
+        board.deadlines.put((call.id, what), None)

@@ -1,0 +1,138 @@
+"""Calls in queues: what the ACD puts out becomes invitations, withdrawals and the flow's queue exits."""
+
+from typing import assert_never
+
+from ivr_flows.step import QueueLeft
+from telephony import sdp
+from telephony.acd import (
+    AcdOutput,
+    AgentChanged,
+    CallRefused,
+    CallTimedOut,
+    OfferCall,
+    OfferDeclined,
+    WithdrawOffer,
+)
+from telephony.events import DialogEnded, DialogRinging, Invite, LegOpened, LegRefused, OpenLeg, Publish, SaveAgent
+from telephony.switchboard import ending, self_service
+from telephony.switchboard.board import Board, context_body
+from telephony.switchboard.call import AgentLeg, Call
+
+# Final answers of a phone by which its user says no; the rest mean that the phone could not be reached.
+DECLINED = frozenset({486, 600, 603})
+UNANSWERED = frozenset({408, 480, 487})
+
+
+def perform(board: Board, output: AcdOutput, now: float) -> None:
+    """Do what the queues decided."""
+    match output:
+        case OfferCall():
+            _offer(board, output, now)
+        case WithdrawOffer():
+            _withdraw(board, output)
+        case CallTimedOut():
+            _leave_queue(board, output.call, "timeout")
+        case CallRefused():
+            _leave_queue(board, output.call, "full" if output.cause == "full" else "closed")
+        case AgentChanged():
+            board.emit(
+                SaveAgent(output.agent, output.state, output.reason, output.since, output.call),
+                Publish(
+                    "agent.changed",
+                    {
+                        "agent": output.agent,
+                        "state": output.state,
+                        "reason": output.reason,
+                        "since": output.since,
+                        "call": output.call or None,
+                    },
+                ),
+            )
+        case _:
+            assert_never(output)
+
+
+def _offer(board: Board, output: OfferCall, now: float) -> None:
+    call = board.calls.get(output.call)
+    if call is None or call.state != "queued":
+        board.tell_queues(OfferDeclined(output.call, output.agent, "failed"), now)
+        return
+    call.move("offered")
+    call.offers += 1
+    leg = f"{call.id}.agent{call.offers}"
+    call.agent_leg = AgentLeg(leg, output.agent)
+    call.agent = output.agent
+    board.call_of_leg[leg] = call.id
+    board.call_of_dialog[leg] = call.id
+    board.emit(OpenLeg(leg))
+    board.save(call)
+    # Before the phone rings: the agent is to know who calls before answering.
+    board.publish("call.offered", call, agent=output.agent, context=context_body(call.context))
+
+
+def leg_opened(board: Board, call: Call, event: LegOpened) -> None:
+    """The agent's leg has its socket: ring the phone, offering the caller's codec first."""
+    agent_leg = call.agent_leg
+    if agent_leg is None:
+        return
+    offer = sdp.offer(board.capabilities(call, event.address, event.port), prefer=call.payload_type)
+    board.emit(Invite(agent_leg.leg, agent_leg.agent, call.ani or "anonymous", call.context.name, offer))
+
+
+def leg_refused(board: Board, call: Call, _event: LegRefused, now: float) -> None:
+    """No socket for the agent's leg: the offer failed, the caller goes on waiting."""
+    _decline(board, call, "failed", now)
+
+
+def agent_ringing(board: Board, event: DialogRinging) -> None:
+    """The phone rings."""
+    call = board.by_dialog(event.dialog)
+    if call is not None:
+        board.publish("call.ringing", call)
+
+
+def agent_refused(board: Board, call: Call, event: DialogEnded, now: float) -> None:
+    """The agent's dialog ended before it was answered."""
+    if event.status in DECLINED:
+        cause = "rejected"
+    elif event.ending == "timed_out" or event.status in UNANSWERED:
+        cause = "no_answer" if event.status != 480 else "failed"
+    else:
+        cause = "failed"
+    _decline(board, call, cause, now, dialog_open=False)
+
+
+def _decline(board: Board, call: Call, cause: str, now: float, *, dialog_open: bool = True) -> None:
+    agent_leg = call.agent_leg
+    if agent_leg is None:
+        return
+    ending.drop_agent_leg(board, call, dialog_open=dialog_open)
+    back_in_queue(board, call, cause)
+    board.tell_queues(OfferDeclined(call.id, agent_leg.agent, cause), now)
+
+
+def _withdraw(board: Board, output: WithdrawOffer) -> None:
+    call = board.calls.get(output.call)
+    if call is None or call.agent_leg is None or call.agent_leg.agent != output.agent or call.state != "ringing":
+        return
+    ending.drop_agent_leg(board, call)
+    back_in_queue(board, call, output.cause)
+
+
+def back_in_queue(board: Board, call: Call, cause: str) -> None:
+    """The offer came to nothing; the call waits on, in its place."""
+    agent, call.agent = call.agent, ""
+    call.move("offer_ended")
+    board.save(call)
+    board.publish("call.offer_ended", call, agent=agent, cause=cause)
+
+
+def _leave_queue(board: Board, call_id: str, outcome: str) -> None:
+    call = board.calls.get(call_id)
+    if call is None or call.state not in {"queued", "ringing"}:
+        return
+    ending.drop_agent_leg(board, call)
+    self_service.stop_waiting_music(board, call)
+    call.move("returned")
+    call.agent = ""
+    board.tell_flow(call, QueueLeft(outcome))

@@ -1,0 +1,123 @@
+"""The call in its flow: the flow's actions become commands for the caller's leg."""
+
+from typing import assert_never
+
+from ivr_flows import step as flow_step
+from ivr_flows.step import (
+    ChangeLanguage,
+    EndCall,
+    EnterQueue,
+    Facts,
+    FlowAction,
+    FlowInput,
+    PlayPrompts,
+    QueueFacts,
+    StopPrompts,
+)
+from telephony.acd import CallQueued
+from telephony.events import Play, Prompt, PromptFinished, StopPlaying
+from telephony.switchboard import ending
+from telephony.switchboard.board import Board
+from telephony.switchboard.call import Call
+
+
+def begin(board: Board, call: Call, now: float) -> None:
+    """Start the flow."""
+    call.flow_state, actions = flow_step.start(call.flow, _facts(board, call, now), now)
+    _perform(board, call, actions, now)
+
+
+def proceed(board: Board, call: Call, message: FlowInput, now: float) -> None:
+    """Give the flow an input. A call that ended meanwhile, or never reached its flow, has none to give it to."""
+    if call.flow_state is None or call.state != "in_flow":
+        return
+    call.flow_state, actions = flow_step.step(call.flow, call.flow_state, _facts(board, call, now), message, now)
+    _perform(board, call, actions, now)
+
+
+def _facts(board: Board, call: Call, now: float) -> Facts:
+    queues = {}
+    for name in board.acd.queue_names():
+        facts = board.acd.queue_facts(name, now)
+        queues[name] = QueueFacts(facts.open, facts.waiting, facts.estimated_wait_s or 0.0)
+    return Facts(
+        caller=call.context,
+        ani=call.ani,
+        dnis=call.dnis,
+        started_at=call.started_at,
+        timezone=board.settings.timezone,
+        queues=queues,
+    )
+
+
+def _perform(board: Board, call: Call, actions: tuple[FlowAction, ...], now: float) -> None:
+    for action in actions:
+        match action:
+            case PlayPrompts():
+                board.emit(Play(call.leg, f"flow.{action.playback}", action.prompts, action.interruptible, action.loop))
+            case StopPrompts():
+                board.emit(StopPlaying(call.leg, f"flow.{action.playback}"))
+            case EnterQueue():
+                _enter_queue(board, call, action, now)
+            case ChangeLanguage():
+                board.publish("call.language", call, language=action.language)
+            case EndCall():
+                ending.end(board, call, f"flow: {action.reason}" if action.reason else "flow", now)
+            case _:
+                assert_never(action)
+    if call.state != "ended":
+        deadline = call.flow_state.deadline if call.flow_state is not None and call.state == "in_flow" else None
+        board.deadlines.put((call.id, "flow"), deadline)
+
+
+def flow_playback(playback: str) -> int | None:
+    """Return the flow's number of a playback that it asked for."""
+    prefix, _, number = playback.partition(".")
+    return int(number) if prefix == "flow" and number.isdecimal() else None
+
+
+# ------------------------------------------------------------------------------------------ waiting in a queue
+
+
+def _enter_queue(board: Board, call: Call, action: EnterQueue, now: float) -> None:
+    call.move("queued")
+    call.queue = action.queue
+    call.music_playing = False
+    if not call.queued_at:
+        call.queued_at = now
+    announcements = tuple(prompt for prompt in action.wait if prompt.kind != "music")
+    call.waiting_music = tuple(prompt for prompt in action.wait if prompt.kind == "music")
+    board.save(call)
+    board.publish("call.queued", call)
+    if announcements:
+        _play_waiting(board, call, announcements, loop=False)
+    else:
+        play_music(board, call)
+    board.tell_queues(CallQueued(call.id, action.queue, action.limit_s), now)
+
+
+def _play_waiting(board: Board, call: Call, prompts: tuple[Prompt, ...], *, loop: bool) -> None:
+    call.playbacks += 1
+    call.waiting_playback = f"wait.{call.playbacks}"
+    board.emit(Play(call.leg, call.waiting_playback, prompts, barge_in=False, loop=loop))
+
+
+def play_music(board: Board, call: Call) -> None:
+    """Music until there is something better, whatever the announcement before it came to."""
+    if call.waiting_music:
+        call.music_playing = True
+        _play_waiting(board, call, call.waiting_music, loop=True)
+
+
+def waiting_prompt_finished(board: Board, call: Call, event: PromptFinished) -> None:
+    """The announcement is over: music follows. Music that failed is not tried again: silence, but the place is kept."""
+    call.waiting_playback = ""
+    if event.ending in {"finished", "failed"} and not call.music_playing and call.state in {"queued", "ringing"}:
+        play_music(board, call)
+
+
+def stop_waiting_music(board: Board, call: Call) -> None:
+    """Somebody is there, or the wait is over."""
+    if call.waiting_playback:
+        board.emit(StopPlaying(call.leg, call.waiting_playback))
+        call.waiting_playback = ""

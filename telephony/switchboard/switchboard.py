@@ -1,0 +1,225 @@
+"""The switchboard: each event goes to the part that knows it, and comes back as commands."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from ivr_flows.flow import Flow
+from ivr_flows.step import KeyPressed, PromptsFinished
+from ivr_flows.step import TimePassed as FlowTimePassed
+from telephony import acd
+from telephony.events import (
+    AgentStateRequested,
+    BindingChanged,
+    CallerFound,
+    CallSnapshot,
+    Command,
+    DialogAnswered,
+    DialogConfirmed,
+    DialogEnded,
+    DialogRinging,
+    DigitPressed,
+    Event,
+    HangupRequested,
+    InviteReceived,
+    LegOpened,
+    LegRefused,
+    MediaTimedOut,
+    PromptFinished,
+    RecordingStopped,
+    TimePassed,
+    WorkerDied,
+)
+from telephony.switchboard import arrival, bridge, ending, queueing, self_service
+from telephony.switchboard.board import Board, SwitchboardSettings
+from telephony.switchboard.call import Call
+
+Takes = Callable[[Board, Any, float], None]
+
+
+class Switchboard:
+    """`handle(event, now)` gives commands; `deadline()` says when to come back with `TimePassed`."""
+
+    def __init__(
+        self,
+        settings: SwitchboardSettings,
+        flows: Mapping[str, Flow],
+        queues: acd.Acd,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._board = Board(settings, flows, queues, new_id)
+
+    def handle(self, event: Event, now: float) -> list[Command]:
+        """Take one event, and what follows from it in the queues and the flows."""
+        take = ON.get(type(event))
+        if take is not None:
+            take(self._board, event, now)
+        self._settle(now)
+        commands, self._board.commands = self._board.commands, []
+        return commands
+
+    def _settle(self, now: float) -> None:
+        board = self._board
+        while True:
+            if board.acd_outputs:
+                queueing.perform(board, board.acd_outputs.popleft(), now)
+            elif board.flow_inputs:
+                call, message = board.flow_inputs.popleft()
+                self_service.proceed(board, call, message, now)
+            else:
+                return
+
+    def deadline(self) -> float | None:
+        """Return the instant at which something is due, or None."""
+        deadlines = (self._board.deadlines.next(), self._board.acd.deadline())
+        return min((when for when in deadlines if when is not None), default=None)
+
+    def drain(self) -> None:
+        """Take no new calls from now on; running ones go on."""
+        self._board.draining = True
+
+    @property
+    def queues(self) -> acd.Acd:
+        """The queues and agents, to look at; they change through events alone."""
+        return self._board.acd
+
+    @property
+    def busy(self) -> bool:
+        """Whether any call is running, or any recording is still being written."""
+        return bool(self._board.calls or self._board.open_recordings)
+
+    def calls(self) -> list[CallSnapshot]:
+        """Return the running calls."""
+        return [call.snapshot() for call in self._board.calls.values()]
+
+    def call_of(self, message: msgspec.Struct) -> str:
+        """Return the id of the call that an event or command is about, empty for none: its journal's name."""
+        board = self._board
+        for name, index in (("dialog", board.call_of_dialog), ("leg", board.call_of_leg)):
+            value = getattr(message, name, None)
+            if isinstance(value, str):
+                # A leg's and an agent's dialog's names begin with their call's, so they are known after it ended.
+                return index.get(value) or (value.partition(".")[0] if "." in value else "")
+        call = getattr(message, "call", "")
+        return call.id if isinstance(call, CallSnapshot) else str(call or "")
+
+
+def _leg_opened(board: Board, event: LegOpened, now: float) -> None:
+    call = board.by_leg(event.leg)
+    if call is None:
+        return
+    if event.leg == call.leg:
+        arrival.leg_opened(board, call, event, now)
+    else:
+        queueing.leg_opened(board, call, event)
+
+
+def _leg_refused(board: Board, event: LegRefused, now: float) -> None:
+    call = board.by_leg(event.leg)
+    if call is None:
+        return
+    if event.leg == call.leg:
+        arrival.leg_refused(board, call, event, now)
+    else:
+        queueing.leg_refused(board, call, event, now)
+
+
+def _dialog_ended(board: Board, event: DialogEnded, now: float) -> None:
+    call = board.by_dialog(event.dialog)
+    if call is None:
+        return
+    if event.dialog == call.dialog:
+        ending.caller_gone(board, call, event, now)
+    elif call.agent_leg is not None and call.agent_leg.answered:
+        bridge.agent_hung_up(board, call, now)
+    else:
+        queueing.agent_refused(board, call, event, now)
+
+
+def _digit_pressed(board: Board, event: DigitPressed, _now: float) -> None:
+    call = board.by_leg(event.leg)
+    if call is not None and event.leg == call.leg and call.state == "in_flow":
+        board.tell_flow(call, KeyPressed(event.digit))
+
+
+def _prompt_finished(board: Board, event: PromptFinished, _now: float) -> None:
+    call = board.by_leg(event.leg)
+    if call is None or event.leg != call.leg:
+        return
+    if event.playback == call.waiting_playback:
+        self_service.waiting_prompt_finished(board, call, event)
+    elif (playback := self_service.flow_playback(event.playback)) is not None:
+        board.tell_flow(call, PromptsFinished(playback, event.ending))
+
+
+def _media_timed_out(board: Board, event: MediaTimedOut, now: float) -> None:
+    call = board.by_leg(event.leg)
+    if call is not None:
+        who = "caller" if event.leg == call.leg else "agent"
+        ending.end(board, call, f"no audio from the {who}", now)
+
+
+def _agent_state_requested(board: Board, event: AgentStateRequested, now: float) -> None:
+    if event.state == "ready":
+        board.tell_queues(acd.AgentReady(event.agent), now)
+    else:
+        board.tell_queues(acd.AgentNotReady(event.agent, event.reason), now)
+
+
+def _binding_changed(board: Board, event: BindingChanged, now: float) -> None:
+    board.tell_queues(acd.AgentReachable(event.user, event.contacts > 0), now)
+
+
+def _hangup_requested(board: Board, event: HangupRequested, now: float) -> None:
+    call = board.calls.get(event.call)
+    if call is not None:
+        ending.end(board, call, event.by, now, status=480)
+
+
+def _worker_died(board: Board, event: WorkerDied, now: float) -> None:
+    if event.worker == "media":
+        ending.media_worker_died(board, now)
+
+
+def _time_passed(board: Board, _event: TimePassed, now: float) -> None:
+    board.tell_queues(acd.TimePassed(), now)
+    for call_id, what in board.deadlines.due(now):
+        call = board.calls.get(call_id)
+        if call is not None:
+            _DUE[what](board, call, now)
+
+
+def _flow_due(board: Board, call: Call, _now: float) -> None:
+    board.tell_flow(call, FlowTimePassed())
+
+
+def _max_call_due(board: Board, call: Call, now: float) -> None:
+    ending.end(board, call, "the longest call allowed", now)
+
+
+_DUE: Final[dict[str, Callable[[Board, Call, float], None]]] = {
+    "flow": _flow_due,
+    "find_caller": arrival.answer_when_ready,
+    "max_call": _max_call_due,
+}
+
+ON: Final[dict[type[Event], Takes]] = {
+    InviteReceived: arrival.invited,
+    CallerFound: arrival.caller_found,
+    DialogConfirmed: arrival.confirmed,
+    DialogRinging: lambda board, event, _now: queueing.agent_ringing(board, event),
+    DialogAnswered: bridge.agent_answered,
+    DialogEnded: _dialog_ended,
+    LegOpened: _leg_opened,
+    LegRefused: _leg_refused,
+    DigitPressed: _digit_pressed,
+    PromptFinished: _prompt_finished,
+    MediaTimedOut: _media_timed_out,
+    RecordingStopped: lambda board, event, _now: ending.recording_stopped(board, event),
+    AgentStateRequested: _agent_state_requested,
+    BindingChanged: _binding_changed,
+    HangupRequested: _hangup_requested,
+    WorkerDied: _worker_died,
+    TimePassed: _time_passed,
+}

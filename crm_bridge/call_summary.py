@@ -1,0 +1,53 @@
+"""What a call looks like on a timeline: one line of English for people, and the same in fields for pages. Pure."""
+
+from typing import Any, Final
+
+from telephony.events import CallSnapshot
+
+MAX_SUMMARY_LENGTH: Final = 500
+
+
+def queue_wait_s(call: CallSnapshot) -> float | None:
+    """Return the seconds between entering the queue and an agent's answer (or the end), None while neither is known."""
+    until = call.talk_started_at or call.ended_at
+    return _seconds(call.queued_at, until) if call.queued_at and until else None
+
+
+def talk_s(call: CallSnapshot) -> float | None:
+    """Return the seconds of talk with the agent, None before the end and where there was no talk."""
+    return _seconds(call.talk_started_at, call.ended_at) if call.talk_started_at and call.ended_at else None
+
+
+def attributes(call: CallSnapshot) -> dict[str, Any]:
+    """Return the call's figures, for pages that say them in their own language."""
+    return {
+        "state": call.state,
+        "dnis": call.dnis,
+        "language": call.language,
+        "flow": call.flow,
+        "flow_path": list(call.flow_path),
+        "queue": call.queue,
+        "queue_wait_s": queue_wait_s(call),
+        "agent": call.agent,
+        "talk_s": talk_s(call),
+        "duration_s": _seconds(call.started_at, call.ended_at) if call.ended_at else None,
+        "ended_by": call.ended_by,
+    }
+
+
+def summary(call: CallSnapshot) -> str:
+    """Return one line: `Call to 19001234: menu > agent; waited 12 s in care; talked 45 s with an; ended by caller`."""
+    waited, talked = queue_wait_s(call), talk_s(call)
+    parts = [" > ".join(call.flow_path)]
+    if call.queue:
+        parts.append(f"waits in {call.queue}" if waited is None else f"waited {waited:.0f} s in {call.queue}")
+    if call.talk_started_at:
+        parts.append(f"talks with {call.agent}" if talked is None else f"talked {talked:.0f} s with {call.agent}")
+    if call.ended_by:
+        parts.append(f"ended by {call.ended_by}")
+    line = f"Call to {call.dnis}: {'; '.join(part for part in parts if part)}".removesuffix(": ")
+    return line if len(line) <= MAX_SUMMARY_LENGTH else line[: MAX_SUMMARY_LENGTH - 1] + "…"
+
+
+def _seconds(begin: float, end: float) -> float:
+    return round(max(0.0, end - begin), 3)

@@ -1,0 +1,127 @@
+"""Cases: opening one, continuing one, closing it, with events that come late and out of order.
+
+Rule: the instant of the event decides, not the order of arrival. An event older than the last change of state changes
+nothing, and a case was opened when its earliest event happened.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm_bridge.rows import insert_if_free, new_id
+from crm_bridge.tables import Case
+
+CaseState = Literal["open", "closed"]
+
+
+class CaseUnknown(LookupError):
+    """The event names a case by an id that does not exist."""
+
+
+class CaseOfAnother(ValueError):
+    """The event names a case of another customer than the one its identities point to."""
+
+
+class CaseSubjectMissing(ValueError):
+    """The event names no existing case, and a new one needs a subject."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseReference:
+    """The case an event belongs to: by `id`, by `external_id` (made if the customer has none of that id), or a new
+    one. Empty fields say nothing; what they leave open stays as it is."""
+
+    id: str = ""
+    external_id: str = ""
+    subject: str = ""
+    topic: str = ""
+    state: CaseState | None = None
+
+
+async def attach(
+    session: AsyncSession, reference: CaseReference, *, customer_id: str, channel: str, occurred_at: float
+) -> str:
+    """Return the id of the case, opened or brought up to date by the event.
+
+    Writes without committing. Raises `CaseUnknown`, `CaseOfAnother` and `CaseSubjectMissing`.
+    """
+    case = await _find(session, reference, customer_id)
+    if case is None:
+        opened = await _open(session, reference, customer_id=customer_id, channel=channel, occurred_at=occurred_at)
+        if opened:
+            return opened
+        case = await _find(session, reference, customer_id)  # another writer opened it a moment ago
+    if case is None:
+        raise CaseUnknown("the case was opened and removed at the same time: send the event again")
+    changes = _changes(case, reference, occurred_at)
+    if changes:
+        await session.execute(update(Case).where(Case.id == case.id).values(**changes))
+    return case.id
+
+
+async def open_cases(session: AsyncSession, customer_id: str, limit: int) -> list[Case]:
+    """Return the customer's open cases, newest first."""
+    found = await session.scalars(
+        select(Case)
+        .where(Case.customer_id == customer_id, Case.state == "open")
+        .order_by(Case.opened_at.desc(), Case.id.desc())
+        .limit(limit)
+    )
+    return list(found)
+
+
+async def _find(session: AsyncSession, reference: CaseReference, customer_id: str) -> Case | None:
+    if reference.id:
+        case = await session.get(Case, reference.id, populate_existing=True)
+        if case is None:
+            raise CaseUnknown(f"there is no case {reference.id}: name one of the customer's, or leave `id` out")
+        if case.customer_id != customer_id:
+            raise CaseOfAnother(
+                f"case {case.id} is another customer's: leave it out, or send an identity of its customer"
+            )
+        return case
+    if reference.external_id:
+        key = (Case.customer_id == customer_id, Case.external_id == reference.external_id)
+        return await session.scalar(select(Case).where(*key).execution_options(populate_existing=True))
+    return None
+
+
+async def _open(
+    session: AsyncSession, reference: CaseReference, *, customer_id: str, channel: str, occurred_at: float
+) -> str:
+    """Insert a case; "" if another writer has just opened the one of this external id."""
+    if not reference.subject:
+        raise CaseSubjectMissing("a new case needs a `subject`")
+    case_id = new_id()
+    state = reference.state or "open"
+    row = {
+        "id": case_id,
+        "customer_id": customer_id,
+        "subject": reference.subject,
+        "topic": reference.topic,
+        "state": state,
+        "channel": channel,
+        "opened_at": occurred_at,
+        "closed_at": occurred_at if state == "closed" else None,
+        "external_id": reference.external_id or None,
+    }
+    return case_id if await insert_if_free(session, Case, row) else ""
+
+
+def _changes(case: Case, reference: CaseReference, occurred_at: float) -> dict[str, object]:
+    changes: dict[str, object] = {}
+    if occurred_at < case.opened_at:
+        changes["opened_at"] = occurred_at
+    changed_at = case.closed_at if case.closed_at is not None else case.opened_at
+    if occurred_at < changed_at:
+        return changes
+    if reference.subject and reference.subject != case.subject:
+        changes["subject"] = reference.subject
+    if reference.topic and reference.topic != case.topic:
+        changes["topic"] = reference.topic
+    if reference.state is not None and reference.state != case.state:
+        changes["state"] = reference.state
+        changes["closed_at"] = occurred_at if reference.state == "closed" else None
+    return changes

@@ -1,0 +1,73 @@
+"""Who calls: the number on the wire becomes a customer and all that a flow, a greeting and a screen pop need of them.
+
+Rule: a caller's number is worth assurance 1 and no more, whatever the profile has earned by other ways: it can be
+forged. A withheld or unusable number neither finds nor makes a customer.
+"""
+
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm_bridge import case, identity, timeline
+from crm_bridge.match import claim, find_or_create
+from crm_bridge.tables import Case, Customer, Interaction
+from telephony.events import CallerContext, OpenCase, PastInteraction
+
+CALLER_NUMBER_ASSURANCE: Final = 1
+MAX_OPEN_CASES: Final = 10
+MAX_INTERACTIONS: Final = 10
+MAX_TEXT_LENGTH: Final = 500
+
+
+async def find_caller(
+    session: AsyncSession, number: str, withheld: bool, display_name: str, region: str, now: float
+) -> tuple[str, CallerContext]:
+    """Return the caller's number in E.164 ("" for a withheld or unusable one) and what is known of the caller.
+
+    A usable number that nobody knows makes a profile, with `known` false. `display_name` is what the network showed: a
+    ground for the link, never the customer's name. Writes without committing; raises `match.MatchContended`.
+    """
+    ani = "" if withheld else identity.phone(number, region)
+    if not ani:
+        return "", CallerContext()
+    found = await find_or_create(
+        session,
+        [claim(timeline.CALL, "phone", ani)],
+        source=timeline.CALL,
+        evidence=_evidence(display_name),
+        now=now,
+    )
+    if found.created:
+        return ani, CallerContext(customer=found.customer, assurance=CALLER_NUMBER_ASSURANCE)
+    return ani, await read(session, found.customer, CALLER_NUMBER_ASSURANCE)
+
+
+async def read(session: AsyncSession, customer_id: str, assurance: int) -> CallerContext:
+    """Return the context of a known customer: open cases and last interactions newest first, at most ten of each."""
+    customer = await session.get_one(Customer, customer_id, populate_existing=True)
+    cases = await case.open_cases(session, customer_id, MAX_OPEN_CASES)
+    interactions = await timeline.page(session, customer_id, limit=MAX_INTERACTIONS)
+    return CallerContext(
+        customer=customer.id,
+        known=True,
+        name=customer.name,
+        language=customer.language,
+        assurance=assurance,
+        tags=tuple(customer.tags),
+        open_cases=tuple(map(_open_case, cases)),
+        last_interactions=tuple(map(_past_interaction, interactions)),
+    )
+
+
+def _open_case(row: Case) -> OpenCase:
+    return OpenCase(row.id, row.subject, row.topic, row.channel, row.opened_at)
+
+
+def _past_interaction(row: Interaction) -> PastInteraction:
+    text = row.text if len(row.text) <= MAX_TEXT_LENGTH else row.text[: MAX_TEXT_LENGTH - 1] + "…"
+    return PastInteraction(row.id, row.channel, row.direction, row.occurred_at, row.subject, text)
+
+
+def _evidence(display_name: str) -> str:
+    shown = "".join(sign for sign in display_name if sign.isprintable()).strip()
+    return f"the caller's number, shown as {shown}"[:255] if shown else "the caller's number"

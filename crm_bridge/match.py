@@ -1,0 +1,179 @@
+"""Whose event is this? Exact on normalised identities; one person, one profile, however many events come at once.
+
+Rule 1: what is known decides. If the known identities of an event point to one customer, the others are linked to
+that customer, each with its source and evidence.
+Rule 2: no silent merge. If they point to different customers, the event goes to the customer of the strongest, and
+the contradiction is returned for a person to judge; no existing identity moves.
+Rule 3: a claim joins the history and proves nothing. Linking never raises what an identity is worth.
+Rule 4: two events of one new person at the same instant make one profile. The unique constraint on (kind, value)
+decides who was first; the other takes its profile back and looks again.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import delete, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm_bridge.identity import Kind
+from crm_bridge.rows import insert_if_free, new_id
+from crm_bridge.tables import Customer, Identity
+
+ATTEMPTS: Final = 5
+CLAIMED_CONFIDENCE: Final = 0.5
+
+# What a channel itself carries of the person: anything else in its events is a claim.
+CARRIED_BY: Final[dict[str, Kind]] = {
+    "call": "phone",
+    "phone": "phone",
+    "sms": "phone",
+    "email": "email",
+    "zalo": "zalo",
+    "facebook": "facebook",
+    "messenger": "facebook",
+}
+
+
+class MatchContended(RuntimeError):
+    """Other writers took an identity of the event again and again: roll back and try the event anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A normalised identity in an event, and what it is worth there (see `crm_bridge.tables.Identity`)."""
+
+    kind: Kind
+    value: str
+    assurance: int
+    confidence: float
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.kind, self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """An identity of the event that belongs to another customer than the one the event went to."""
+
+    kind: str
+    value: str
+    customer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The customer of an event. `matched_by` is the identity that decided, None for a customer it created."""
+
+    customer: str
+    created: bool
+    matched_by: Claim | None
+    conflicts: tuple[Conflict, ...] = ()
+
+
+def claim(channel: str, kind: Kind, value: str) -> Claim:
+    """Return what a normalised identity is worth in an event of `channel`.
+
+    Another system's own id (`external`) comes from that system, never from the mouth of a customer.
+    """
+    carried = kind == "external" or CARRIED_BY.get(channel) == kind
+    return Claim(kind, value, assurance=1 if carried else 0, confidence=1.0 if carried else CLAIMED_CONFIDENCE)
+
+
+async def find_or_create(
+    session: AsyncSession, claims: Sequence[Claim], *, source: str, evidence: str, now: float
+) -> Match:
+    """Return the customer that `claims` (at least one) belong to, and make one if nobody is known by any of them.
+
+    Writes without committing. Raises `MatchContended`.
+    """
+    if not claims:
+        raise ValueError("an event without an identity belongs to nobody: match it by at least one")
+    distinct = tuple({each.key: each for each in claims}.values())
+    for _ in range(ATTEMPTS):
+        owners = await _owners(session, distinct)
+        if owners:
+            return await _join(session, distinct, owners, source=source, evidence=evidence, now=now)
+        customer = await _create(session, distinct, source=source, evidence=evidence, now=now)
+        if customer:
+            return Match(customer, created=True, matched_by=None)
+    raise MatchContended(f"{ATTEMPTS} attempts to match an event of channel {source} were overtaken by other writers")
+
+
+async def _owners(session: AsyncSession, claims: Iterable[Claim]) -> dict[tuple[str, str], Identity]:
+    """Return the rows of those identities that are known, by (kind, value)."""
+    keys = tuple_(Identity.kind, Identity.value).in_([each.key for each in claims])
+    found = await session.scalars(select(Identity).where(keys).execution_options(populate_existing=True))
+    return {(row.kind, row.value): row for row in found}
+
+
+async def _join(
+    session: AsyncSession,
+    claims: Sequence[Claim],
+    owners: dict[tuple[str, str], Identity],
+    *,
+    source: str,
+    evidence: str,
+    now: float,
+) -> Match:
+    """Link what is new to the customer of the strongest known identity, and note what contradicts it."""
+    decisive = max((each for each in claims if each.key in owners), key=lambda each: _strength(each, owners[each.key]))
+    customer = owners[decisive.key].customer_id
+    unknown = [each for each in claims if each.key not in owners]
+    if unknown:
+        taken = [
+            each
+            for each in _in_locking_order(unknown)
+            if not await _link(session, customer, each, source=source, evidence=evidence, now=now)
+        ]
+        await session.execute(update(Customer).where(Customer.id == customer).values(updated_at=now))
+        owners |= await _owners(session, taken) if taken else {}
+    conflicts = tuple(
+        Conflict(row.kind, row.value, row.customer_id)
+        for each in claims
+        if (row := owners.get(each.key)) is not None and row.customer_id != customer
+    )
+    return Match(customer, created=False, matched_by=decisive, conflicts=conflicts)
+
+
+async def _create(session: AsyncSession, claims: Sequence[Claim], *, source: str, evidence: str, now: float) -> str:
+    """Make a customer with these identities; "" if somebody else got one of them first."""
+    customer = new_id()
+    await session.execute(insert(Customer).values(id=customer, created_at=now, updated_at=now))
+    for each in _in_locking_order(claims):
+        if not await _link(session, customer, each, source=source, evidence=evidence, now=now):
+            # Nobody has seen the profile yet: it was made in this very transaction.
+            await session.execute(delete(Identity).where(Identity.customer_id == customer))
+            await session.execute(delete(Customer).where(Customer.id == customer))
+            return ""
+    return customer
+
+
+async def _link(session: AsyncSession, customer: str, each: Claim, *, source: str, evidence: str, now: float) -> bool:
+    return await insert_if_free(
+        session,
+        Identity,
+        {
+            "id": new_id(),
+            "customer_id": customer,
+            "kind": each.kind,
+            "value": each.value,
+            "assurance": each.assurance,
+            "source": source,
+            "evidence": evidence,
+            "confidence": each.confidence,
+            "created_at": now,
+        },
+    )
+
+
+def _strength(each: Claim, row: Identity) -> tuple[int, int, float]:
+    """Return what to compare known identities by; of equals, `max` keeps the one that the event named first."""
+    return each.assurance, row.assurance, row.confidence
+
+
+def _in_locking_order(claims: Iterable[Claim]) -> list[Claim]:
+    """Return claims in an order all writers share: two that insert the same keys crosswise would wait for each other
+    for ever."""
+    return sorted(claims, key=lambda each: each.key)

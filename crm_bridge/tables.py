@@ -1,0 +1,113 @@
+"""The rows of the bridge: people, what identifies them, their cases and their timeline. Nothing but tables here.
+
+Ids are 32 hexadecimal digits, instants are seconds since the epoch (`telephony.clock`). An id or an instant that does
+not exist (yet) is NULL; a word that does not exist is empty.
+
+Rule 1: an identity belongs to one customer, and every interaction and case to one customer; nothing here is shared.
+Rule 2: an identity says where it came from (`source`, `evidence`) and how far to trust it (`assurance`,
+`confidence`), so that a link can be questioned, shown and taken back.
+Rule 3: what two writers may change at once stands in columns of its own (a call's `attributes`, its recording, its
+transcript), so that neither overwrites the other.
+"""
+
+from typing import Any
+
+from sqlalchemy import JSON, Double, Float, ForeignKey, Index, Integer, MetaData, String, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class Customer(Base):
+    """A person. `name_folded` is the name without case and diacritics, for search and for the order of lists."""
+
+    __tablename__ = "customers"
+    __table_args__ = (Index(None, "name_folded", "id"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), default="")
+    name_folded: Mapped[str] = mapped_column(String(200), default="")
+    language: Mapped[str] = mapped_column(String(35), default="")  # BCP 47
+    tags: Mapped[list[str]] = mapped_column(JSON, default=list)
+    created_at: Mapped[float] = mapped_column(Double)
+    updated_at: Mapped[float] = mapped_column(Double)
+
+
+class Identity(Base):
+    """A normalised value that identifies a customer, and the grounds for believing so.
+
+    `assurance` is 0 for a claim (typed into a form, said in a chat) and 1 for what the channel itself carried, such as
+    the sender of a message or the caller's number; 2 and 3 are earned later (signed channel, verification).
+    `confidence` in the link is 0 to 1. `evidence` names the interaction, or says in words what was seen.
+    """
+
+    __tablename__ = "identities"
+    __table_args__ = (UniqueConstraint("kind", "value"), Index(None, "customer_id"))
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    customer_id: Mapped[str] = mapped_column(ForeignKey("customers.id"))
+    kind: Mapped[str] = mapped_column(String(16))
+    value: Mapped[str] = mapped_column(String(255))
+    assurance: Mapped[int] = mapped_column(Integer, default=0)
+    source: Mapped[str] = mapped_column(String(64))  # the channel it came by
+    evidence: Mapped[str] = mapped_column(String(255), default="")
+    confidence: Mapped[float] = mapped_column(Float, default=1.0)
+    created_at: Mapped[float] = mapped_column(Double)
+
+
+class Case(Base):
+    """A matter of the customer that lasts longer than one interaction. `topic` is what may be said aloud of it."""
+
+    __tablename__ = "cases"
+    __table_args__ = (UniqueConstraint("customer_id", "external_id"), Index(None, "customer_id", "state", "opened_at"))
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    customer_id: Mapped[str] = mapped_column(ForeignKey("customers.id"))
+    subject: Mapped[str] = mapped_column(String(500))
+    topic: Mapped[str] = mapped_column(String(200), default="")
+    state: Mapped[str] = mapped_column(String(16), default="open")  # open, closed
+    channel: Mapped[str] = mapped_column(String(64))
+    opened_at: Mapped[float] = mapped_column(Double)
+    closed_at: Mapped[float | None] = mapped_column(Double)
+    external_id: Mapped[str | None] = mapped_column(String(255))
+
+
+class Interaction(Base):
+    """An entry of the timeline, any channel. A call has one, whose `external_id` is the call's id.
+
+    `outcome` is how the customer was found (`crm_bridge.timeline.Outcome`), kept so that the same event posted again
+    gets the same answer.
+    """
+
+    __tablename__ = "interactions"
+    __table_args__ = (
+        UniqueConstraint("channel", "external_id"),
+        Index(None, "customer_id", "occurred_at", "id"),
+        Index(None, "case_id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    customer_id: Mapped[str] = mapped_column(ForeignKey("customers.id"))
+    channel: Mapped[str] = mapped_column(String(64))
+    direction: Mapped[str] = mapped_column(String(16))  # inbound, outbound
+    occurred_at: Mapped[float] = mapped_column(Double)
+    subject: Mapped[str] = mapped_column(String(500), default="")
+    text: Mapped[str] = mapped_column(Text, default="")
+    case_id: Mapped[str | None] = mapped_column(ForeignKey("cases.id"))
+    call_id: Mapped[str | None] = mapped_column(String(32))
+    recording_id: Mapped[str | None] = mapped_column(String(32))
+    transcript: Mapped[str] = mapped_column(String(16), default="")  # pending, done, awaiting_model, failed
+    external_id: Mapped[str | None] = mapped_column(String(255))
+    attributes: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    outcome: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    created_at: Mapped[float] = mapped_column(Double)

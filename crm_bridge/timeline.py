@@ -1,0 +1,195 @@
+"""The timeline: whatever happened with a customer, of every channel, in the order in which it happened.
+
+Rule 1: every interaction has a customer. A call of a withheld number has none, and hence no entry.
+Rule 2: (channel, external_id) happens once. The same event again gets the same answer and changes nothing; a call has
+one entry, which `record_call` brings up to date as the call goes on.
+Rule 3: nothing here commits. Whoever opened the session does, before telling anyone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from sqlalchemy import select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm_bridge import call_summary, customer
+from crm_bridge.case import CaseReference, attach
+from crm_bridge.match import Claim, Match, find_or_create
+from crm_bridge.rows import insert_if_free, new_id
+from crm_bridge.tables import Case, Interaction
+from telephony.events import CallSnapshot
+
+Direction = Literal["inbound", "outbound"]
+TranscriptState = Literal["pending", "done", "awaiting_model", "failed"]
+
+CALL: Final = "call"
+MAX_EXCERPT_LENGTH: Final = 2000
+
+
+class InteractionOvertaken(RuntimeError):
+    """Another writer has just recorded the same (channel, external_id): roll back and record again, to get its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewInteraction:
+    """An event as a channel tells it. `occurred_at` is seconds since the epoch; `claims` are in the event's order.
+
+    `name`, `language` and `tags` fill what the profile lacks. `ignored` are identities (kind, value) that identify
+    nobody, kept so that nothing a channel said is lost.
+    """
+
+    channel: str
+    direction: Direction
+    occurred_at: float
+    claims: tuple[Claim, ...]
+    subject: str = ""
+    text: str = ""
+    case: CaseReference | None = None
+    external_id: str = ""
+    name: str = ""
+    language: str = ""
+    tags: tuple[str, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    ignored: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Where an event went and why. `outcome` is the why, as JSON: `created_customer` (bool), `matched_by`
+    ({kind, value} or null), `conflicts` (list of {kind, value, customer}), `ignored` (list of {kind, value})."""
+
+    interaction: Interaction
+    repeated: bool
+
+
+async def record(session: AsyncSession, event: NewInteraction, now: float) -> Recorded:
+    """Put an event on the timeline of the customer it belongs to, found or made.
+
+    Raises what `crm_bridge.match.find_or_create` and `crm_bridge.case.attach` raise, and `InteractionOvertaken`.
+    """
+    before = await _recorded(session, event)
+    if before is not None:
+        return Recorded(before, repeated=True)
+    interaction_id = new_id()
+    match = await find_or_create(
+        session, event.claims, source=event.channel, evidence=f"interaction {interaction_id}", now=now
+    )
+    case_id = None
+    if event.case is not None:
+        case_id = await attach(
+            session, event.case, customer_id=match.customer, channel=event.channel, occurred_at=event.occurred_at
+        )
+    await customer.fill(session, match.customer, name=event.name, language=event.language, tags=event.tags, now=now)
+    row = {
+        "id": interaction_id,
+        "customer_id": match.customer,
+        "channel": event.channel,
+        "direction": event.direction,
+        "occurred_at": event.occurred_at,
+        "subject": event.subject,
+        "text": event.text,
+        "case_id": case_id,
+        "external_id": event.external_id or None,
+        "attributes": dict(event.attributes),
+        "outcome": _outcome(match, event.ignored),
+        "created_at": now,
+    }
+    if not await insert_if_free(session, Interaction, row):
+        raise InteractionOvertaken("another writer recorded the same event at the same time")
+    return Recorded(await session.get_one(Interaction, interaction_id), repeated=False)
+
+
+async def record_call(session: AsyncSession, call: CallSnapshot, now: float) -> None:
+    """Bring the one entry of a call up to date with its snapshot, in mid-call and at its end; make it if need be."""
+    if not call.customer:
+        return
+    values: dict[str, Any] = {
+        "customer_id": call.customer,
+        "occurred_at": call.started_at,
+        "subject": call_summary.summary(call),
+        "attributes": call_summary.attributes(call),
+    }
+    if call.recording:
+        values["recording_id"] = call.recording
+    if call.case and await _owns_case(session, call.customer, call.case):
+        values["case_id"] = call.case
+    if await _update_call(session, call.id, values):
+        return
+    row = {"id": new_id(), "channel": CALL, "direction": "inbound", "external_id": call.id, "call_id": call.id}
+    if not await insert_if_free(session, Interaction, row | values | {"created_at": now}):
+        await _update_call(session, call.id, values)
+
+
+async def attach_recording(
+    session: AsyncSession, call_id: str, recording_id: str, transcript_state: TranscriptState, excerpt: str
+) -> None:
+    """Link a recording to its call's entry, with the state of the transcript and its first words.
+
+    A call of a withheld number has no entry; then there is nothing to link.
+    """
+    text = excerpt if len(excerpt) <= MAX_EXCERPT_LENGTH else excerpt[: MAX_EXCERPT_LENGTH - 1] + "…"
+    await _update_call(session, call_id, {"recording_id": recording_id, "transcript": transcript_state, "text": text})
+
+
+async def page(
+    session: AsyncSession,
+    customer_id: str,
+    *,
+    channel: str = "",
+    since: float | None = None,
+    until: float | None = None,
+    after: tuple[float, str] | None = None,
+    limit: int,
+) -> list[Interaction]:
+    """Return interactions, newest first, with `since` <= occurred_at < `until`.
+
+    `after` is the (occurred_at, id) of the last one seen.
+    """
+    query = select(Interaction).where(Interaction.customer_id == customer_id)
+    if channel:
+        query = query.where(Interaction.channel == channel)
+    if since is not None:
+        query = query.where(Interaction.occurred_at >= since)
+    if until is not None:
+        query = query.where(Interaction.occurred_at < until)
+    if after is not None:
+        query = query.where(tuple_(Interaction.occurred_at, Interaction.id) < after)
+    newest_first = (Interaction.occurred_at.desc(), Interaction.id.desc())
+    found = await session.scalars(query.order_by(*newest_first).limit(limit).execution_options(populate_existing=True))
+    return list(found)
+
+
+async def _recorded(session: AsyncSession, event: NewInteraction) -> Interaction | None:
+    if not event.external_id:
+        return None
+    return await session.scalar(
+        select(Interaction).where(Interaction.channel == event.channel, Interaction.external_id == event.external_id)
+    )
+
+
+def _outcome(match: Match, ignored: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    by = match.matched_by
+    return {
+        "created_customer": match.created,
+        "matched_by": None if by is None else {"kind": by.kind, "value": by.value},
+        "conflicts": [{"kind": each.kind, "value": each.value, "customer": each.customer} for each in match.conflicts],
+        "ignored": [{"kind": kind, "value": value} for kind, value in ignored],
+    }
+
+
+async def _owns_case(session: AsyncSession, customer_id: str, case_id: str) -> bool:
+    owned = select(Case.id).where(Case.id == case_id, Case.customer_id == customer_id)
+    return await session.scalar(owned) is not None
+
+
+async def _update_call(session: AsyncSession, call_id: str, values: Mapping[str, Any]) -> bool:
+    """Write columns of a call's entry; say whether there is one."""
+    changed = await session.execute(
+        update(Interaction)
+        .where(Interaction.channel == CALL, Interaction.external_id == call_id)
+        .values(**values)
+        .returning(Interaction.id)
+        .execution_options(synchronize_session=False)
+    )
+    return changed.scalar_one_or_none() is not None

@@ -19,11 +19,11 @@ from typing import Literal
 import msgspec
 
 
-class Event(msgspec.Struct, frozen=True, tag=True):
+class Event(msgspec.Struct, frozen=True, tag=True, tag_field="what"):
     """Something that happened."""
 
 
-class Command(msgspec.Struct, frozen=True, tag=True):
+class Command(msgspec.Struct, frozen=True, tag=True, tag_field="what"):
     """Something to be done."""
 
 
@@ -459,6 +459,14 @@ class FinishRecording(Command, frozen=True):
     call: str
     language: str
     cause: str = ""
+
+
+class Note(Command, frozen=True):
+    """Something for the call's journal alone: a step of its flow, or why one failed."""
+
+    call: str
+    about: Literal["step", "failure"]
+    text: str
 
 
 class Publish(Command, frozen=True):

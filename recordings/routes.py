@@ -1,0 +1,219 @@
+"""The recordings over HTTP: find, show, hear, read. Mounted under `/api/v1`; who may ask is checked outside.
+
+Reads `app.state.sessions` (async sessionmaker) and `app.state.recordings_folder` (`Path`).
+"""
+
+import base64
+import binascii
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi.responses import FileResponse
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy import Select, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from recordings.store import wav_path
+from recordings.tables import Recording, RecordingState, Transcript, TranscriptState
+from recordings.text import terms
+from telephony.clock import datetime_of
+
+router = APIRouter(tags=["recordings"])
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RecordingShape(_Shape):
+    """A recording. `transcript_state` tells whether `transcript` holds words; `cause`s are empty when all went well."""
+
+    id: str
+    call: str
+    customer: str | None
+    state: RecordingState
+    cause: str
+    started_at: str
+    closed_at: str | None
+    seconds: float
+    ended_early: str
+    language: str
+    transcript_state: TranscriptState
+    transcript_cause: str
+    audio: str | None
+    transcript: str
+
+
+class RecordingsShape(_Shape):
+    """One page of recordings, newest first; `cursor` asks for the next one and is null on the last."""
+
+    recordings: list[RecordingShape]
+    cursor: str | None
+
+
+class WordShape(_Shape):
+    """A word: seconds from the recording's start; channel 0 is the caller, 1 everyone else."""
+
+    text: str
+    start: float
+    end: float
+    confidence: float
+    channel: int
+
+
+class TranscriptShape(_Shape):
+    """A transcript, or why there is none: `text` and `words` are null unless `state` is `done`.
+
+    `done` with no words means that the engine ran and heard none; `cause` then says so.
+    """
+
+    recording: str
+    state: TranscriptState
+    cause: str
+    language: str
+    engine: str | None
+    created_at: str | None
+    text: str | None
+    words: list[WordShape] | None
+
+
+async def _session(request: Request) -> AsyncIterator[AsyncSession]:
+    async with request.app.state.sessions() as session:
+        yield session
+
+
+Session = Annotated[AsyncSession, Depends(_session)]
+
+
+class Filter(BaseModel):
+    """What to list. `q`: words of the transcript, each from its beginning, without regard to case and diacritics."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    q: str = Field("", max_length=200, description="words of the transcript, by their beginnings")
+    call: str = Field("", max_length=64)
+    customer: str = Field("", max_length=64)
+    since: AwareDatetime | None = Field(None, alias="from", description="started at or after this instant")
+    until: AwareDatetime | None = Field(None, alias="to", description="started before this instant")
+    limit: int = Field(50, ge=1, le=200)
+    cursor: str = Field("", max_length=200)
+
+
+@router.get("/recordings")
+async def recordings(session: Session, wanted: Annotated[Filter, Query()]) -> RecordingsShape:
+    """List recordings, newest first."""
+    rows = (await session.scalars(_query(wanted).limit(wanted.limit + 1))).all()
+    page = rows[: wanted.limit]
+    cursor = _cursor(page[-1]) if len(rows) > wanted.limit else None
+    return RecordingsShape(recordings=[_shape(row) for row in page], cursor=cursor)
+
+
+@router.get("/recordings/{recording}", responses={404: {"description": "There is no such recording."}})
+async def recording(session: Session, recording: str) -> RecordingShape:
+    """Show one recording."""
+    return _shape(await _row(session, recording))
+
+
+@router.get(
+    "/recordings/{recording}/audio",
+    response_class=FileResponse,
+    responses={
+        200: {"content": {"audio/wav": {}}, "description": "The stereo WAV file; left is the caller. Takes ranges."},
+        404: {"description": "There is no such recording, or no file of it."},
+        409: {"description": "It is still being recorded."},
+    },
+)
+async def audio(request: Request, session: Session, recording: str) -> FileResponse:
+    """Hear a recording."""
+    row = await _row(session, recording)
+    if row.state == "spooling":
+        raise HTTPException(409, "The call is still being recorded; its audio can be heard once it has ended.")
+    if row.state != "closed":
+        raise HTTPException(404, row.cause)
+    folder: Path = request.app.state.recordings_folder
+    path = wav_path(folder, row)
+    if not path.is_file():
+        raise HTTPException(404, f"The file {row.path} is not in the recordings folder: restore it from a backup.")
+    return FileResponse(path, media_type="audio/wav", filename=f"{row.id}.wav")
+
+
+@router.get("/recordings/{recording}/transcript", responses={404: {"description": "There is no such recording."}})
+async def transcript(session: Session, recording: str) -> TranscriptShape:
+    """Read a recording's transcript, or why there is none."""
+    row = await _row(session, recording)
+    found = await session.get(Transcript, row.id) if row.transcript_state == "done" else None
+    return TranscriptShape(
+        recording=row.id,
+        state=row.transcript_state,
+        cause=row.transcript_cause,
+        language=found.language if found else row.language,
+        engine=found.engine if found else None,
+        created_at=_iso(found.created_at) if found else None,
+        text=found.text if found else None,
+        words=[WordShape.model_validate(word) for word in found.words] if found else None,
+    )
+
+
+def _query(wanted: Filter) -> Select[Recording]:
+    query = select(Recording).order_by(Recording.started_at.desc(), Recording.id.desc())
+    if wanted.q:
+        query = query.join(Transcript, Transcript.recording_id == Recording.id)
+        # Folded terms hold letters, digits and _ alone; only _ means something to LIKE.
+        for term in terms(wanted.q) or [wanted.q]:
+            query = query.where(Transcript.folded.contains(f" {term}", autoescape=True))
+    if wanted.call:
+        query = query.where(Recording.call_id == wanted.call)
+    if wanted.customer:
+        query = query.where(Recording.customer_id == wanted.customer)
+    if wanted.since:
+        query = query.where(Recording.started_at >= wanted.since.timestamp())
+    if wanted.until:
+        query = query.where(Recording.started_at < wanted.until.timestamp())
+    if wanted.cursor:
+        query = query.where(tuple_(Recording.started_at, Recording.id) < tuple_(*_position(wanted.cursor)))
+    return query
+
+
+def _cursor(row: Recording) -> str:
+    return base64.urlsafe_b64encode(f"{row.started_at!r} {row.id}".encode()).decode().rstrip("=")
+
+
+def _position(cursor: str) -> tuple[float, str]:
+    try:
+        started_at, recording = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split(" ")
+        return float(started_at), recording
+    except (binascii.Error, ValueError) as error:
+        raise HTTPException(422, "The cursor is none of ours: take it from the page before.") from error
+
+
+async def _row(session: AsyncSession, recording: str) -> Recording:
+    row = await session.get(Recording, recording)
+    if row is None:
+        raise HTTPException(404, "There is no such recording.")
+    return row
+
+
+def _shape(row: Recording) -> RecordingShape:
+    address = f"/api/v1/recordings/{row.id}"
+    return RecordingShape(
+        id=row.id,
+        call=row.call_id,
+        customer=row.customer_id,
+        state=row.state,
+        cause=row.cause,
+        started_at=_iso(row.started_at),
+        closed_at=None if row.closed_at is None else _iso(row.closed_at),
+        seconds=round(row.seconds, 3),
+        ended_early=row.ended_early,
+        language=row.language,
+        transcript_state=row.transcript_state,
+        transcript_cause=row.transcript_cause,
+        audio=f"{address}/audio" if row.state == "closed" else None,
+        transcript=f"{address}/transcript",
+    )
+
+
+def _iso(now: float) -> str:
+    return datetime_of(now).isoformat(timespec="milliseconds").replace("+00:00", "Z")

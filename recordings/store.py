@@ -1,0 +1,219 @@
+"""Recordings as rows and files, from the first spooled tick to the transcript.
+
+Rule 1: the caller commits. Files change before rows do, and every step may be done again after a crash between the two:
+a spool is removed only after its WAV file is on disk, and a WAV file without its spool is a finished one.
+
+Rule 2: while a row says `spooling`, its spool belongs to a media worker or to `recover` at the next start.
+
+Rule 3: what is wrong is said in the row (`cause`, `ended_early`, `transcript_cause`); no audio is deleted here.
+
+Files below the recordings folder: `spool/RECORDING.spool` while a call lasts, `YYYY-MM-DD/RECORDING.wav` afterwards.
+"""
+
+import asyncio
+import contextlib
+import os
+import wave
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm_bridge.timeline import attach_recording
+from recordings.journal import ID
+from recordings.spool import close_to_wav
+from recordings.tables import Recording, RecordingState, Transcript
+from recordings.text import excerpt, fold, text_of
+from telephony.clock import SAMPLES_PER_TICK, TICK_S, datetime_of
+from telephony.events import FileTranscribed
+
+SPOOL_FOLDER: Final = "spool"
+SPOOL_SUFFIX: Final = ".spool"
+
+log = structlog.get_logger("hotline.recordings")
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What a start found of the last run. `unlisted` is a spool without a row: it stays where it is."""
+
+    recording: str
+    call: str
+    state: RecordingState | Literal["unlisted"]
+    seconds: float = 0.0
+    language: str = ""
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Audio:
+    """What became of a spool."""
+
+    state: Literal["closed", "failed", "lost"]
+    ticks: int = 0
+    cause: str = ""
+
+
+class NoRecording(LookupError):
+    """No row has this id."""
+
+
+async def create(
+    session: AsyncSession,
+    recording: str,
+    call: str,
+    customer: str,
+    started_at: float,
+    language: str,
+    folder: Path,
+) -> Path:
+    """Add the row of a recording that begins and return where its spool goes (absolute; its folder exists)."""
+    spool = spool_path(folder, recording)
+    row = Recording(
+        id=recording,
+        call_id=call,
+        customer_id=customer or None,
+        path=f"{datetime_of(started_at):%Y-%m-%d}/{recording}.wav",
+        started_at=started_at,
+        language=language,
+    )
+    session.add(row)
+    await session.flush()
+    await asyncio.to_thread(_make_folder, spool.parent)
+    return spool
+
+
+async def set_customer(session: AsyncSession, call: str, customer: str) -> None:
+    """Say whose call it was, on every recording of it."""
+    await session.execute(update(Recording).where(Recording.call_id == call).values(customer_id=customer or None))
+
+
+async def finish(
+    session: AsyncSession, recording: str, language: str, folder: Path, now: float, cause: str = ""
+) -> Recording:
+    """Close a recording's spool to its WAV file and return the row; a second time nothing changes.
+
+    `cause` says what ended the recording early, `language` what it is in (empty: as it was created). Raises
+    `NoRecording`.
+    """
+    row = await session.get(Recording, recording)
+    if row is None:
+        raise NoRecording(f"There is no recording {recording}: it was never created, or its row was not committed.")
+    if row.state == "closed":
+        return row
+    audio = await asyncio.to_thread(_close, spool_path(folder, recording), wav_path(folder, row))
+    row.state, row.cause, row.closed_at = audio.state, audio.cause, now
+    row.ticks, row.seconds = audio.ticks, audio.ticks * TICK_S
+    row.language, row.ended_early = language or row.language, cause
+    due: Literal["pending", "failed"] = "pending" if audio.ticks else "failed"
+    row.transcript_state = due
+    row.transcript_cause = "" if audio.ticks else audio.cause or "The recording holds no audio."
+    await session.flush()
+    await attach_recording(session, row.call_id, row.id, due, "")
+    return row
+
+
+async def recover(session: AsyncSession, folder: Path, now: float) -> list[Recovered]:
+    """Finish every recording that the last run left spooling, and report spools that no row knows.
+
+    For the start alone, before any media worker runs: whoever spools now would have the spool closed over it.
+    """
+    rows = (await session.scalars(select(Recording).where(Recording.state == "spooling"))).all()
+    found: list[Recovered] = []
+    for row in rows:
+        await finish(session, row.id, "", folder, now, "The server stopped while the call was being recorded.")
+        found.append(Recovered(row.id, row.call_id, row.state, row.seconds, row.language, row.cause))
+    return found + await _unlisted(session, folder)
+
+
+async def pending(session: AsyncSession, *, awaiting: bool = True) -> Sequence[Recording]:
+    """Return the recordings to be transcribed, oldest first; with `awaiting` those, too, that lacked a model before."""
+    states = ["pending", "awaiting_model"] if awaiting else ["pending"]
+    query = select(Recording).where(Recording.state == "closed", Recording.transcript_state.in_(states))
+    return (await session.scalars(query.order_by(Recording.started_at, Recording.id))).all()
+
+
+async def save_transcript(session: AsyncSession, transcribed: FileTranscribed, now: float) -> Recording:
+    """Store what a recogniser made of a recording, on its row and on the customer's timeline. Raises `NoRecording`.
+
+    A later run that fails takes no transcript away: its cause is noted beside it.
+    """
+    row = await session.get(Recording, transcribed.recording)
+    if row is None:
+        raise NoRecording(f"There is no recording {transcribed.recording} that this transcript could belong to.")
+    transcript = await session.get(Transcript, row.id)
+    if transcribed.outcome == "done":
+        transcript = transcript or Transcript(recording_id=row.id)
+        transcript.engine, transcript.language = transcribed.engine, transcribed.language
+        transcript.text = text_of(transcribed.words)
+        transcript.folded = fold(transcript.text)
+        transcript.words = [msgspec.to_builtins(word) for word in transcribed.words]
+        transcript.created_at = now
+        session.add(transcript)
+    outcome = "done" if transcript else transcribed.outcome
+    row.transcript_state, row.transcript_cause = outcome, transcribed.cause
+    await session.flush()
+    await attach_recording(session, row.call_id, row.id, outcome, excerpt(transcript.text) if transcript else "")
+    return row
+
+
+def spool_path(folder: Path, recording: str) -> Path:
+    """Return where a recording is spooled. Raises `ValueError` for an id that is none: it becomes part of a path."""
+    if not ID.fullmatch(recording):
+        raise ValueError(f"{recording!r} is no recording id: letters, digits, _ and -, at most 64.")
+    return folder / SPOOL_FOLDER / f"{recording}{SPOOL_SUFFIX}"
+
+
+def wav_path(folder: Path, row: Recording) -> Path:
+    """Return a recording's WAV file (it is there when the state is `closed`)."""
+    return folder / row.path
+
+
+async def _unlisted(session: AsyncSession, folder: Path) -> list[Recovered]:
+    names = await asyncio.to_thread(_spools, folder / SPOOL_FOLDER)
+    known = set((await session.scalars(select(Recording.id).where(Recording.id.in_(names)))).all())
+    cause = f"A spool without a row lies in {folder / SPOOL_FOLDER}: listen to it or remove it."
+    return [Recovered(name, "", "unlisted", cause=cause) for name in names if name not in known]
+
+
+def _spools(folder: Path) -> list[str]:
+    return sorted(path.stem for path in folder.glob(f"*{SPOOL_SUFFIX}")) if folder.is_dir() else []
+
+
+def _close(spool: Path, wav: Path) -> _Audio:
+    """Turn a spool into a WAV file that is on disk, then remove the spool. Done again, it finds the WAV file alone."""
+    if not spool.is_file():
+        return _closed_before(wav)
+    try:
+        _make_folder(wav.parent)
+        closed = close_to_wav(spool, wav)
+        _sync(wav)
+        _sync(wav.parent)
+    except (OSError, ValueError) as error:
+        log.error("a spool was not closed; it is kept", spool=str(spool), cause=str(error))
+        return _Audio("failed", cause=f"The spool {spool.name} could not be closed and is kept: {error}")
+    spool.unlink()
+    return _Audio("closed", closed.ticks)
+
+
+def _closed_before(wav: Path) -> _Audio:
+    with contextlib.suppress(OSError, EOFError, wave.Error), wave.open(str(wav), "rb") as file:
+        return _Audio("closed", file.getnframes() // SAMPLES_PER_TICK)
+    return _Audio("lost", cause="There is no spool and no file: recording never began, or its file was removed.")
+
+
+def _make_folder(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,152 @@
+"""Vosk: one shared model per language, many short-lived recognisers. The only module that imports vosk.
+
+A `KaldiRecognizer` grows with use, so none lives longer than `seconds_per_recogniser` of audio: it is replaced where
+an utterance has just ended, and at twice that age wherever it stands. Samples are passed at their own rate: Kaldi
+resamples to the model's (`allow-upsample`).
+"""
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from recordings.transcribe.engine import (
+    EngineFailed,
+    ModelMissing,
+    Partial,
+    RecognisedWord,
+    RecogniserSettings,
+    Samples,
+    options_of,
+)
+
+UNKNOWN: Final = "[unk]"
+SAMPLES_PER_CALL: Final = 4000
+LOG_NOTHING: Final = -1
+TAIL_S: Final = 0.5
+
+
+class VoskOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`grammar`: the only phrases to be heard (for models with a dynamic graph); empty means free speech."""
+
+    grammar: tuple[str, ...] = ()
+    seconds_per_recogniser: float = 300.0
+
+
+def missing(settings: RecogniserSettings) -> str:
+    """Return what keeps the engine from running and the mend, or an empty string."""
+    if importlib.util.find_spec("vosk") is None:
+        return "The package vosk is not installed: run `pip install vosk`."
+    folder = Path(settings.model)
+    if not folder.is_dir():
+        return f"There is no folder {folder}: unpack a Vosk model there (`hotline models install`)."
+    if not ((folder / "am" / "final.mdl").is_file() or (folder / "final.mdl").is_file()):
+        return f"{folder} is not a Vosk model (no am/final.mdl in it): point at the folder that holds am/ and graph/."
+    return ""
+
+
+class VoskRecogniser:
+    """One loaded Vosk model. About half a minute of speech per second on small models with a grammar."""
+
+    def __init__(self, settings: RecogniserSettings) -> None:
+        """Load the model. Raises `ModelMissing` or `EngineFailed`."""
+        cause = missing(settings)
+        if cause:
+            raise ModelMissing(cause)
+        import vosk  # noqa: PLC0415 - 60 MB of native code, loaded only where it is used
+
+        vosk.SetLogLevel(LOG_NOTHING)
+        self.engine = f"vosk {Path(settings.model).name}"
+        self._options = options_of(settings, VoskOptions)
+        self._make: Any = vosk.KaldiRecognizer
+        try:
+            self._model: Any = vosk.Model(settings.model)
+        except Exception as error:  # vosk raises nothing finer
+            raise EngineFailed(f"Vosk cannot load {settings.model}: {error}") from error
+        self._grammar = self._checked_grammar(settings.model)
+
+    def stream(self, sample_rate_hz: int) -> "VoskStream":
+        """Return a fresh stream at any rate that telephony uses."""
+        return VoskStream(self, sample_rate_hz, self._options.seconds_per_recogniser)
+
+    def transcribe(self, pcm: Samples, sample_rate_hz: int) -> list[RecognisedWord]:
+        """Recognise a whole recording."""
+        stream = self.stream(sample_rate_hz)
+        words = [word for word in stream.accept(pcm) if isinstance(word, RecognisedWord)]
+        return words + stream.finish()
+
+    def recognizer(self, sample_rate_hz: int) -> Any:
+        """Return a new `KaldiRecognizer` with word times."""
+        arguments = (self._model, float(sample_rate_hz), *((self._grammar,) if self._grammar else ()))
+        made = self._make(*arguments)
+        made.SetWords(True)
+        return made
+
+    def _checked_grammar(self, model: str) -> str:
+        """Vosk drops words that its model does not know with a line in its log; a phrase that can never be heard is
+        an error here."""
+        phrases = self._options.grammar
+        unknown = sorted({word for phrase in phrases for word in phrase.split() if not self._knows(word)})
+        if unknown:
+            raise EngineFailed(
+                f"The grammar has words that the Vosk model {model} does not know: {', '.join(unknown)}. Use others."
+            )
+        if not phrases:
+            return ""
+        heard_as_none = [UNKNOWN] if self._knows(UNKNOWN) else []
+        return json.dumps([*phrases, *heard_as_none], ensure_ascii=False)
+
+    def _knows(self, word: str) -> bool:
+        return bool(self._model.vosk_model_find_word(word) >= 0)
+
+
+class VoskStream:
+    """Vosk on a stream: words when an utterance ends (about half a second of silence), partials in between."""
+
+    def __init__(self, recogniser: VoskRecogniser, sample_rate_hz: int, seconds_per_recogniser: float) -> None:
+        self._recogniser = recogniser
+        self._rate_hz = sample_rate_hz
+        self._life = int(seconds_per_recogniser * sample_rate_hz)
+        self._kaldi = recogniser.recognizer(sample_rate_hz)
+        self._offset = 0  # samples before the present recogniser
+        self._age = 0  # samples given to it
+
+    def accept(self, pcm: Samples) -> list[Partial | RecognisedWord]:
+        """Take samples; return words of the utterances that ended in them, then the partial of the next one."""
+        found: list[Partial | RecognisedWord] = []
+        for start in range(0, len(pcm), SAMPLES_PER_CALL):
+            block = pcm[start : start + SAMPLES_PER_CALL]
+            self._age += len(block)
+            if self._kaldi.AcceptWaveform(block.tobytes()):
+                found += self._words(self._kaldi.Result())
+                if self._age >= self._life:
+                    self._replace()
+            elif self._age >= 2 * self._life:
+                found += self._words(self._kaldi.FinalResult())
+                self._replace()
+        partial = json.loads(self._kaldi.PartialResult())["partial"]
+        return [*found, Partial(partial)] if partial else found
+
+    def finish(self) -> list[RecognisedWord]:
+        """Return the last utterance's words. A little silence goes in first: a last word cut off short is else lost."""
+        words: list[RecognisedWord] = []
+        silence = np.zeros(int(TAIL_S * self._rate_hz), np.int16)
+        if self._kaldi.AcceptWaveform(silence.tobytes()):
+            words += self._words(self._kaldi.Result())
+        return words + self._words(self._kaldi.FinalResult())
+
+    def _replace(self) -> None:
+        self._offset += self._age
+        self._age = 0
+        self._kaldi = self._recogniser.recognizer(self._rate_hz)
+
+    def _words(self, result: str) -> list[RecognisedWord]:
+        before = self._offset / self._rate_hz
+        return [
+            RecognisedWord(word["word"], before + word["start"], before + word["end"], min(1.0, word["conf"]))
+            for word in json.loads(result).get("result", ())
+            if word["word"] != UNKNOWN
+        ]

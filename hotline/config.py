@@ -269,20 +269,21 @@ def _read(path: Path) -> Source:
 
 def _lay_over(source: Source, over: Source) -> None:
     source.name = over.name
-    _merge(source.tree, over.tree, Settings)
+    _merge(source, source.tree, over.tree, Settings, ())
     source.places |= over.places
 
 
-def _merge(tree: dict[str, Any], over: dict[str, Any], section: type[Section]) -> None:
-    for key, value in over.items():
-        field = section.model_fields.get(key)
+def _merge(source: Source, tree: dict[str, Any], over: dict[str, Any], section: type[Section], key: Key) -> None:
+    for name, value in over.items():
+        field = section.model_fields.get(name)
         inner = field.annotation if field else None
         if field and value is None:
             continue
         if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, Section):
-            _merge(tree[key], value, inner)
+            _merge(source, tree[name], value, inner, (*key, name))
         else:
-            tree[key] = value
+            tree[name] = value
+            source.forget_inside((*key, name))
 
 
 # ------------------------------------------------------------------------------------------------- errors in words

@@ -52,13 +52,19 @@ class Source:
                 return self.places[key[:length]]
         return Place(self.name)
 
+    def forget_inside(self, key: Key) -> None:
+        """Drop the places of what stood inside `key`, which is about to be replaced."""
+        inside = [known for known in self.places if len(known) > len(key) and known[: len(key)] == key]
+        for known in inside:
+            del self.places[known]
+
 
 def dotted(key: Key) -> str:
     """Return a key as people write it: `sip.listen[0]`."""
     text = ""
     for part in key:
         text += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return text.removeprefix(".")
+    return text.removeprefix(".") or "settings"
 
 
 def read_yaml(text: str, name: str) -> Source:
@@ -134,6 +140,7 @@ def lay_environment_over(source: Source, environ: Mapping[str, str]) -> None:
         except ConfigErrors:
             source.problems.append(f"{place}: {dotted(key)}: begins like a list or a mapping, but is not YAML")
             continue
+        source.forget_inside(key)
         source.places[key] = place
 
 

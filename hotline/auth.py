@@ -1,0 +1,214 @@
+"""Who may do what: people with passwords, programs with tokens, phones with digest credentials.
+
+Rule 1: no secret is stored in the clear. A password is argon2id, a token its SHA-256 (a token is 256 random bits, so a
+slow hash would only slow us), a phone's secret the HA1 of RFC 7616 section 3.4.2.
+
+Rule 2: a phone's password is never the person's: HA1 is a fast hash, and whoever stole it could try passwords at
+leisure. It is random unless a phone needs a certain one.
+
+Rule 3: a wrong name takes as long as a wrong password, and a disabled person is no person.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, Literal, get_args
+from uuid import uuid4
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hotline.tables import Token, User
+
+Role = Literal["agent", "supervisor", "admin"]
+Scope = Literal["admin", "read", "interactions", "agents", "live"]
+
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
+# What each scope opens; `admin` opens everything, also what comes later.
+SCOPES: Final[dict[Scope, str]] = {
+    "admin": "everything",
+    "read": "every GET under /api/v1",
+    "interactions": "POST /api/v1/interactions",
+    "agents": "change an agent's state",
+    "live": "live events on the WebSocket /api/v1/events",
+}
+TOKEN_PREFIX: Final = "hotline_"  # noqa: S105  (so that a leaked token is recognised for what it is)
+TOKEN_OCTETS: Final = 32
+LAST_USED_STEP_S: Final = 60.0
+FIRST_AGENTS: Final = ("agent1", "agent2")
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_hasher: Final = PasswordHasher()
+# Checked in place of the hash of a person who does not exist.
+_NOBODY: Final = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21lc2FsdA$" + "A" * 43
+
+
+class AuthError(Exception):
+    """Something about people or tokens that cannot be done; the text says why and what mends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks. `name` is a token's name."""
+
+    name: str
+    scopes: frozenset[str]
+    token: str = ""
+
+    def may(self, scope: str) -> bool:
+        """Tell whether this scope is open."""
+        return scope in self.scopes or "admin" in self.scopes
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """A person just added, with the secrets that are shown once and kept nowhere."""
+
+    name: str
+    role: Role
+    password: str = field(repr=False)
+    sip_user: str
+    sip_password: str = field(repr=False)
+    sip_domain: str
+
+
+@dataclass(frozen=True, slots=True)
+class SipSecret:
+    """What digest authentication needs to know of a user: HA1 by algorithm (RFC 8760), in hexadecimal."""
+
+    user: str
+    realm: str
+    ha1_md5: str = field(repr=False)
+    ha1_sha256: str = field(repr=False)
+
+
+# ----------------------------------------------------------------------------------------------------------- people
+
+
+async def add_user(
+    session: AsyncSession,
+    name: str,
+    role: Role,
+    realm: str,
+    now: float,
+    password: str | None = None,
+    sip_password: str | None = None,
+) -> NewUser:
+    """Add a person; secrets that are not given are made up. The caller commits. Raises `AuthError`."""
+    if not _NAME.fullmatch(name):
+        raise AuthError(
+            f"`{name}` cannot be a user's name: small letters, digits, `.`, `_` and `-` can, such as lan.ng"
+        )
+    if role not in ROLES:
+        raise AuthError(f"`{role}` is no role: choose one of {', '.join(ROLES)}")
+    if password is not None and len(password) < 8:
+        raise AuthError("the password is too short: give 8 characters or more, or none to have one made")
+    if await session.scalar(select(User.id).where(User.name == name)):
+        raise AuthError(f"there is a user `{name}` already: choose another name")
+    new = NewUser(name, role, password or _secret(), name, sip_password or _secret(), realm)
+    md5, sha256 = ha1(name, realm, new.sip_password)
+    password_hash = await asyncio.to_thread(_hasher.hash, new.password)
+    session.add(
+        User(
+            id=uuid4().hex,
+            name=name,
+            role=role,
+            password_hash=password_hash,
+            ha1_md5=md5,
+            ha1_sha256=sha256,
+            realm=realm,
+            created_at=now,
+        )
+    )
+    await session.flush()
+    return new
+
+
+async def first_run(session: AsyncSession, realm: str, now: float) -> list[NewUser]:
+    """Add two agents when there is nobody yet, and return them with their secrets. The caller commits, then shows."""
+    if await session.scalar(select(func.count()).select_from(User)):
+        return []
+    return [await add_user(session, name, "agent", realm, now) for name in FIRST_AGENTS]
+
+
+async def users(session: AsyncSession) -> list[User]:
+    """Return everybody, by name."""
+    return list(await session.scalars(select(User).order_by(User.name)))
+
+
+async def check_password(session: AsyncSession, name: str, password: str) -> User | None:
+    """Return the person whom name and password prove, None otherwise. Takes as long either way."""
+    user = await session.scalar(select(User).where(User.name == name, User.disabled_at.is_(None)))
+    right = await asyncio.to_thread(_matches, user.password_hash if user else _NOBODY, password)
+    return user if user and right else None
+
+
+async def sip_secrets(session: AsyncSession) -> dict[str, SipSecret]:
+    """Return the digest secret of everybody who is not disabled, by SIP user."""
+    rows = await session.scalars(select(User).where(User.disabled_at.is_(None)))
+    return {row.name: SipSecret(row.name, row.realm, row.ha1_md5, row.ha1_sha256) for row in rows}
+
+
+def ha1(user: str, realm: str, password: str) -> tuple[str, str]:
+    """Return H(user:realm:password) with MD5 and with SHA-256, in hexadecimal (RFC 7616 section 3.4.2)."""
+    secret = f"{user}:{realm}:{password}".encode()
+    return hashlib.md5(secret, usedforsecurity=False).hexdigest(), hashlib.sha256(secret).hexdigest()
+
+
+def _secret() -> str:
+    # 96 bits, typed into a phone by hand at times: no characters that a phone's menu hides.
+    return secrets.token_hex(12)
+
+
+def _matches(password_hash: str, password: str) -> bool:
+    try:
+        return _hasher.verify(password_hash, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+# ----------------------------------------------------------------------------------------------------------- tokens
+
+
+async def add_token(
+    session: AsyncSession, name: str, scopes: Iterable[str], now: float, expires_at: float | None = None
+) -> str:
+    """Add a token and return it; it is kept nowhere. The caller commits. Raises `AuthError`."""
+    wanted = sorted(set(scopes))
+    unknown = [scope for scope in wanted if scope not in SCOPES]
+    if unknown or not wanted:
+        raise AuthError(f"`{' '.join(unknown)}` is no scope: choose from {', '.join(SCOPES)}")
+    if not name.strip() or len(name) > 64:
+        raise AuthError("a token needs a name of at most 64 characters that says who uses it, such as `crm`")
+    token = TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_OCTETS)
+    row = Token(id=uuid4().hex, name=name, hash=token_hash(token), scopes=wanted, created_at=now, expires_at=expires_at)
+    session.add(row)
+    await session.flush()
+    return token
+
+
+async def check_token(session: AsyncSession, token: str, now: float) -> Principal | None:
+    """Return whom a token stands for, None for one that is unknown or expired. The caller commits.
+
+    The row is found by the token's hash, which says nothing about the token, and compared in constant time.
+    """
+    hashed = token_hash(token)
+    row = await session.scalar(select(Token).where(Token.hash == hashed))
+    if row is None or not hmac.compare_digest(row.hash, hashed):
+        return None
+    if row.expires_at is not None and row.expires_at <= now:
+        return None
+    if row.last_used_at is None or now - row.last_used_at >= LAST_USED_STEP_S:
+        row.last_used_at = now
+    return Principal(row.name, frozenset(row.scopes), row.id)
+
+
+def token_hash(token: str) -> str:
+    """Return what stands in the database for a token."""
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()

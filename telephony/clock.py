@@ -19,8 +19,11 @@ SAMPLES_PER_TICK: Final = SAMPLE_RATE_HZ * TICK_MS // 1000
 
 
 def tick_at(now: float) -> int:
-    """Return the tick that `now` (seconds since the epoch) falls into."""
-    return int(now * TICKS_PER_S)
+    """Return the tick that `now` (seconds since the epoch) falls into.
+
+    20 microseconds early count as on time: `time_of(tick)` is a binary fraction and may fall just short of its tick.
+    """
+    return int(now * TICKS_PER_S + 0.001)
 
 
 def time_of(tick: int) -> float:

@@ -188,8 +188,16 @@ async def get_journal(request: Request, call: str) -> list[JournalEntry]:
     await _snapshot(request, call)
     entries = _funnel(request).journal.read(call)
     return [
-        JournalEntry(at=iso(datetime_of(time_of(e.tick))), tick=e.tick, kind=e.kind, type=e.type, fields=e.fields)
-        for e in entries
+        JournalEntry(
+            at=iso(datetime_of(time_of(entry.tick))),
+            tick=entry.tick,
+            kind=entry.kind,
+            type=type(entry.message).__name__,
+            fields=msgspec.to_builtins(
+                {name: getattr(entry.message, name) for name in entry.message.__struct_fields__}
+            ),
+        )
+        for entry in entries
     ]
 
 

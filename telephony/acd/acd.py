@@ -91,10 +91,6 @@ class Acd:
         self._agents[settings.name] = Agent(settings)
         return True
 
-    def queue_names(self) -> tuple[str, ...]:
-        """Return the queues' names in the order of the settings."""
-        return tuple(self._queues)
-
     def queue_facts(self, queue: str, now: float) -> QueueFacts:
         """Return the facts of a queue; one that does not exist is closed and empty."""
         settings = self._queues.get(queue)

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -44,6 +45,7 @@ from telephony.events import (
     Join,
     Leave,
     MessageRejected,
+    Note,
     OpenLeg,
     Play,
     PromptRendered,
@@ -173,7 +175,7 @@ class Funnel:
         for event in events:
             match event:
                 case BindingChanged():
-                    self.lane.put("bindings", self._in_session(lambda session, e=event: rows.save_bindings(session, e)))
+                    self.lane.put("bindings", self._in_session(partial(_save_bindings, event)))
                     self.happened(event)
                 case MessageRejected():
                     log.warning("bad SIP message", source=event.source, status=event.status, cause=event.cause)
@@ -243,6 +245,8 @@ class Funnel:
                 self.lane.put("call", self._in_session(lambda session: self._save_call(session, command.call)))
             case SaveAgent():
                 self.lane.put("agent", self._in_session(lambda session: rows.save_agent(session, command)))
+            case Note():
+                pass  # written into the journal, where everything is, and performed by being there
             case Publish():
                 self.lane.put("publish", self._later(lambda: self.publish(command.type, command.body)))
             case _:
@@ -370,6 +374,10 @@ class Funnel:
         await self.lane.stop()
         await asyncio.gather(*self._tasks)
         self.journal.close_all()
+
+
+async def _save_bindings(event: BindingChanged, session: AsyncSession) -> None:
+    await rows.save_bindings(session, event)
 
 
 def iso(at: datetime) -> str:

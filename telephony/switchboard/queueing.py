@@ -2,6 +2,7 @@
 
 from typing import assert_never
 
+from ivr_flows.state import QueueOutcome
 from ivr_flows.step import QueueLeft
 from telephony import sdp
 from telephony.acd import (
@@ -13,6 +14,7 @@ from telephony.acd import (
     OfferDeclined,
     WithdrawOffer,
 )
+from telephony.acd.messages import DeclineCause
 from telephony.events import DialogEnded, DialogRinging, Invite, LegOpened, LegRefused, OpenLeg, Publish, SaveAgent
 from telephony.switchboard import ending, self_service
 from telephony.switchboard.board import Board, context_body
@@ -20,7 +22,7 @@ from telephony.switchboard.call import AgentLeg, Call
 
 # Final answers of a phone by which its user says no; the rest mean that the phone could not be reached.
 DECLINED = frozenset({486, 600, 603})
-UNANSWERED = frozenset({408, 480, 487})
+UNANSWERED = frozenset({408, 487})
 
 
 def perform(board: Board, output: AcdOutput, now: float) -> None:
@@ -93,16 +95,15 @@ def agent_ringing(board: Board, event: DialogRinging) -> None:
 
 def agent_refused(board: Board, call: Call, event: DialogEnded, now: float) -> None:
     """The agent's dialog ended before it was answered."""
+    cause: DeclineCause = "failed"
     if event.status in DECLINED:
         cause = "rejected"
-    elif event.ending == "timed_out" or event.status in UNANSWERED:
-        cause = "no_answer" if event.status != 480 else "failed"
-    else:
-        cause = "failed"
+    elif event.status in UNANSWERED:
+        cause = "no_answer"
     _decline(board, call, cause, now, dialog_open=False)
 
 
-def _decline(board: Board, call: Call, cause: str, now: float, *, dialog_open: bool = True) -> None:
+def _decline(board: Board, call: Call, cause: DeclineCause, now: float, *, dialog_open: bool = True) -> None:
     agent_leg = call.agent_leg
     if agent_leg is None:
         return
@@ -127,7 +128,7 @@ def back_in_queue(board: Board, call: Call, cause: str) -> None:
     board.publish("call.offer_ended", call, agent=agent, cause=cause)
 
 
-def _leave_queue(board: Board, call_id: str, outcome: str) -> None:
+def _leave_queue(board: Board, call_id: str, outcome: QueueOutcome) -> None:
     call = board.calls.get(call_id)
     if call is None or call.state not in {"queued", "ringing"}:
         return

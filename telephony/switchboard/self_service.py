@@ -10,12 +10,13 @@ from ivr_flows.step import (
     Facts,
     FlowAction,
     FlowInput,
+    FlowState,
     PlayPrompts,
     QueueFacts,
     StopPrompts,
 )
 from telephony.acd import CallQueued
-from telephony.events import Play, Prompt, PromptFinished, StopPlaying
+from telephony.events import Note, Play, Prompt, PromptFinished, StopPlaying
 from telephony.switchboard import ending
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import Call
@@ -23,15 +24,22 @@ from telephony.switchboard.call import Call
 
 def begin(board: Board, call: Call, now: float) -> None:
     """Start the flow."""
-    call.flow_state, actions = flow_step.start(call.flow, _facts(board, call, now), now)
-    _perform(board, call, actions, now)
+    _walk(board, call, flow_step.start(call.flow, _facts(board, call, now), now), now)
 
 
 def proceed(board: Board, call: Call, message: FlowInput, now: float) -> None:
     """Give the flow an input. A call that ended meanwhile, or never reached its flow, has none to give it to."""
     if call.flow_state is None or call.state != "in_flow":
         return
-    call.flow_state, actions = flow_step.step(call.flow, call.flow_state, _facts(board, call, now), message, now)
+    _walk(board, call, flow_step.step(call.flow, call.flow_state, _facts(board, call, now), message, now), now)
+
+
+def _walk(board: Board, call: Call, walked: tuple[FlowState, tuple[FlowAction, ...]], now: float) -> None:
+    steps, failures = (len(call.flow_state.path), len(call.flow_state.failures)) if call.flow_state else (0, 0)
+    call.flow_state, actions = walked
+    board.emit(*(Note(call.id, "step", step) for step in call.flow_state.path[steps:]))
+    for failure in call.flow_state.failures[failures:]:
+        board.emit(Note(call.id, "failure", f"{failure.step}: {failure.cause}"))
     _perform(board, call, actions, now)
 
 

@@ -1,0 +1,257 @@
+"""A real server in a process of its own, and the foreign phones that talk to it, for the end-to-end tests."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+HOST = "127.0.0.1"
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
+    """Return a port that was free a moment ago."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for(what: str, look: Callable[[], T | None], timeout_s: float = 20.0) -> T:
+    """Look again and again until there is something; fail with `what` after `timeout_s`."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        found = look()
+        if found is not None and found is not False:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"not within {timeout_s:g} s: {what}")
+
+
+@dataclass
+class Server:
+    """`hotline serve` with its own data folder and ports."""
+
+    folder: Path
+    settings: str = ""
+    sip_port: int = field(default_factory=free_port)
+    web_port: int = field(default_factory=lambda: free_port(socket.SOCK_STREAM))
+    process: subprocess.Popen[str] | None = None
+    token: str = ""
+    errors: list[str] = field(default_factory=list)
+    _ready: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def config(self) -> Path:
+        """The settings file of this server."""
+        return self.folder / "hotline.yaml"
+
+    @property
+    def data(self) -> Path:
+        """The data folder of this server."""
+        return self.folder / "data"
+
+    def hotline(self, *arguments: str) -> str:
+        """Run a `hotline` command with this server's settings and return what it prints."""
+        done = subprocess.run(
+            [sys.executable, "-m", "hotline", *arguments, "--config", str(self.config)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def write_config(self) -> None:
+        """Write the settings file."""
+        media_port = 20000 + (self.sip_port % 400) * 100
+        self.config.write_text(
+            f"data: {self.data}\n"
+            f"sip: {{listen: ['udp:{HOST}:{self.sip_port}'], domain: hotline.test}}\n"
+            f"web: {{listen: '{HOST}:{self.web_port}'}}\n"
+            f"media: {{address: {HOST}, ports: {media_port}-{media_port + 99}}}\n" + self.settings,
+            encoding="utf-8",
+        )
+
+    def start(self) -> None:
+        """Start the process and wait for its `ready`."""
+        self._ready.clear()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "hotline", "serve", "--config", str(self.config)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        threading.Thread(target=self._read_errors, args=(self.process,), daemon=True).start()
+        ready = self._ready.wait(30)
+        assert ready, "the server did not become ready:\n" + "".join(self.errors)
+
+    def _read_errors(self, process: subprocess.Popen[str]) -> None:
+        assert process.stderr is not None
+        for line in process.stderr:
+            self.errors.append(line)
+            if line.strip() == "ready":
+                self._ready.set()
+        process.stderr.close()
+
+    def kill(self) -> None:
+        """End the control process as a crash would."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        """Ask the server to stop, twice, so that it does not wait for running calls."""
+        if self.process is None or self.process.poll() is not None:
+            return 0
+        self.process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.process.wait(1)
+        self.process.terminate()
+        try:
+            return self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(10)
+            raise AssertionError("the server did not stop:\n" + "".join(self.errors)) from None
+
+    def request(self, method: str, path: str, body: object = None, token: str | None = None) -> tuple[int, Any]:
+        """Send one HTTP request; return the status and the JSON answer (bytes where it is none)."""
+        request = urllib.request.Request(
+            f"http://{HOST}:{self.web_port}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self.token if token is None else token}"}
+            | ({"Content-Type": "application/json"} if body is not None else {}),
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+                return answer.status, _decode(answer.read(), answer.headers.get_content_type())
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, _decode(error.read(), error.headers.get_content_type())
+
+    def get(self, path: str) -> Any:
+        """GET a path under /api/v1 that must be there."""
+        status, body = self.request("GET", f"/api/v1{path}")
+        assert status == 200, (status, body)
+        return body
+
+    def post(self, path: str, body: object) -> Any:
+        """POST to a path under /api/v1 that must take it."""
+        status, answer = self.request("POST", f"/api/v1{path}", body)
+        assert status < 300, (status, answer)
+        return answer
+
+
+def _decode(body: bytes, kind: str) -> Any:
+    return json.loads(body) if kind.endswith("json") else body
+
+
+@contextlib.contextmanager
+def running_server(folder: Path, settings: str = "") -> Iterator[Server]:
+    """A server with an admin token, stopped at the end."""
+    server = Server(folder, settings)
+    server.write_config()
+    server.token = server.hotline("tokens", "add", "tests", "--scope", "admin").strip()
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@dataclass
+class Baresip:
+    """The desk phone of an agent: registers, answers by itself, plays a file and records what it hears."""
+
+    folder: Path
+    server: Server
+    user: str
+    password: str
+    plays: Path
+    port: int = field(default_factory=free_port)
+    answer: bool = True
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Write its configuration and start it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        modules = "\n".join(f"module {name}.so" for name in ("g711", "aufile", "sndfile"))
+        (self.folder / "config").write_text(
+            f"sip_listen {HOST}:{self.port}\n"
+            "net_interface lo\n"
+            "module_path /usr/lib/baresip/modules\n"
+            f"{modules}\n"
+            "module_tmp account.so\n"
+            "module_app menu.so\n"
+            f"audio_player aufile,{self.folder / 'heard.wav'}\n"
+            f"audio_source aufile,{self.plays}\n"
+            f"audio_alert aufile,{self.folder / 'alert.wav'}\n"
+            "audio_srate 8000\naudio_channels 1\n"
+            f"rtp_ports {self.port + 1}-{self.port + 20}\n"
+            "ring_aufile none\n"
+            f"snd_path {self.folder}\n",
+            encoding="utf-8",
+        )
+        mode = "auto" if self.answer else "manual"
+        (self.folder / "accounts").write_text(
+            f"<sip:{self.user}@{HOST}:{self.server.sip_port};transport=udp>;auth_user={self.user};"
+            f"auth_pass={self.password};answermode={mode};regint=60;ptime=20\n",
+            encoding="utf-8",
+        )
+        (self.folder / "contacts").write_text("", encoding="utf-8")
+        log = (self.folder / "log").open("wb")
+        with log:
+            self.process = subprocess.Popen(
+                ["baresip", "-4", "-f", str(self.folder), "-t", "120"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                env={**os.environ, "HOME": str(self.folder)},
+            )
+
+    def log(self) -> str:
+        """What it printed."""
+        return (self.folder / "log").read_text("utf-8", errors="replace")
+
+    def stop(self) -> None:
+        """End it: it unregisters and hangs up."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(5)
+
+
+def sipp(server: Server, folder: Path, scenario: str, *arguments: str, timeout_s: int = 60) -> str:
+    """Run one SIPp scenario as the caller; return its messages. Fails when a call failed."""
+    port, media_port = free_port(), free_port()
+    done = subprocess.run(
+        [
+            "sipp", f"{HOST}:{server.sip_port}", "-sf", str(Path(__file__).parent / "sipp" / scenario), "-m", "1",
+            "-i", HOST, "-p", str(port), "-mi", HOST, "-mp", str(media_port), "-nostdin", "-timeout", f"{timeout_s}s",
+            "-timeout_error", "-trace_err", "-trace_msg", *arguments,
+        ],
+        cwd=folder, capture_output=True, text=True, timeout=timeout_s + 10, check=False,
+    )  # fmt: skip
+    messages = "\n".join(path.read_text("utf-8", errors="replace") for path in folder.glob("*_messages.log"))
+    errors = "\n".join(path.read_text("utf-8", errors="replace") for path in folder.glob("*_errors.log"))
+    assert done.returncode == 0, f"sipp: {done.returncode}\n{done.stdout[-2000:]}\n{errors}\n{messages[-4000:]}"
+    return messages

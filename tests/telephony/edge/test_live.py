@@ -1,0 +1,45 @@
+"""Live events: numbered, caught up with, and never held up by a slow listener."""
+
+import pytest
+
+from telephony.edge.live import KEPT_EVENTS, LISTENER_BACKLOG, ListenerTooSlow, Live
+
+
+def publish(live: Live, count: int) -> None:
+    for number in range(count):
+        live.publish("thing.happened", {"number": number}, "2026-01-01T00:00:00.000Z")
+
+
+async def test_a_listener_hears_what_comes_after_it_came_in_order() -> None:
+    live = Live()
+    publish(live, 2)
+    listener = live.listen()
+    publish(live, 2)
+    assert [(await listener.next())["seq"] for _ in range(2)] == [3, 4]
+
+
+async def test_one_who_comes_back_gets_what_it_missed() -> None:
+    live = Live()
+    publish(live, 5)
+    listener = live.listen(since=3)
+    assert [(await listener.next())["seq"] for _ in range(2)] == [4, 5]
+
+
+async def test_only_the_last_events_are_kept() -> None:
+    live = Live()
+    publish(live, KEPT_EVENTS + 10)
+    assert (await live.listen(since=0).next())["seq"] == 11
+
+
+async def test_a_slow_listener_is_sent_away_after_what_it_has() -> None:
+    live = Live()
+    slow, other = live.listen(), live.listen()
+    publish(live, LISTENER_BACKLOG + 1)
+    for _ in range(LISTENER_BACKLOG):
+        await slow.next()
+    with pytest.raises(ListenerTooSlow):
+        await slow.next()
+    live.leave(slow)
+    live.leave(other)
+    publish(live, 1)
+    assert live.seq == LISTENER_BACKLOG + 2

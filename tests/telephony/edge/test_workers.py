@@ -1,0 +1,83 @@
+"""Worker processes are started, spoken to, watched and started again."""
+
+import asyncio
+import os
+
+import pytest
+
+from telephony.edge.wire import FromSpeech
+from telephony.edge.workers import Worker, WorkerUnstartable
+from telephony.events import PromptRendered, RenderPrompt, WorkerDied, WorkerStarted
+
+ECHO = "tests.telephony.edge.echo_worker"
+
+
+class Room:
+    """A worker with everything it says remembered."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.said: asyncio.Queue[object] = asyncio.Queue()
+        self.worker: Worker[object] = Worker(
+            "render",
+            "tests.telephony.edge.echo_worker",
+            arguments,
+            FromSpeech,
+            self.said.put_nowait,
+            self.said.put_nowait,
+        )
+
+    async def next(self) -> object:
+        async with asyncio.timeout(20):
+            return await self.said.get()
+
+
+def render(value: str) -> RenderPrompt:
+    return RenderPrompt(value, "text", value, "en", "")
+
+
+async def test_a_worker_answers_and_ends_when_its_socket_closes() -> None:
+    room = Room()
+    await room.worker.start()
+    process = room.worker.process_id
+    assert room.worker.ready
+    assert await room.next() == WorkerStarted("render", process)
+    room.worker.send(render("a"))
+    assert await room.next() == PromptRendered("a")
+    await room.worker.stop()
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+
+
+async def test_a_worker_that_dies_is_started_again_and_gets_what_waited() -> None:
+    room = Room()
+    await room.worker.start()
+    first = await room.next()
+    assert isinstance(first, WorkerStarted)
+    room.worker.send(render("die"))
+    died = await room.next()
+    assert died == WorkerDied("render", first.process, "exit status 7")
+    room.worker.send(render("b"))
+    again = await room.next()
+    assert isinstance(again, WorkerStarted)
+    assert again.process != first.process
+    assert await room.next() == PromptRendered("b")
+    await room.worker.stop()
+
+
+async def test_what_waited_for_a_dead_worker_can_be_forgotten() -> None:
+    room = Room()
+    await room.worker.start()
+    await room.next()
+    room.worker.send(render("die"))
+    await room.next()
+    room.worker.send(render("b"))
+    room.worker.forget_waiting()
+    assert isinstance(await room.next(), WorkerStarted)
+    room.worker.send(render("c"))
+    assert await room.next() == PromptRendered("c")
+    await room.worker.stop()
+
+
+async def test_a_worker_that_does_not_start_says_so() -> None:
+    with pytest.raises(WorkerUnstartable, match="render worker did not start"):
+        await Room("--fail").worker.start()

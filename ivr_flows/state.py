@@ -1,0 +1,117 @@
+"""What goes into a walk through a flow, what comes out, and what is kept in between: plain and msgpack-able."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from ivr_flows.flow import Plain
+from telephony.events import Prompt, PromptEnding, TimePassed
+
+QueueOutcome = Literal["answered", "full", "closed", "timeout"]
+Phase = Literal["walking", "speaking", "asking", "listening", "queued", "ending", "ended"]
+"""What a flow waits for: nothing, the end of a prompt, that or a key, a key, the queue, the end of the last words."""
+
+
+class Input(msgspec.Struct, frozen=True, tag=True):
+    """Something that happened to the caller in a flow."""
+
+
+class KeyPressed(Input, frozen=True):
+    """A key. Where it ended an interruptible prompt, it comes before that prompt's `PromptsFinished`."""
+
+    digit: str
+
+
+class PromptsFinished(Input, frozen=True):
+    """The playback of that number is over."""
+
+    playback: int
+    ending: PromptEnding
+
+
+class QueueLeft(Input, frozen=True):
+    """The queue is over for this call. `answered`: the agent's talk is over and the caller is still there."""
+
+    outcome: QueueOutcome
+
+
+FlowInput = KeyPressed | PromptsFinished | QueueLeft | TimePassed
+
+
+class Action(msgspec.Struct, frozen=True, tag=True):
+    """Something a flow wants done."""
+
+
+class PlayPrompts(Action, frozen=True):
+    """Play, in place of whatever plays; `PromptsFinished` with this number is due."""
+
+    playback: int
+    prompts: tuple[Prompt, ...]
+    interruptible: bool
+    loop: bool
+
+
+class StopPrompts(Action, frozen=True):
+    """Stop that playback, should it still run."""
+
+    playback: int
+
+
+class EnterQueue(Action, frozen=True):
+    """Put the call into a queue, for at most `limit_s` seconds, playing `wait` over and over; `QueueLeft` is due."""
+
+    queue: str
+    limit_s: float
+    wait: tuple[Prompt, ...]
+
+
+class EndCall(Action, frozen=True):
+    """Hang up. Nothing follows."""
+
+    reason: str
+
+
+class ChangeLanguage(Action, frozen=True):
+    """The call goes on in another language."""
+
+    language: str
+
+
+FlowAction = PlayPrompts | StopPrompts | EnterQueue | EndCall | ChangeLanguage
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """What failed in which step, for the journal; without a fact about the caller."""
+
+    step: str
+    cause: str
+
+
+class FlowState(msgspec.Struct, frozen=True):
+    """A call's place in a flow.
+
+    `path` are the steps it came through, `keys` what was typed ahead, `collected` the keys of a `gather` so far.
+    `no_inputs` and `no_matches` count in the present step. `playing` is the playback whose end is awaited, `playbacks`
+    the last number given. `deadline` is when `TimePassed` is due (seconds since the epoch). `swallow` is a finishing
+    key that may still come after digits that were complete without it, dropped until `swallow_until`. `reason` is why
+    the last words are spoken.
+    """
+
+    step: str
+    language: str
+    path: tuple[str, ...] = ()
+    phase: Phase = "walking"
+    variables: Mapping[str, Plain] = {}
+    deadline: float | None = None
+    keys: str = ""
+    collected: str = ""
+    no_inputs: int = 0
+    no_matches: int = 0
+    playing: int | None = None
+    playbacks: int = 0
+    swallow: str = ""
+    swallow_until: float = 0.0
+    reason: str = ""
+    failures: tuple[Failure, ...] = ()
+    ended: bool = False

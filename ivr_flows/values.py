@@ -1,0 +1,301 @@
+"""How values are written in a flow: durations, ranges, flags, words in each language, prompts.
+
+Rule: a reader always returns something of its type. What is wrong is among the faults, and a flow with faults is never
+used, so that all of them can be told at once.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+from ivr_flows import expression
+from ivr_flows.facts import VIEWS
+from ivr_flows.flow import Music, PromptPart, PromptParts, Recorded, Variable, Words
+from ivr_flows.source import Faults, ListNode, MapNode, Node, Scalar, did_you_mean, one_of
+
+NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+PROMPT_KEYS: Final = ("text", "file", "music", "prompt")
+FLAGS: Final[Mapping[str, bool]] = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
+
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
+_RANGE = re.compile(r"(\d+)(?:\.\.(\d+))?")
+
+
+@dataclass(frozen=True)
+class Target:
+    """An exit as it stands in the file: of which step, to which; `may_end` where `end` will do."""
+
+    step: str
+    name: str
+    place: Node
+    may_end: bool = False
+
+
+@dataclass
+class Reading:
+    """One file being read: what it has declared so far, and what is wrong with it."""
+
+    faults: Faults
+    folder: Path
+    languages: tuple[str, ...] = ()
+    variables: dict[str, Variable] = field(default_factory=dict)
+    catalogue: dict[str, PromptParts] = field(default_factory=dict)
+    targets: list[Target] = field(default_factory=list)
+
+
+class Fields:
+    """The keys of a mapping (or of a step and its verb together), each looked up by name."""
+
+    def __init__(self, place: Node, items: Mapping[str, tuple[Scalar, Node]], short: Node | None = None) -> None:
+        self.place = place
+        self.items = items
+        self.short = short
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.items
+
+    def get(self, name: str) -> Node | None:
+        found = self.items.get(name)
+        return None if found is None else found[1]
+
+
+def fields(reading: Reading, node: Node, known: Iterable[str], what: str) -> Fields:
+    """Return a mapping's keys, all of them known ones."""
+    if not isinstance(node, MapNode):
+        reading.faults.add(node, "bad-value", f"{what} is a mapping with {one_of(known)}")
+        return Fields(node, {})
+    unknown_keys(reading, node.items, known, what)
+    return Fields(node, node.items)
+
+
+def unknown_keys(reading: Reading, items: Mapping[str, tuple[Scalar, Node]], known: Iterable[str], what: str) -> None:
+    """Report each key that is not known here."""
+    for name, (key, _) in items.items():
+        if name not in known:
+            reading.faults.add(key, "unknown-key", f"{what} has no '{name}'{did_you_mean(name, known)}")
+
+
+def text(reading: Reading, node: Node, what: str) -> str:
+    """Read one scalar that is not empty."""
+    if isinstance(node, Scalar) and not node.empty and node.text.strip():
+        return node.text
+    reading.faults.add(
+        node, "bad-value", f"{what} is missing its value" if isinstance(node, Scalar) else f"{what} is one value"
+    )
+    return ""
+
+
+def name(reading: Reading, node: Node, what: str) -> str:
+    """Read a name of our own: small letters, digits and underscores."""
+    word = text(reading, node, what)
+    if word and not NAME.fullmatch(word):
+        reading.faults.add(node, "bad-name", f"'{word}': {what} is small letters, digits and _, such as main_menu")
+    return word
+
+
+def flag(reading: Reading, node: Node | None, default: bool) -> bool:
+    """Read yes or no."""
+    if node is None:
+        return default
+    word = text(reading, node, "a flag").lower()
+    if word and word not in FLAGS:
+        reading.faults.add(node, "bad-value", f"'{word}' is neither yes nor no")
+    return FLAGS.get(word, default)
+
+
+def count(reading: Reading, node: Node | None, default: int, most: int) -> int:
+    """Read a whole number from 0 to `most`."""
+    if node is None:
+        return default
+    word = text(reading, node, "a number")
+    if word.isascii() and word.isdigit() and int(word) <= most:
+        return int(word)
+    if word:
+        reading.faults.add(node, "bad-value", f"'{word}' is not a whole number from 0 to {most}")
+    return default
+
+
+def duration(reading: Reading, node: Node | None, default: float) -> float:
+    """Read `5s`, `1m30s`, `500ms` or `2h` as seconds."""
+    if node is None:
+        return default
+    word = text(reading, node, "a duration")
+    if not word:
+        return default
+    found = _DURATION.fullmatch(word)
+    if found is None or not any(found.groups()):
+        hint = f"; did you mean '{word}s'?" if word.replace(".", "", 1).isdigit() else ""
+        reading.faults.add(node, "bad-duration", f"'{word}' is not a duration such as 5s, 1m30s or 500ms{hint}")
+        return default
+    hours, minutes, seconds, thousandths = (float(part or 0) for part in found.groups())
+    total = hours * 3600 + minutes * 60 + seconds + thousandths / 1000
+    if not 0 < total <= 86400:
+        reading.faults.add(node, "bad-duration", f"'{word}' is not more than nothing and at most a day")
+        return default
+    return total
+
+
+def span(reading: Reading, node: Node | None, default: tuple[int, int]) -> tuple[int, int]:
+    """Read `6..10`, or `6` for exactly that, from 1 to 64."""
+    if node is None:
+        return default
+    word = text(reading, node, "a length")
+    found = _RANGE.fullmatch(word)
+    if found is None:
+        if word:
+            reading.faults.add(node, "bad-range", f"'{word}' is not a range such as 6..10, or 6")
+        return default
+    shortest, longest = int(found[1]), int(found[2] or found[1])
+    if not 1 <= shortest <= longest <= 64:
+        reading.faults.add(node, "bad-range", f"'{word}': from 1 to 64, the smaller first")
+        return default
+    return shortest, longest
+
+
+def condition(reading: Reading, node: Node) -> str:
+    """Read a bare expression."""
+    source = text(reading, node, "an expression").strip()
+    if source:
+        _explain(reading, node, expression.check_condition(source, reading.variables))
+    return source
+
+
+def _template(reading: Reading, node: Node) -> str:
+    source = text(reading, node, "a text")
+    _explain(reading, node, expression.check_text(source, reading.variables))
+    return source
+
+
+def _explain(reading: Reading, node: Node, found: Iterable[expression.Fault]) -> None:
+    for fault in found:
+        words = fault.text
+        if fault.code == "undefined-variable":
+            hint = did_you_mean(words, (*reading.variables, *VIEWS))
+            words = f"'{words}' is neither a variable of this flow nor one of {', '.join(VIEWS)}{hint}"
+        elif fault.code == "unknown-fact":
+            group, _, fact = words.partition(".")
+            view = VIEWS[group]
+            known = () if view is None else view.__struct_fields__
+            words = f"'{group}' has no '{fact}'{did_you_mean(fact, known) or f'; it has {one_of(known)}'}"
+        elif fault.code == "unknown-filter":
+            words = f"there is no filter '{words}'{did_you_mean(words, expression.FILTERS)}"
+        reading.faults.add(node, fault.code, words)
+
+
+# ------------------------------------------------------------------------------------------------- languages
+
+
+def language(reading: Reading, node: Node) -> str:
+    """Read one of the flow's languages."""
+    word = text(reading, node, "a language")
+    if word and reading.languages and word not in reading.languages:
+        hint = did_you_mean(word, reading.languages)
+        reading.faults.add(node, "unknown-language", f"the flow does not speak '{word}'{hint}")
+    return word
+
+
+def per_language(reading: Reading, node: Node, what: str) -> dict[str, Node]:
+    """Read a value for each language of the flow; one value alone will do where there is one language."""
+    if isinstance(node, MapNode):
+        for key, _ in node.items.values():
+            language(reading, key)
+        given = {word: value for word, (_, value) in node.items.items()}
+    else:
+        given = dict.fromkeys(reading.languages[:1], node)
+    missing = [word for word in reading.languages if word not in given]
+    if missing:
+        hint = (
+            "" if isinstance(node, MapNode) else f"; write {{{', '.join(f'{word}: …' for word in reading.languages)}}}"
+        )
+        reading.faults.add(node, "missing-language", f"{what} is missing in {one_of(missing)}{hint}")
+    return given
+
+
+def words(reading: Reading, node: Node) -> Words:
+    """Read text for each language. A text may be written in another: `vi: {text: "Press 2.", language: en}`."""
+    texts: dict[str, str] = {}
+    voices: dict[str, str] = {}
+    for key, value in per_language(reading, node, "the text").items():
+        if isinstance(value, MapNode):
+            inner = fields(reading, value, ("text", "language"), "a text")
+            texts[key] = _template(reading, inner.get("text") or value)
+            other = inner.get("language")
+            if other is not None:
+                voices[key] = text(reading, other, "a language")
+                if voices[key] and not LANGUAGE.fullmatch(voices[key]):
+                    reading.faults.add(other, "unknown-language", f"'{voices[key]}' is not a language such as en")
+        else:
+            texts[key] = _template(reading, value)
+    return Words(texts, voices)
+
+
+# --------------------------------------------------------------------------------------------------- prompts
+
+
+def prompt(
+    reading: Reading, node: Node, short: Literal["text", "file", "name"] = "text", beside: Iterable[str] = ()
+) -> PromptParts:
+    """Read a prompt: words, `{vi: …, en: …}`, `{text: …}`, `{file: …}`, `{music: …}`, `{prompt: …}`, or a list.
+
+    `short` says what a bare word is: a text, a file, or a name in the catalogue (then a sentence is still a text).
+    `beside` are keys that may stand beside and mean something else.
+    """
+    if isinstance(node, ListNode):
+        if not node.elements:
+            reading.faults.add(node, "bad-value", "there is nothing in this prompt")
+        return tuple(part for element in node.elements for part in prompt(reading, element, short))
+    if isinstance(node, MapNode) and _is_long(reading, node, (*PROMPT_KEYS, *beside)):
+        unknown_keys(reading, node.items, (*PROMPT_KEYS, *beside), "a prompt")
+        return long_prompt(reading, Fields(node, node.items))
+    if isinstance(node, Scalar) and short == "name" and NAME.fullmatch(node.text):
+        return _from_catalogue(reading, node)
+    return (_files(reading, node),) if short == "file" else (words(reading, node),)
+
+
+def _is_long(reading: Reading, node: MapNode, known: Iterable[str]) -> bool:
+    if any(key in known for key in node.items):
+        return True
+    return not any(key in reading.languages or LANGUAGE.fullmatch(key) for key in node.items)
+
+
+def long_prompt(reading: Reading, given: Fields) -> PromptParts:
+    """Read a prompt's long form, in the order in which its parts stand."""
+    parts: list[PromptPart] = []
+    for key, (_, value) in given.items.items():
+        if key == "text":
+            parts += prompt(reading, value) if isinstance(value, ListNode) else [words(reading, value)]
+        elif key == "file":
+            parts += prompt(reading, value, "file") if isinstance(value, ListNode) else [_files(reading, value)]
+        elif key == "music":
+            parts.append(Music(name(reading, value, "a music's name")))
+        elif key == "prompt":
+            parts += _from_catalogue(reading, value)
+    if not parts:
+        reading.faults.add(given.place, "missing-key", f"a prompt needs {one_of(PROMPT_KEYS)}")
+    return tuple(parts)
+
+
+def _from_catalogue(reading: Reading, node: Node) -> PromptParts:
+    word = text(reading, node, "a prompt's name")
+    if word and word not in reading.catalogue:
+        hint = did_you_mean(word, reading.catalogue)
+        reading.faults.add(node, "unknown-prompt", f"there is no '{word}' among this flow's prompts{hint}")
+    return reading.catalogue.get(word, ())
+
+
+def _files(reading: Reading, node: Node) -> Recorded:
+    if isinstance(node, MapNode):
+        given = per_language(reading, node, "the file")
+    else:
+        given = dict.fromkeys(reading.languages, node)
+    found: dict[str, str] = {}
+    for key, value in given.items():
+        word = text(reading, value, "a file")
+        path = reading.folder / word
+        if word and (path.suffix.lower() != ".wav" or not path.is_file()):
+            reading.faults.add(value, "missing-file", f"there is no .wav file '{word}' beside the flow")
+        found[key] = str(path)
+    return Recorded(found)

@@ -5,7 +5,7 @@ Everything that knows how a step is spelt reads `VERBS`: the loader, its suggest
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from ivr_flows import values
 from ivr_flows.flow import (
@@ -107,11 +107,13 @@ def _say(step: StepReading) -> Say:
 
 
 def _play(step: StepReading) -> Play:
+    return Play(_spoken(step, "file"), step.exit("next"), step.interruptible())
+
+
+def _spoken(step: StepReading, bare: Literal["text", "file"]) -> PromptParts:
+    """Read the prompt that is the verb's own value; `bare` says what a word alone is."""
     short = step.given.short
-    prompt = (
-        values.long_prompt(step.reading, step.given) if short is None else values.prompt(step.reading, short, "file")
-    )
-    return Play(prompt, step.exit("next"), step.interruptible())
+    return values.long_prompt(step.reading, step.given) if short is None else values.prompt(step.reading, short, bare)
 
 
 def _menu(step: StepReading) -> Menu:
@@ -138,14 +140,8 @@ def _choice(step: StepReading, node: Node) -> Choice:
     if not isinstance(node, MapNode):
         return Choice(step.target(node))
     inner = values.fields(step.reading, node, ("phrases", "next"), "a choice")
-    following, phrases = inner.get("next"), inner.get("phrases")
-    if following is None:
-        step.reading.faults.add(
-            node, "missing-exit", f"this choice of step '{step.name}' does not say where to go: 'next:'"
-        )
-    return Choice(
-        "" if following is None else step.target(following), {} if phrases is None else _phrases(step, phrases)
-    )
+    phrases = inner.get("phrases")
+    return Choice(step.inner_exit(inner, "this choice"), {} if phrases is None else _phrases(step, phrases))
 
 
 def _phrases(step: StepReading, node: Node) -> dict[str, tuple[str, ...]]:
@@ -203,9 +199,8 @@ def _when(step: StepReading) -> When:
     otherwise = ""
     node = step.given.short
     if not isinstance(node, ListNode):
-        step.reading.faults.add(
-            node or step.place, "bad-value", "when is a list of {if: …, next: …}, ending with {else: …}"
-        )
+        text = "when is a list of {if: …, next: …}, ending with {else: …}"
+        step.reading.faults.add(node or step.place, "bad-value", text)
         return When((), "")
     for element in node.elements:
         inner = values.fields(step.reading, element, ("if", "next", "else"), "a line of when")
@@ -225,10 +220,6 @@ def _branch(step: StepReading, inner: Fields) -> Branch:
     condition = inner.get("if")
     if condition is None:
         step.reading.faults.add(inner.place, "missing-key", "a line of when needs 'if:' (or is 'else:')")
-    if following is None:
-        step.reading.faults.add(
-            inner.place, "missing-exit", f"this condition of step '{step.name}' does not say where to go: 'next:'"
-        )
     return Branch(
         condition="" if condition is None else values.condition(step.reading, condition),
         next=step.inner_exit(inner, "this condition"),

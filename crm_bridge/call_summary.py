@@ -5,6 +5,7 @@ from typing import Any, Final
 from telephony.events import CallSnapshot
 
 MAX_SUMMARY_LENGTH: Final = 500
+PARTIES: Final = ("caller", "agent", "flow")  # other endings are said in words, such as `no audio from the caller`
 
 
 def queue_wait_s(call: CallSnapshot) -> float | None:
@@ -44,7 +45,7 @@ def summary(call: CallSnapshot) -> str:
     if call.talk_started_at:
         parts.append(f"talks with {call.agent}" if talked is None else f"talked {talked:.0f} s with {call.agent}")
     if call.ended_by:
-        parts.append(f"ended by {call.ended_by}")
+        parts.append(f"ended by {call.ended_by}" if call.ended_by in PARTIES else f"ended: {call.ended_by}")
     line = f"Call to {call.dnis}: {'; '.join(part for part in parts if part)}".removesuffix(": ")
     return line if len(line) <= MAX_SUMMARY_LENGTH else line[: MAX_SUMMARY_LENGTH - 1] + "…"
 

@@ -68,6 +68,7 @@ async def open_cases(session: AsyncSession, customer_id: str, limit: int) -> lis
         .where(Case.customer_id == customer_id, Case.state == "open")
         .order_by(Case.opened_at.desc(), Case.id.desc())
         .limit(limit)
+        .execution_options(populate_existing=True)
     )
     return list(found)
 

@@ -119,7 +119,7 @@ def email(address: str) -> str:
 
 
 def opaque(value: str) -> str:
-    """Return another system's id without the space around it, or "" if it cannot be one (control characters, length)."""
+    """Return another system's id without the space around it, or "" if it cannot be one (unprintable, too long)."""
     bare = value.strip()
     return bare if bare.isprintable() and len(bare) <= MAX_VALUE_LENGTH else ""
 

@@ -4,7 +4,8 @@ Rule 1: what is known decides. If the known identities of an event point to one 
 that customer, each with its source and evidence.
 Rule 2: no silent merge. If they point to different customers, the event goes to the customer of the strongest, and
 the contradiction is returned for a person to judge; no existing identity moves.
-Rule 3: a claim joins the history and proves nothing. Linking never raises what an identity is worth.
+Rule 3: a claim joins the history and proves nothing. A new link is worth no more than the one it leans on, and no
+event raises what a link is worth.
 Rule 4: two events of one new person at the same instant make one profile. The unique constraint on (kind, value)
 decides who was first; the other takes its profile back and looks again.
 """
@@ -120,7 +121,7 @@ async def _join(
     """Link what is new to the customer of the strongest known identity, and note what contradicts it."""
     decisive = max((each for each in claims if each.key in owners), key=lambda each: _strength(each, owners[each.key]))
     customer = owners[decisive.key].customer_id
-    unknown = [each for each in claims if each.key not in owners]
+    unknown = [_through(each, decisive, owners[decisive.key]) for each in claims if each.key not in owners]
     if unknown:
         taken = [
             each
@@ -171,6 +172,17 @@ async def _link(session: AsyncSession, customer: str, each: Claim, *, source: st
 def _strength(each: Claim, row: Identity) -> tuple[int, int, float]:
     """Return what to compare known identities by; of equals, `max` keeps the one that the event named first."""
     return each.assurance, row.assurance, row.confidence
+
+
+def _through(each: Claim, decisive: Claim, row: Identity) -> Claim:
+    """Return what a new link is worth: no more than the link it leans on. Whoever types a victim's number joins the
+    victim's history as a claim, and is trusted with nothing."""
+    return Claim(
+        each.kind,
+        each.value,
+        assurance=min(each.assurance, decisive.assurance, row.assurance),
+        confidence=min(each.confidence, decisive.confidence, row.confidence),
+    )
 
 
 def _in_locking_order(claims: Iterable[Claim]) -> list[Claim]:

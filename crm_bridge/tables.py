@@ -106,7 +106,7 @@ class Interaction(Base):
     case_id: Mapped[str | None] = mapped_column(ForeignKey("cases.id"))
     call_id: Mapped[str | None] = mapped_column(String(32))
     recording_id: Mapped[str | None] = mapped_column(String(32))
-    transcript: Mapped[str] = mapped_column(String(16), default="")  # pending, done, awaiting_model, failed
+    transcript: Mapped[str] = mapped_column(String(16), default="")  # timeline.TranscriptState
     external_id: Mapped[str | None] = mapped_column(String(255))
     attributes: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     outcome: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

@@ -15,20 +15,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge import call_summary, customer
 from crm_bridge.case import CaseReference, attach
-from crm_bridge.match import Claim, Match, find_or_create
+from crm_bridge.match import Claim, Match, claim, find_or_create
 from crm_bridge.rows import insert_if_free, new_id
 from crm_bridge.tables import Case, Interaction
 from telephony.events import CallSnapshot
 
 Direction = Literal["inbound", "outbound"]
-TranscriptState = Literal["pending", "done", "awaiting_model", "failed"]
+TranscriptState = Literal["none", "pending", "done", "awaiting_model", "failed"]
 
 CALL: Final = "call"
 MAX_EXCERPT_LENGTH: Final = 2000
 
 
 class InteractionOvertaken(RuntimeError):
-    """Another writer has just recorded the same (channel, external_id): roll back and record again, to get its answer."""
+    """Another writer has just recorded the same (channel, external_id): roll back, and record again for its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,7 @@ async def record_call(session: AsyncSession, call: CallSnapshot, now: float) -> 
         return
     values: dict[str, Any] = {
         "customer_id": call.customer,
+        "call_id": call.id,
         "occurred_at": call.started_at,
         "subject": call_summary.summary(call),
         "attributes": call_summary.attributes(call),
@@ -116,8 +117,15 @@ async def record_call(session: AsyncSession, call: CallSnapshot, now: float) -> 
         values["case_id"] = call.case
     if await _update_call(session, call.id, values):
         return
-    row = {"id": new_id(), "channel": CALL, "direction": "inbound", "external_id": call.id, "call_id": call.id}
-    if not await insert_if_free(session, Interaction, row | values | {"created_at": now}):
+    row = {
+        "id": new_id(),
+        "channel": CALL,
+        "direction": "inbound",
+        "external_id": call.id,
+        "outcome": _outcome(_match_of(call), ()),
+        "created_at": now,
+    }
+    if not await insert_if_free(session, Interaction, row | values):
         await _update_call(session, call.id, values)
 
 
@@ -176,6 +184,11 @@ def _outcome(match: Match, ignored: tuple[tuple[str, str], ...]) -> dict[str, An
         "conflicts": [{"kind": each.kind, "value": each.value, "customer": each.customer} for each in match.conflicts],
         "ignored": [{"kind": kind, "value": value} for kind, value in ignored],
     }
+
+
+def _match_of(call: CallSnapshot) -> Match:
+    by = claim(CALL, "phone", call.ani) if call.ani and call.context.known else None
+    return Match(call.customer, created=not call.context.known, matched_by=by)
 
 
 async def _owns_case(session: AsyncSession, customer_id: str, case_id: str) -> bool:

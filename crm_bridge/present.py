@@ -1,0 +1,97 @@
+"""Rows as the shapes that go out over HTTP."""
+
+from typing import Any
+
+from crm_bridge.customer import Profile
+from crm_bridge.shapes import (
+    CallOut,
+    CaseOut,
+    CustomerOut,
+    IdentityOut,
+    InteractionOut,
+    InteractionRecorded,
+    iso,
+)
+from crm_bridge.tables import Case, Identity, Interaction
+
+
+def customer_out(profile: Profile) -> CustomerOut:
+    """Return a whole profile."""
+    customer = profile.customer
+    return CustomerOut(
+        id=customer.id,
+        name=customer.name,
+        language=customer.language,
+        tags=customer.tags,
+        identities=[_identity_out(each) for each in profile.identities],
+        cases=[_case_out(each) for each in profile.cases],
+        created_at=iso(customer.created_at),
+        updated_at=iso(customer.updated_at),
+    )
+
+
+def interaction_out(row: Interaction) -> InteractionOut:
+    """Return an item of a timeline; what a call's attributes say stands in `call`."""
+    call = None if row.call_id is None else _call_out(row.call_id, row)
+    return InteractionOut(
+        id=row.id,
+        channel=row.channel,
+        direction=row.direction,
+        occurred_at=iso(row.occurred_at),
+        subject=row.subject,
+        text=row.text,
+        case=row.case_id,
+        call=call,
+        external_id=row.external_id,
+        attributes=row.attributes if call is None else {},
+    )
+
+
+def recorded_out(row: Interaction) -> InteractionRecorded:
+    """Return where an event went, and why."""
+    return InteractionRecorded(id=row.id, customer=row.customer_id, case=row.case_id, **row.outcome)
+
+
+def _identity_out(row: Identity) -> IdentityOut:
+    return IdentityOut(
+        kind=row.kind,
+        value=row.value,
+        assurance=row.assurance,
+        confidence=row.confidence,
+        source=row.source,
+        created_at=iso(row.created_at),
+    )
+
+
+def _case_out(row: Case) -> CaseOut:
+    return CaseOut(
+        id=row.id,
+        subject=row.subject,
+        topic=row.topic,
+        state=row.state,
+        channel=row.channel,
+        opened_at=iso(row.opened_at),
+        closed_at=None if row.closed_at is None else iso(row.closed_at),
+        external_id=row.external_id,
+    )
+
+
+def _call_out(call_id: str, row: Interaction) -> CallOut:
+    call: dict[str, Any] = row.attributes
+    recording = f"/api/v1/recordings/{row.recording_id}" if row.recording_id else None
+    return CallOut(
+        id=call_id,
+        state=call["state"],
+        dnis=call["dnis"],
+        flow=call["flow"],
+        flow_path=call["flow_path"],
+        queue=call["queue"] or None,
+        queue_wait_s=call["queue_wait_s"],
+        agent=call["agent"] or None,
+        talk_s=call["talk_s"],
+        duration_s=call["duration_s"],
+        ended_by=call["ended_by"] or None,
+        recording=recording,
+        transcript=f"{recording}/transcript" if recording and row.transcript == "done" else None,
+        transcript_state=row.transcript or None,
+    )

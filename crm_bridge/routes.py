@@ -1,0 +1,219 @@
+"""Customers, their timelines, and events of every channel over HTTP. Mounted under `/api/v1`.
+
+Reads `app.state.sessions` (async sessionmaker), `app.state.settings.region`, `app.state.clock` and `app.state.publish`
+(type, body), which tells the listeners on the WebSocket. Who may ask is decided before it gets here.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm_bridge import customer, timeline
+from crm_bridge.case import CaseOfAnother, CaseReference, CaseSubjectMissing, CaseUnknown
+from crm_bridge.identity import Kind, normalise
+from crm_bridge.match import MatchContended, claim
+from crm_bridge.present import customer_out, interaction_out, recorded_out
+from crm_bridge.shapes import (
+    CaseIn,
+    CustomerOut,
+    CustomerPage,
+    CustomerQuery,
+    InteractionIn,
+    InteractionOut,
+    InteractionRecorded,
+    TimelinePage,
+    TimelineQuery,
+    storable,
+)
+
+router = APIRouter(tags=["customers"])
+
+ATTEMPTS: Final = 5
+CURSOR_BROKEN: Final = "is none of ours: send `next` of the page before as it is, or leave it out"
+KINDS: Final[tuple[Kind, ...]] = ("phone", "email", "zalo", "facebook", "external")
+HOW_TO_MEND: Final[dict[Kind, str]] = {
+    "phone": "is no number that could identify a person in region {region}: write it as +84912345678",
+    "email": "is no e-mail address: write it as name@example.com",
+    "zalo": "is empty, longer than 255 characters, or not printable: send the user id as Zalo gives it",
+    "facebook": "is empty, longer than 255 characters, or not printable: send the page-scoped id as Facebook gives it",
+    "external": "is empty, longer than 255 characters, or not printable: send the other system's id",
+}
+
+
+async def _reading(request: Request) -> AsyncIterator[AsyncSession]:
+    """A session for a request that only reads: it never waits for a writer."""
+    async with request.app.state.sessions() as session:
+        await session.connection(execution_options={"read_only": True})
+        yield session
+
+
+Reading = Annotated[AsyncSession, Depends(_reading)]
+
+
+@router.post(
+    "/interactions",
+    status_code=201,
+    responses={
+        200: {
+            "model": InteractionRecorded,
+            "description": "Recorded before under this `external_id`; nothing changed.",
+        },
+        409: {"description": "The case is another customer's."},
+    },
+)
+async def post_interaction(request: Request, response: Response, body: InteractionIn) -> InteractionRecorded:
+    """Record something that happened with a person, on any channel, and find or make that person's profile."""
+    answer, item = await _record(request, _event(body, request.app.state.settings.region))
+    if item is None:
+        response.status_code = 200
+    else:
+        published = {"customer": answer.customer} | item.model_dump(mode="json")
+        request.app.state.publish("interaction.created", published)
+    return answer
+
+
+@router.get("/customers")
+async def list_customers(request: Request, session: Reading, wanted: Annotated[CustomerQuery, Query()]) -> CustomerPage:
+    """Find people by any identity, in any spelling, or by name."""
+    region = request.app.state.settings.region
+    identities: list[tuple[Kind, str]] = []
+    for kind in KINDS:
+        written: str | None = getattr(wanted, kind)
+        if written is not None:
+            value = normalise(kind, written, region)
+            if not value:
+                raise _invalid(("query", kind), HOW_TO_MEND[kind].format(region=region))
+            identities.append((kind, value))
+    after = _place(wanted.cursor) if wanted.cursor else None
+    found = await customer.find(session, identities, wanted.q, after=after, limit=wanted.limit + 1)
+    page = found[: wanted.limit]
+    return CustomerPage(
+        items=[customer_out(each) for each in page],
+        next=_next(page[-1].customer.name_folded, page[-1].customer.id) if len(found) > wanted.limit else None,
+    )
+
+
+@router.get("/customers/{customer_id}", responses={404: {"description": "There is no such customer."}})
+async def get_customer(session: Reading, customer_id: str) -> CustomerOut:
+    """Show the whole profile of a person."""
+    return customer_out(await _profile(session, customer_id))
+
+
+@router.get("/customers/{customer_id}/timeline", responses={404: {"description": "There is no such customer."}})
+async def get_timeline(session: Reading, customer_id: str, wanted: Annotated[TimelineQuery, Query()]) -> TimelinePage:
+    """List what happened with a person on every channel, newest first."""
+    await _profile(session, customer_id)
+    found = await timeline.page(
+        session,
+        customer_id,
+        channel=wanted.channel,
+        since=wanted.since.timestamp() if wanted.since else None,
+        until=wanted.until.timestamp() if wanted.until else None,
+        after=_instant_and_id(wanted.cursor) if wanted.cursor else None,
+        limit=wanted.limit + 1,
+    )
+    page = found[: wanted.limit]
+    return TimelinePage(
+        items=[interaction_out(each) for each in page],
+        next=_next(repr(page[-1].occurred_at), page[-1].id) if len(found) > wanted.limit else None,
+    )
+
+
+def _event(body: InteractionIn, region: str) -> timeline.NewInteraction:
+    claims, ignored = [], []
+    for identity in body.identities:
+        value = normalise(identity.kind, identity.value, region)
+        if value:
+            claims.append(claim(body.channel, identity.kind, value))
+        else:
+            ignored.append((identity.kind, identity.value))
+    if not claims:
+        first = body.identities[0].kind
+        raise _invalid(("body", "identities", 0, "value"), HOW_TO_MEND[first].format(region=region))
+    return timeline.NewInteraction(
+        channel=body.channel,
+        direction=body.direction,
+        occurred_at=body.occurred_at.timestamp(),
+        claims=tuple(claims),
+        subject=body.subject,
+        text=body.text,
+        case=_case(body.case),
+        external_id=body.external_id or "",
+        name=body.attributes.name,
+        language=body.attributes.language,
+        tags=tuple(body.attributes.tags),
+        attributes=body.attributes.stored(),
+        ignored=tuple(ignored),
+    )
+
+
+def _case(case: str | CaseIn | None) -> CaseReference | None:
+    match case:
+        case None:
+            return None
+        case str():
+            return CaseReference(id=case)
+        case CaseIn():
+            return CaseReference(**case.model_dump())
+
+
+async def _record(
+    request: Request, event: timeline.NewInteraction
+) -> tuple[InteractionRecorded, InteractionOut | None]:
+    """Record and commit, anew where another writer was first. The item is None if it was recorded before."""
+    for _ in range(ATTEMPTS):
+        async with request.app.state.sessions() as session:
+            try:
+                recorded = await timeline.record(session, event, request.app.state.clock.now())
+                answer = recorded_out(recorded.interaction)
+                item = None if recorded.repeated else interaction_out(recorded.interaction)
+                await session.commit()
+            except (timeline.InteractionOvertaken, MatchContended):
+                continue
+            except CaseOfAnother as error:
+                raise HTTPException(409, str(error)) from error
+            except CaseUnknown as error:
+                raise _invalid(("body", "case"), str(error)) from error
+            except CaseSubjectMissing as error:
+                raise _invalid(("body", "case", "subject"), str(error)) from error
+            return answer, item
+    raise HTTPException(503, "Other events of the same person keep coming first: send this one again.")
+
+
+async def _profile(session: AsyncSession, customer_id: str) -> customer.Profile:
+    profile = await customer.read(session, customer_id) if customer_id.isalnum() else None
+    if profile is None:
+        raise HTTPException(404, "There is no such customer; GET /api/v1/customers finds them by any identity.")
+    return profile
+
+
+def _invalid(where: Sequence[str | int], cause: str) -> RequestValidationError:
+    """Return an error like those of the models. The value itself is not in it: it may be personal."""
+    return RequestValidationError([{"type": "value_error", "loc": tuple(where), "msg": cause, "input": None}])
+
+
+def _next(key: str, last_id: str) -> str:
+    return base64.urlsafe_b64encode(json.dumps([key, last_id]).encode()).decode()
+
+
+def _place(cursor: str) -> tuple[str, str]:
+    """Return the sort key and the id of the last item of the page before."""
+    try:
+        key, last_id = json.loads(base64.urlsafe_b64decode(cursor))
+        return storable(key), storable(last_id)
+    except (binascii.Error, ValueError, TypeError, RecursionError):
+        raise _invalid(("query", "cursor"), CURSOR_BROKEN) from None
+
+
+def _instant_and_id(cursor: str) -> tuple[float, str]:
+    key, last_id = _place(cursor)
+    try:
+        return float(key), last_id
+    except ValueError:
+        raise _invalid(("query", "cursor"), CURSOR_BROKEN) from None

@@ -1,0 +1,72 @@
+"""A real database in a file, as the program opens it, and the routes on an application of their own."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+
+from crm_bridge.routes import router
+from crm_bridge.tables import Base
+from hotline.database import open_engine, session_factory
+
+Sessions = async_sessionmaker[AsyncSession]
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    engine = open_engine(f"sqlite:///{tmp_path / 'bridge.db'}")
+    async with engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def sessions(engine: AsyncEngine) -> Sessions:
+    return session_factory(engine)
+
+
+@pytest.fixture
+async def session(sessions: Sessions) -> AsyncIterator[AsyncSession]:
+    async with sessions() as session:
+        yield session
+
+
+@dataclass
+class Api:
+    """The routes, the clock they read, and what they published."""
+
+    client: httpx.AsyncClient
+    now: float = 1_800_000_000.0
+    published: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    async def post(self, status: int = 201, **event: Any) -> Any:
+        event = {"channel": "zalo", "occurred_at": "2026-11-16T10:00:00+07:00"} | event
+        response = await self.client.post("/interactions", json=event)
+        assert response.status_code == status, response.text
+        return response.json()
+
+    async def get(self, address: str, status: int = 200, **query: Any) -> Any:
+        response = await self.client.get(address, params=query)
+        assert response.status_code == status, response.text
+        return response.json()
+
+
+@pytest.fixture
+async def api(sessions: Sessions) -> AsyncIterator[Api]:
+    app = FastAPI()
+    app.include_router(router, prefix="/api/v1")
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://hotline/api/v1") as client:
+        api = Api(client)
+        app.state.sessions = sessions
+        app.state.settings = SimpleNamespace(region="VN")
+        app.state.clock = SimpleNamespace(now=lambda: api.now)
+        app.state.publish = lambda type_, body: api.published.append((type_, body))
+        yield api

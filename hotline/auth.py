@@ -21,7 +21,7 @@ from uuid import uuid4
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hotline.tables import Token, User
@@ -55,11 +55,12 @@ class AuthError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks. `name` is a token's name."""
+    """Who asks. `name` is a token's name, `token` its id, `last_used_at` when it last asked (within a minute)."""
 
     name: str
     scopes: frozenset[str]
     token: str = ""
+    last_used_at: float | None = None
 
     def may(self, scope: str) -> bool:
         """Tell whether this scope is open."""
@@ -194,7 +195,7 @@ async def add_token(
 
 
 async def check_token(session: AsyncSession, token: str, now: float) -> Principal | None:
-    """Return whom a token stands for, None for one that is unknown or expired. The caller commits.
+    """Return whom a token stands for, None for one that is unknown or expired. Reads only.
 
     The row is found by the token's hash, which says nothing about the token, and compared in constant time.
     """
@@ -204,9 +205,17 @@ async def check_token(session: AsyncSession, token: str, now: float) -> Principa
         return None
     if row.expires_at is not None and row.expires_at <= now:
         return None
-    if row.last_used_at is None or now - row.last_used_at >= LAST_USED_STEP_S:
-        row.last_used_at = now
-    return Principal(row.name, frozenset(row.scopes), row.id)
+    return Principal(row.name, frozenset(row.scopes), row.id, row.last_used_at)
+
+
+def use_is_due(principal: Principal, now: float) -> bool:
+    """Tell whether `note_use` is due: at most once a minute, so that reading does not become writing."""
+    return principal.last_used_at is None or now - principal.last_used_at >= LAST_USED_STEP_S
+
+
+async def note_use(session: AsyncSession, principal: Principal, now: float) -> None:
+    """Write that a token was used. The caller commits."""
+    await session.execute(update(Token).where(Token.id == principal.token).values(last_used_at=now))
 
 
 def token_hash(token: str) -> str:

@@ -122,7 +122,7 @@ class Recordings(Section):
 class Recogniser(Section):
     engine: Literal["vosk", "whisper"]
     model: ModelName
-    options: dict[str, Option] = {}
+    options: dict[str, Option] = {}  # the engine's own
 
     @property
     def model_path(self) -> Path | None:

@@ -62,6 +62,12 @@ def session_factory(engine: AsyncEngine) -> Sessions:
     return async_sessionmaker(engine, expire_on_commit=False)
 
 
+def reading(sessions: Sessions) -> Sessions:
+    """Return what makes sessions that only read, and never wait for a writer."""
+    engine: AsyncEngine = sessions.kw["bind"]
+    return session_factory(engine.execution_options(read_only=True))
+
+
 async def upgrade(url: str, revision: str = "head") -> None:
     """Bring the database to `revision`, making it if need be; may be called at every start. Raises `DatabaseError`."""
     await _migrate(url, lambda config: command.upgrade(config, revision))

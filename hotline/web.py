@@ -1,0 +1,133 @@
+"""The web side without its server: the routes of every room behind one door, probes, and what every answer carries."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+import crm_bridge.routes
+import recordings.routes
+import telephony.routes
+from hotline.config import Settings
+from hotline.database import Sessions, reading
+from hotline.guard import Clock, Guard
+from hotline.problems import Failures, answer_with_problems, describe_problems
+
+API: Final = "/api/v1"
+READY_TIMEOUT_S: Final = 2.0
+# What a page of ours would need opens with the pages; the API itself shows nothing and is framed nowhere.
+SECURITY_HEADERS: Final[Mapping[str, str]] = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+PublishEvent = Callable[[str, dict[str, object]], None]
+Readiness = bool | Mapping[str, bool]  # whether calls can come in, or each part of that by its name
+
+
+class Api(FastAPI):
+    """FastAPI whose OpenAPI document says what errors look like here."""
+
+    def openapi(self) -> dict[str, Any]:
+        if not self.openapi_schema:
+            describe_problems(super().openapi())
+        return super().openapi()
+
+
+class SecurityHeaders:
+    """ASGI middleware: every answer carries `SECURITY_HEADERS`, unless its route says otherwise."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+def create_app(
+    settings: Settings,
+    sessions: Sessions,
+    clock: Clock,
+    publish: PublishEvent | None = None,
+    ready: Callable[[], Readiness] | None = None,
+) -> FastAPI:
+    """Return the application. Without `ready`, it never is: `/readyz` answers 503.
+
+    `app.state` holds what the routes read: `settings`, `sessions`, `clock`, `publish(type, body)`,
+    `recordings_folder`, `ready()`. The wiring adds the rest.
+    """
+    app = Api(
+        title="hotline",
+        version="1",
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(Failures),
+            Middleware(Guard, sessions=sessions, clock=clock),
+        ],
+    )
+    answer_with_problems(app)
+    for room in (crm_bridge.routes, recordings.routes, telephony.routes):
+        app.include_router(room.router, prefix=API)
+    app.add_route("/healthz", _healthz, include_in_schema=False)
+    app.add_route("/readyz", _readyz, include_in_schema=False)
+    app.state.settings = settings
+    app.state.sessions = sessions
+    app.state.clock = clock
+    app.state.publish = publish or _nobody_listens
+    app.state.recordings_folder = settings.recordings_folder
+    app.state.ready = ready or _not_wired
+    return app
+
+
+def _nobody_listens(_type: str, _body: dict[str, object]) -> None:
+    """Until the telephone side runs there is nobody on the WebSocket to tell."""
+
+
+def _not_wired() -> bool:
+    return False
+
+
+async def _healthz(_request: Request) -> JSONResponse:
+    """The process is up and answers."""
+    return JSONResponse({"status": "up"})
+
+
+async def _readyz(request: Request) -> JSONResponse:
+    """Calls can be taken: the database answers, and so does everything that the wiring named."""
+    said: Readiness = request.app.state.ready()
+    parts = {"telephone": said} if isinstance(said, bool) else dict(said)
+    parts["database"] = await _database_answers(request.app.state.sessions)
+    waiting_for = sorted(name for name, up in parts.items() if not up)
+    return JSONResponse({"ready": not waiting_for, "waiting_for": waiting_for}, 503 if waiting_for else 200)
+
+
+async def _database_answers(sessions: Sessions) -> bool:
+    try:
+        async with asyncio.timeout(READY_TIMEOUT_S), reading(sessions)() as session:
+            await session.execute(text("SELECT 1"))
+    except (DBAPIError, OSError, TimeoutError):
+        return False
+    return True

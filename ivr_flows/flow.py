@@ -15,7 +15,7 @@ from typing import Final, Literal
 import msgspec
 
 END: Final = "end"
-"""The exit of a queue whose call is an agent's from then on: the flow is over, the call is not."""
+"""The exit of a queue whose call ends with the talk: nothing is said any more."""
 
 FIRST_KEY_S: Final = 5.0
 BETWEEN_KEYS_S: Final = 3.0

@@ -156,10 +156,7 @@ def _queue_left(walk: Walk, left: FlowInput) -> Following:
     following = {"answered": here.answered, "full": here.full, "closed": here.closed, "timeout": here.timeout}[
         left.outcome
     ]
-    if following != END:
-        return following
-    walk.change(ended=True)
-    return walk.wait("ended", None)
+    return walk.end((), "talk_over") if following == END else following
 
 
 MOVES: Final[Mapping[tuple[Phase, type[FlowInput]], Callable[[Walk, FlowInput], Following]]] = {

@@ -10,6 +10,7 @@ imports `SpeechSettings` from this module.
 """
 
 import argparse
+import contextlib
 import os
 import signal
 import socket
@@ -112,10 +113,9 @@ def main(arguments: list[str] | None = None) -> int:
     os.nice(NICENESS[given.role])
     with socket.socket(fileno=given.fd) as connection:
         connection.setblocking(True)
-        try:
+        # When the control process is gone, nobody waits for the answer.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             serve(connection, given.role, ROLES[given.role](settings))
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # the control process is gone: nobody waits for the answer
     return 0
 
 

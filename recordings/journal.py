@@ -10,7 +10,6 @@ A line is `{"tick": …, "kind": "event"|"command", "message": {"what": …, …
 messages count a tick of their own. Files lie at `FOLDER/YYYY-MM-DD/CALL.jsonl`, by the UTC day of the first line.
 """
 
-import contextlib
 import os
 import re
 from collections import OrderedDict
@@ -150,9 +149,7 @@ def _open_for_append(path: Path) -> int:
     file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
     size = os.fstat(file).st_size
     if size and os.pread(file, 1, size - 1) != b"\n":
-        with contextlib.suppress(ValueError):
-            size = path.read_bytes().rindex(b"\n") + 1
-        os.ftruncate(file, size)
+        os.ftruncate(file, path.read_bytes().rfind(b"\n") + 1)
     return file
 
 

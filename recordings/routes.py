@@ -3,13 +3,15 @@
 Reads `app.state.sessions` (async sessionmaker) and `app.state.recordings_folder` (`Path`).
 """
 
+import asyncio
 import base64
 import binascii
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import FileResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import Select, select, tuple_
@@ -24,10 +26,10 @@ router = APIRouter(tags=["recordings"])
 
 
 class _Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class RecordingShape(_Shape):
+class RecordingOut(_Shape):
     """A recording. `transcript_state` tells whether `transcript` holds words; `cause`s are empty when all went well."""
 
     id: str
@@ -46,14 +48,14 @@ class RecordingShape(_Shape):
     transcript: str
 
 
-class RecordingsShape(_Shape):
-    """One page of recordings, newest first; `cursor` asks for the next one and is null on the last."""
+class RecordingPage(_Shape):
+    """Recordings, newest first. `next` is the `cursor` of the next page, null on the last."""
 
-    recordings: list[RecordingShape]
-    cursor: str | None
+    items: list[RecordingOut]
+    next: str | None
 
 
-class WordShape(_Shape):
+class WordOut(_Shape):
     """A word: seconds from the recording's start; channel 0 is the caller, 1 everyone else."""
 
     text: str
@@ -63,7 +65,7 @@ class WordShape(_Shape):
     channel: int
 
 
-class TranscriptShape(_Shape):
+class TranscriptOut(_Shape):
     """A transcript, or why there is none: `text` and `words` are null unless `state` is `done`.
 
     `done` with no words means that the engine ran and heard none; `cause` then says so.
@@ -76,15 +78,15 @@ class TranscriptShape(_Shape):
     engine: str | None
     created_at: str | None
     text: str | None
-    words: list[WordShape] | None
+    words: list[WordOut] | None
 
 
-async def _session(request: Request) -> AsyncIterator[AsyncSession]:
+@asynccontextmanager
+async def _reading(request: Request) -> AsyncIterator[AsyncSession]:
+    """A session that never waits for a writer. It is over before an answer is sent: a download may take minutes."""
     async with request.app.state.sessions() as session:
+        await session.connection(execution_options={"read_only": True})
         yield session
-
-
-Session = Annotated[AsyncSession, Depends(_session)]
 
 
 class Filter(BaseModel):
@@ -98,22 +100,26 @@ class Filter(BaseModel):
     since: AwareDatetime | None = Field(None, alias="from", description="started at or after this instant")
     until: AwareDatetime | None = Field(None, alias="to", description="started before this instant")
     limit: int = Field(50, ge=1, le=200)
-    cursor: str = Field("", max_length=200)
+    cursor: str = Field("", max_length=200, description="`next` of the page before")
 
 
 @router.get("/recordings")
-async def recordings(session: Session, wanted: Annotated[Filter, Query()]) -> RecordingsShape:
+async def list_recordings(request: Request, wanted: Annotated[Filter, Query()]) -> RecordingPage:
     """List recordings, newest first."""
-    rows = (await session.scalars(_query(wanted).limit(wanted.limit + 1))).all()
+    async with _reading(request) as session:
+        rows = (await session.scalars(_query(wanted).limit(wanted.limit + 1))).all()
     page = rows[: wanted.limit]
-    cursor = _cursor(page[-1]) if len(rows) > wanted.limit else None
-    return RecordingsShape(recordings=[_shape(row) for row in page], cursor=cursor)
+    return RecordingPage(
+        items=[_out(row) for row in page],
+        next=_cursor(page[-1]) if len(rows) > wanted.limit else None,
+    )
 
 
 @router.get("/recordings/{recording}", responses={404: {"description": "There is no such recording."}})
-async def recording(session: Session, recording: str) -> RecordingShape:
+async def get_recording(request: Request, recording: str) -> RecordingOut:
     """Show one recording."""
-    return _shape(await _row(session, recording))
+    async with _reading(request) as session:
+        return _out(await _row(session, recording))
 
 
 @router.get(
@@ -122,29 +128,31 @@ async def recording(session: Session, recording: str) -> RecordingShape:
     responses={
         200: {"content": {"audio/wav": {}}, "description": "The stereo WAV file; left is the caller. Takes ranges."},
         404: {"description": "There is no such recording, or no file of it."},
-        409: {"description": "It is still being recorded."},
+        409: {"description": "The call is still being recorded."},
     },
 )
-async def audio(request: Request, session: Session, recording: str) -> FileResponse:
+async def get_audio(request: Request, recording: str) -> FileResponse:
     """Hear a recording."""
-    row = await _row(session, recording)
+    async with _reading(request) as session:
+        row = await _row(session, recording)
     if row.state == "spooling":
-        raise HTTPException(409, "The call is still being recorded; its audio can be heard once it has ended.")
+        raise HTTPException(409, "The call is still being recorded: ask again when it has ended.")
     if row.state != "closed":
         raise HTTPException(404, row.cause)
     folder: Path = request.app.state.recordings_folder
     path = wav_path(folder, row)
-    if not path.is_file():
+    if not await asyncio.to_thread(path.is_file):
         raise HTTPException(404, f"The file {row.path} is not in the recordings folder: restore it from a backup.")
     return FileResponse(path, media_type="audio/wav", filename=f"{row.id}.wav")
 
 
 @router.get("/recordings/{recording}/transcript", responses={404: {"description": "There is no such recording."}})
-async def transcript(session: Session, recording: str) -> TranscriptShape:
+async def get_transcript(request: Request, recording: str) -> TranscriptOut:
     """Read a recording's transcript, or why there is none."""
-    row = await _row(session, recording)
-    found = await session.get(Transcript, row.id) if row.transcript_state == "done" else None
-    return TranscriptShape(
+    async with _reading(request) as session:
+        row = await _row(session, recording)
+        found = await session.get(Transcript, row.id) if row.transcript_state == "done" else None
+    return TranscriptOut(
         recording=row.id,
         state=row.transcript_state,
         cause=row.transcript_cause,
@@ -152,7 +160,7 @@ async def transcript(session: Session, recording: str) -> TranscriptShape:
         engine=found.engine if found else None,
         created_at=_iso(found.created_at) if found else None,
         text=found.text if found else None,
-        words=[WordShape.model_validate(word) for word in found.words] if found else None,
+        words=[WordOut.model_validate(word) for word in found.words] if found else None,
     )
 
 
@@ -185,7 +193,7 @@ def _position(cursor: str) -> tuple[float, str]:
         started_at, recording = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split(" ")
         return float(started_at), recording
     except (binascii.Error, ValueError) as error:
-        raise HTTPException(422, "The cursor is none of ours: take it from the page before.") from error
+        raise HTTPException(422, "The cursor is none of ours: send `next` of the page before as it is.") from error
 
 
 async def _row(session: AsyncSession, recording: str) -> Recording:
@@ -195,9 +203,9 @@ async def _row(session: AsyncSession, recording: str) -> Recording:
     return row
 
 
-def _shape(row: Recording) -> RecordingShape:
+def _out(row: Recording) -> RecordingOut:
     address = f"/api/v1/recordings/{row.id}"
-    return RecordingShape(
+    return RecordingOut(
         id=row.id,
         call=row.call_id,
         customer=row.customer_id,

@@ -1,7 +1,9 @@
 """Recordings as rows and files, from the first spooled tick to the transcript.
 
-Rule 1: the caller commits. Files change before rows do, and every step may be done again after a crash between the two:
-a spool is removed only after its WAV file is on disk, and a WAV file without its spool is a finished one.
+Rule 1: the caller commits; `finish` and `recover` also do so before they write a file, so that no lock of the database
+is held for as long as a disk may take. Files change before rows do, and every step may be done again after a crash
+between the two: a spool is removed only after its WAV file is on disk, and a WAV file without its spool is a finished
+one.
 
 Rule 2: while a row says `spooling`, its spool belongs to a media worker or to `recover` at the next start.
 
@@ -34,6 +36,7 @@ from telephony.events import FileTranscribed
 
 SPOOL_FOLDER: Final = "spool"
 SPOOL_SUFFIX: Final = ".spool"
+INTERRUPTED: Final = "The server stopped while the call was being recorded."
 
 log = structlog.get_logger("hotline.recordings")
 
@@ -101,12 +104,13 @@ async def finish(
     `cause` says what ended the recording early, `language` what it is in (empty: as it was created). Raises
     `NoRecording`.
     """
-    row = await session.get(Recording, recording)
-    if row is None:
-        raise NoRecording(f"There is no recording {recording}: it was never created, or its row was not committed.")
+    row = await _row(session, recording)
     if row.state == "closed":
         return row
-    audio = await asyncio.to_thread(_close, spool_path(folder, recording), wav_path(folder, row))
+    spool, wav = spool_path(folder, recording), wav_path(folder, row)
+    await session.commit()
+    audio = await asyncio.to_thread(_close, spool, wav)
+    await session.refresh(row)
     row.state, row.cause, row.closed_at = audio.state, audio.cause, now
     row.ticks, row.seconds = audio.ticks, audio.ticks * TICK_S
     row.language, row.ended_early = language or row.language, cause
@@ -123,10 +127,10 @@ async def recover(session: AsyncSession, folder: Path, now: float) -> list[Recov
 
     For the start alone, before any media worker runs: whoever spools now would have the spool closed over it.
     """
-    rows = (await session.scalars(select(Recording).where(Recording.state == "spooling"))).all()
+    spooling = (await session.scalars(select(Recording.id).where(Recording.state == "spooling"))).all()
     found: list[Recovered] = []
-    for row in rows:
-        await finish(session, row.id, "", folder, now, "The server stopped while the call was being recorded.")
+    for recording in spooling:
+        row = await finish(session, recording, "", folder, now, INTERRUPTED)
         found.append(Recovered(row.id, row.call_id, row.state, row.seconds, row.language, row.cause))
     return found + await _unlisted(session, folder)
 
@@ -143,9 +147,7 @@ async def save_transcript(session: AsyncSession, transcribed: FileTranscribed, n
 
     A later run that fails takes no transcript away: its cause is noted beside it.
     """
-    row = await session.get(Recording, transcribed.recording)
-    if row is None:
-        raise NoRecording(f"There is no recording {transcribed.recording} that this transcript could belong to.")
+    row = await _row(session, transcribed.recording)
     transcript = await session.get(Transcript, row.id)
     if transcribed.outcome == "done":
         transcript = transcript or Transcript(recording_id=row.id)
@@ -172,6 +174,13 @@ def spool_path(folder: Path, recording: str) -> Path:
 def wav_path(folder: Path, row: Recording) -> Path:
     """Return a recording's WAV file (it is there when the state is `closed`)."""
     return folder / row.path
+
+
+async def _row(session: AsyncSession, recording: str) -> Recording:
+    row = await session.get(Recording, recording)
+    if row is None:
+        raise NoRecording(f"There is no recording {recording}: it was never created, or its row was not committed.")
+    return row
 
 
 async def _unlisted(session: AsyncSession, folder: Path) -> list[Recovered]:

@@ -1,7 +1,8 @@
 """Vosk: one shared model per language, many short-lived recognisers. The only module that imports vosk.
 
 A `KaldiRecognizer` grows with use, so none lives longer than `seconds_per_recogniser` of audio: it is replaced where
-an utterance has just ended, and at twice that age wherever it stands. Samples are passed at their own rate: Kaldi
+an utterance has just ended, and at twice that age wherever it stands. The next one learns the speaker's voice anew and
+hears its first words a little worse, so the life is minutes, not seconds. Samples are passed at their own rate: Kaldi
 resamples to the model's (`allow-upsample`).
 """
 
@@ -40,6 +41,8 @@ def missing(settings: RecogniserSettings) -> str:
     """Return what keeps the engine from running and the mend, or an empty string."""
     if importlib.util.find_spec("vosk") is None:
         return "The package vosk is not installed: run `pip install vosk`."
+    if not settings.model:
+        return "No model folder is set beside the engine: set `model` to one (`hotline models install`)."
     folder = Path(settings.model)
     if not folder.is_dir():
         return f"There is no folder {folder}: unpack a Vosk model there (`hotline models install`)."
@@ -49,7 +52,7 @@ def missing(settings: RecogniserSettings) -> str:
 
 
 class VoskRecogniser:
-    """One loaded Vosk model. About half a minute of speech per second on small models with a grammar."""
+    """One loaded Vosk model, shared by every stream of its language."""
 
     def __init__(self, settings: RecogniserSettings) -> None:
         """Load the model. Raises `ModelMissing` or `EngineFailed`."""
@@ -127,7 +130,7 @@ class VoskStream:
             elif self._age >= 2 * self._life:
                 found += self._words(self._kaldi.FinalResult())
                 self._replace()
-        partial = json.loads(self._kaldi.PartialResult())["partial"]
+        partial = json.loads(self._kaldi.PartialResult()).get("partial")  # absent from a recogniser that heard nothing
         return [*found, Partial(partial)] if partial else found
 
     def finish(self) -> list[RecognisedWord]:

@@ -41,6 +41,8 @@ LOOK_EVERY_S: Final = 0.3
 KEEP_SILENCE_S: Final = 0.5
 SPEECH_PROBABILITY: Final = 0.5
 QUIET_WINDOW_S: Final = 0.2
+ROW_S: Final = 0.02
+AUDIBLE: Final = 10**-2.6  # of the power of a word's loudest row
 HALF_TAPS: Final = 32
 KAISER_BETA: Final = 8.0
 # A second and third try with a little chance when the first loops or guesses; the seed makes them repeatable.
@@ -63,6 +65,8 @@ def missing(settings: RecogniserSettings, language: str) -> str:
     """Return what keeps the engine from hearing `language` and the mend, or an empty string."""
     if importlib.util.find_spec("faster_whisper") is None:
         return "The package faster-whisper is not installed: run `pip install 'hotline[whisper]'`."
+    if not settings.model:
+        return "No model folder is set beside the engine: set `model` to one (`hotline models install`)."
     folder = Path(settings.model)
     if not folder.is_dir():
         return f"There is no folder {folder}: put a faster-whisper model there (`hotline models install {language}`)."
@@ -116,6 +120,22 @@ def quietest_cut(pcm: Samples, sample_rate_hz: int, longest_s: float, within_s: 
     start = end - int(within_s * sample_rate_hz)
     windows = pcm[start : start + (end - start) // width * width].astype(np.float32).reshape(-1, width)
     return start + int(np.square(windows).sum(axis=1).argmin()) * width + width // 2
+
+
+def span_of_sound(pcm: Samples, sample_rate_hz: int, start: float, end: float) -> tuple[float, float]:
+    """Return `start` and `end` (seconds) drawn in to where the word sounds: its rows within 26 dB of its loudest.
+
+    Whisper gives the first and last word of a phrase some of the silence beside it, up to half a second.
+    """
+    width = int(ROW_S * sample_rate_hz)
+    first = int(start * sample_rate_hz)
+    span = pcm[first : int(end * sample_rate_hz)]
+    rows = span[: len(span) // width * width].astype(np.float32).reshape(-1, width)
+    levels = np.square(rows).mean(axis=1)
+    loud = np.flatnonzero(levels > AUDIBLE * levels.max(initial=0.0))
+    if not len(loud):
+        return start, end
+    return (first + int(loud[0]) * width) / sample_rate_hz, (first + (int(loud[-1]) + 1) * width) / sample_rate_hz
 
 
 class WhisperRecogniser:
@@ -175,13 +195,14 @@ class WhisperRecogniser:
             heard = [word for segment in segments for word in segment.words or ()]
         except (RuntimeError, ValueError) as error:
             raise EngineFailed(f"Whisper failed {offset_s:.1f} s into the recording: {error}") from error
-        return [
-            RecognisedWord(
-                word.word.strip(), offset_s + float(word.start), offset_s + float(word.end), float(word.probability)
-            )
-            for word in heard
-            if word.word.strip()
-        ]
+        words = []
+        for word in heard:
+            start, end = span_of_sound(pcm, sample_rate_hz, float(word.start), float(word.end))
+            if word.word.strip():
+                words.append(
+                    RecognisedWord(word.word.strip(), offset_s + start, offset_s + end, float(word.probability))
+                )
+        return words
 
     def has_speech(self, pcm: Samples, sample_rate_hz: int) -> bool:
         """Tell whether the Silero network hears a voice anywhere in `pcm`."""

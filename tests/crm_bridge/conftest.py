@@ -1,6 +1,6 @@
 """A real database in a file, as the program opens it, and the routes on an application of their own."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -52,8 +52,10 @@ class Api:
         assert response.status_code == status, response.text
         return response.json()
 
-    async def get(self, address: str, status: int = 200, **query: Any) -> Any:
-        response = await self.client.get(address, params=query)
+    async def get(
+        self, address: str, status: int = 200, query: Mapping[str, str] | None = None, **fields: str | int
+    ) -> Any:
+        response = await self.client.get(address, params={**(query or {}), **fields})
         assert response.status_code == status, response.text
         return response.json()
 

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 from sqlalchemy import func, insert, select
-from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge.rows import _insert, insert_if_free, new_id
@@ -38,7 +38,7 @@ def speaking(dialect: Any) -> AsyncSession:
 
 
 def test_postgresql_hears_its_own_words() -> None:
-    dialect = postgresql.dialect()
+    dialect = make_url("postgresql+asyncpg://").get_dialect()()
     statement = _insert(speaking(dialect), Identity, identity(new_id()))
     words = str(statement.compile(dialect=dialect))
     assert words.endswith("ON CONFLICT DO NOTHING RETURNING identities.id")
@@ -46,7 +46,7 @@ def test_postgresql_hears_its_own_words() -> None:
 
 def test_another_database_is_refused_with_a_cause() -> None:
     with pytest.raises(NotImplementedError, match="SQLite and PostgreSQL, not on mysql"):
-        _insert(speaking(mysql.dialect()), Identity, identity(new_id()))
+        _insert(speaking(make_url("mysql://").get_dialect()()), Identity, identity(new_id()))
 
 
 def test_ids_are_32_hexadecimal_digits() -> None:

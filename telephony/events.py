@@ -147,18 +147,26 @@ class BindingChanged(Event, frozen=True):
 
 
 class RegistrationRefused(Event, frozen=True):
-    """Wrong credentials from a source that had been given a challenge (a first 401 is none)."""
+    """Wrong credentials from a source that had been given a challenge (a first 401 is none).
+
+    One source is reported once an interval; `unreported` is how many were held back since the last one.
+    """
 
     user: str
     source: str
+    unreported: int = 0
 
 
 class MessageRejected(Event, frozen=True):
-    """Bytes that are not SIP, or not the SIP that is due. `status` is what was answered, 0 for nothing."""
+    """Bytes that are not SIP, or not the SIP that is due. `status` is what was answered, 0 for nothing.
+
+    One source is reported once an interval; `unreported` is how many were held back since the last one.
+    """
 
     source: str
     status: int
     cause: str
+    unreported: int = 0
 
 
 # ------------------------------------------------------------------------------------- events: media worker

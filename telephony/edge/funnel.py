@@ -137,23 +137,23 @@ class Funnel:
 
     def _handle(self, event: Event) -> None:
         now = self.clock.now()
+        call = self.switchboard.call_of(event)  # before: the last event of a recording takes its call along
         try:
             commands = self.switchboard.handle(event, now)
         except Exception:
             # One call's fault must not take the others down; the journal shows what led to it.
-            log.exception("an event was not handled", event=type(event).__name__, call=self.switchboard.call_of(event))
+            log.exception("an event was not handled", kind=type(event).__name__, call=call)
             return
-        self._write_journal(event, now)
+        self._write_journal(call or self.switchboard.call_of(event), event, now)
         for command in commands:
-            self._write_journal(command, now)
+            self._write_journal(self.switchboard.call_of(command), command, now)
             self._perform(command)
         if self.switchboard.busy:
             self._idle.clear()
         else:
             self._idle.set()
 
-    def _write_journal(self, message: Event | Command, now: float) -> None:
-        call = self.switchboard.call_of(message)
+    def _write_journal(self, call: str, message: Event | Command, now: float) -> None:
         if not call or isinstance(message, SaveCall | Publish):
             return  # what rows and listeners are told follows from the rest
         try:

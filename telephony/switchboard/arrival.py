@@ -76,8 +76,6 @@ def caller_found(board: Board, event: CallerFound, now: float) -> None:
         return
     call.found = True
     call.ani, call.context = event.ani, event.context
-    if len(call.context.open_cases) == 1:
-        call.case = call.context.open_cases[0].id
     board.deadlines.put((call.id, "find_caller"), None)
     if call.state == "arriving":
         answer_when_ready(board, call, now)

@@ -48,6 +48,7 @@ def agent_hung_up(board: Board, call: Call, now: float) -> None:
     ending.stop_recording(board, call)
     ending.drop_agent_leg(board, call, dialog_open=False)
     call.move("returned")
+    call.talk_ended_by = "agent"
     board.tell_queues(TalkEnded(call.id, agent_leg.agent), now)
     board.save(call)
     board.publish("call.talk_ended", call, by="agent")

@@ -71,7 +71,7 @@ class Call:
     offers: int = 0
     playbacks: int = 0
     recording: str = ""
-    case: str = ""
+    talk_ended_by: str = ""
     answered_at: float = 0.0
     queued_at: float = 0.0
     talk_started_at: float = 0.0
@@ -88,6 +88,12 @@ class Call:
         if self.flow_state is not None:
             return self.flow_state.language
         return self.context.language if self.context.language in self.flow.languages else self.flow.languages[0]
+
+    @property
+    def case(self) -> str:
+        """The open case that the call goes on with: the flow's variable `case`, where it names one of the caller's."""
+        chosen = self.flow_state.variables.get("case") if self.flow_state is not None else None
+        return next((case.id for case in self.context.open_cases if case.id == chosen), "")
 
     def snapshot(self) -> CallSnapshot:
         """Return the call as its row shows it."""

@@ -62,6 +62,7 @@ def _perform(board: Board, call: Call, actions: tuple[FlowAction, ...], now: flo
     for action in actions:
         match action:
             case PlayPrompts():
+                call.talk_ended_by = ""
                 board.emit(Play(call.leg, f"flow.{action.playback}", action.prompts, action.interruptible, action.loop))
             case StopPrompts():
                 board.emit(StopPlaying(call.leg, f"flow.{action.playback}"))
@@ -70,7 +71,8 @@ def _perform(board: Board, call: Call, actions: tuple[FlowAction, ...], now: flo
             case ChangeLanguage():
                 board.publish("call.language", call, language=action.language)
             case EndCall():
-                ending.end(board, call, f"flow: {action.reason}" if action.reason else "flow", now)
+                # Where the flow has nothing to say after the talk, it was the agent who ended the call.
+                ending.end(board, call, call.talk_ended_by or f"flow: {action.reason}", now)
             case _:
                 assert_never(action)
     if call.state != "ended":

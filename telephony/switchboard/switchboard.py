@@ -101,6 +101,9 @@ class Switchboard:
             if isinstance(value, str):
                 # A leg's and an agent's dialog's names begin with their call's, so they are known after it ended.
                 return index.get(value) or (value.partition(".")[0] if "." in value else "")
+        recording = board.open_recordings.get(getattr(message, "recording", ""))
+        if recording is not None:
+            return recording[0]
         call = getattr(message, "call", "")
         return call.id if isinstance(call, CallSnapshot) else str(call or "")
 

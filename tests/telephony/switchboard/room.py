@@ -1,0 +1,163 @@
+"""A switchboard in virtual time: events go in by hand, every command is remembered."""
+
+import itertools
+from pathlib import Path
+from typing import TypeVar
+
+from ivr_flows.load import load
+from telephony import acd, sdp
+from telephony.events import (
+    BindingChanged,
+    CallerContext,
+    CallerFound,
+    Command,
+    DialogAnswered,
+    DialogConfirmed,
+    DigitPressed,
+    Event,
+    Invite,
+    InviteReceived,
+    LegOpened,
+    OpenCase,
+    OpenLeg,
+    SaveCall,
+    TimePassed,
+)
+from telephony.switchboard import Switchboard, SwitchboardSettings
+
+C = TypeVar("C", bound=Command)
+NOW = 1_700_000_000.0
+CALLER_OFFER = sdp.offer(sdp.Capabilities("192.0.2.1", 4000, 1))
+
+FLOW = """
+flow: main
+title: {en: Test}
+languages: [en]
+variables: {case: {type: text}}
+start: menu
+steps:
+  menu:
+    menu:
+      prompt: {en: "Hello {{ caller.name }}. Press 1 for an agent."}
+      choices:
+        1: {next: agent}
+        2: {next: same_case}
+        9: {next: bye}
+      no_input: {retries: 0, next: bye}
+      no_match: {retries: 1, next: bye}
+  same_case:
+    set: {case: "caller.open_cases[0].id"}
+    next: agent
+  agent:
+    queue: {to: care, limit: 60s, wait: [{en: Please hold.}, {music: waiting}]}
+    answered: after
+    timeout: sorry
+    full: sorry
+    closed: sorry
+  sorry:
+    say: {en: Nobody is free.}
+    next: bye
+  after:
+    say: {en: Thank you.}
+    next: bye
+  bye:
+    hangup: {en: Goodbye.}
+"""
+
+
+class Room:
+    """The switchboard with two agents, `an` and `binh`, and one queue, `care`."""
+
+    def __init__(
+        self, folder: Path, *, max_calls: int = 500, max_call_s: float = 10800.0, answered: str = "after"
+    ) -> None:
+        path = folder / "main.yaml"
+        path.write_text(FLOW.replace("answered: after", f"answered: {answered}"), encoding="utf-8")
+        ids = itertools.count(1)
+        self.acd = acd.Acd(
+            {"care": acd.QueueSettings("care", ring_timeout_s=15, wrap_up_s=10)},
+            {name: acd.AgentSettings(name) for name in ("an", "binh")},
+        )
+        self.switchboard = Switchboard(
+            SwitchboardSettings({"*": "main"}, max_calls=max_calls, max_call_s=max_call_s),
+            {"main": load(path)},
+            self.acd,
+            lambda: f"{next(ids):032x}",
+        )
+        self.now = NOW
+        self.commands: list[Command] = []
+        self.ports = itertools.count(20000, 2)
+        self.dialogs: dict[str, str] = {}
+
+    def happened(self, event: Event, after_s: float = 0.0) -> list[Command]:
+        """Take an event; return and remember what is commanded."""
+        self.now += after_s
+        commands = self.switchboard.handle(event, self.now)
+        self.commands += commands
+        return commands
+
+    def wait(self, seconds: float) -> list[Command]:
+        """Let time pass from deadline to deadline."""
+        end, commands = self.now + seconds, []
+        while (deadline := self.switchboard.deadline()) is not None and deadline <= end:
+            self.now = max(self.now, deadline)
+            commands += self.happened(TimePassed())
+        self.now = end
+        return commands
+
+    def said(self, kind: type[C]) -> list[C]:
+        """Return the commands of one kind so far."""
+        return [command for command in self.commands if isinstance(command, kind)]
+
+    def last(self, kind: type[C]) -> C:
+        """Return the last command of one kind."""
+        return self.said(kind)[-1]
+
+    def state(self) -> str:
+        """Return the last saved call's state."""
+        return self.last(SaveCall).call.state
+
+    def open_leg(self) -> list[Command]:
+        """Open the leg that was last asked for."""
+        return self.happened(LegOpened(self.last(OpenLeg).leg, "127.0.0.1", next(self.ports)))
+
+    def ring_in(self, dialog: str = "d1", offer: str = CALLER_OFFER) -> str:
+        """An INVITE comes; return the call's id."""
+        self.happened(InviteReceived(dialog, "0912345678", "", False, "1900", offer, "192.0.2.1:5060"))
+        call = self.last(SaveCall).call.id
+        self.dialogs[call] = dialog
+        return call
+
+    def known_caller(self, call: str) -> list[Command]:
+        """The bridge knows the caller, who has one open case."""
+        case = OpenCase("case1", "Refund", "your refund", "email", NOW - 86400)
+        context = CallerContext("customer1", True, "Lan", "en", 1, (), (case,))
+        return self.happened(CallerFound(call, "+84912345678", context))
+
+    def in_menu(self, dialog: str = "d1") -> str:
+        """A call that hears the menu; return its id."""
+        call = self.ring_in(dialog)
+        self.open_leg()
+        self.known_caller(call)
+        self.happened(DialogConfirmed(dialog))
+        return call
+
+    def agents_register(self, *names: str) -> None:
+        """Agents' phones register."""
+        for name in names or ("an", "binh"):
+            self.happened(BindingChanged(name, 1), after_s=1.0)
+
+    def talking(self) -> str:
+        """A call that talks with `an`; return its id."""
+        self.agents_register("an")
+        call = self.in_menu()
+        self.happened(DigitPressed(f"{call}.caller", "1", "rfc4733", 0))
+        self.open_leg()
+        self.agent_answers()
+        return call
+
+    def agent_answers(self) -> list[Command]:
+        """The phone that was last invited answers."""
+        invite = self.last(Invite)
+        answer = sdp.answer(invite.sdp, sdp.Capabilities("192.0.2.2", 6000, 1))
+        return self.happened(DialogAnswered(invite.dialog, answer.sdp))

@@ -337,7 +337,7 @@ def _fields(reading: Reading, word: str, node: MapNode) -> Fields:
             reading.faults.add(key, "unknown-key", f"'{name}' belongs inside {word}: {{…}}")
         elif name not in verb.exits:
             reading.faults.add(key, "unknown-key", f"{word} has no '{name}'{did_you_mean(name, verb.exits)}")
-    if not isinstance(value, MapNode) or (verb.short == "open" and not _is_long(reading, verb, value)):
+    if not isinstance(value, MapNode) or not verb.keys or (verb.short == "open" and not _is_long(reading, verb, value)):
         if verb.short == "no":
             reading.faults.add(value, "bad-value", f"{word} is a mapping with {one_of(verb.keys)}")
         return Fields(place, beside, value)
@@ -350,8 +350,6 @@ def _fields(reading: Reading, word: str, node: MapNode) -> Fields:
 
 def _is_long(reading: Reading, verb: Verb, value: MapNode) -> bool:
     """Tell `say: {text: …}` from `say: {vi: …}`; a misspelt key is taken for what it resembles."""
-    if not verb.keys:
-        return False
     known = (*verb.keys, *verb.exits)
     if any(key in known for key in value.items):
         return True

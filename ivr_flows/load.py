@@ -222,7 +222,8 @@ def _check_ways(
             ends.add(target.step)
         else:
             edges[target.step].append(_existing(reading, target.place, target.name, places))
-    if not starts[0] or any(fault.code in WAYS_UNKNOWN for fault in reading.faults.found):
+    lost = not starts[0] or any("" in following for following in edges.values())
+    if lost or any(fault.code in WAYS_UNKNOWN for fault in reading.faults.found):
         return  # what cannot be read has exits that are not known: every further word would be a guess
     known = reached(starts, edges)
     for name, key in places.items():

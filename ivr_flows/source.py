@@ -6,7 +6,7 @@ somebody asks for a number or a flag. Places count from 1.
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -163,7 +163,10 @@ class _Copy:
                 first = items[key.text][0].line
                 self.faults.add(key, "duplicate-key", f"'{key.text}' stands here again, first on line {first}")
                 continue
-            items[key.text] = (key, self.node(value_source))
+            value = self.node(value_source)
+            if isinstance(value, Scalar) and value.empty and not value.text:
+                value = replace(value, line=key.line, column=key.column)  # nothing stands anywhere: its key's place
+            items[key.text] = (key, value)
         return MapNode(*_place(source), items)
 
 

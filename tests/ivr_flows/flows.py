@@ -1,0 +1,59 @@
+"""Flows and callers for the tests of flows."""
+
+from pathlib import Path
+
+from ivr_flows.flow import Flow
+from ivr_flows.load import load
+from ivr_flows.step import Facts, FlowAction, FlowInput, FlowState, QueueFacts, start, step
+from telephony.events import CallerContext, OpenCase, PastInteraction
+
+EXAMPLES = Path(__file__).parents[2] / "ivr_flows" / "examples"
+NOW = 1_772_420_400.0  # 2026-03-02 10:00 in Hà Nội
+
+
+def lan(assurance: int = 1, language: str = "vi", topic: str = "đơn hàng giao trễ") -> CallerContext:
+    """A customer with one open case, which came by e-mail."""
+    return CallerContext(
+        customer="c" * 32,
+        known=True,
+        name="Nguyễn Thị Lan",
+        language=language,
+        assurance=assurance,
+        open_cases=(OpenCase("k" * 32, "Re: giao hàng", topic, "email", NOW - 86400),),
+        last_interactions=(PastInteraction("i" * 32, "email", "inbound", NOW - 86400, "Re: giao hàng", "..."),),
+    )
+
+
+def facts(caller: CallerContext | None = None) -> Facts:
+    """The facts of a call to the examples' queue."""
+    return Facts(
+        caller=lan() if caller is None else caller,
+        ani="+84912345678",
+        dnis="19001234",
+        started_at=NOW,
+        queues={"care": QueueFacts(open=True, waiting=2, estimated_wait_s=90.0)},
+    )
+
+
+def flow_of(folder: Path, text: str) -> Flow:
+    """Load a flow from its text."""
+    path = folder / "flow.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load(path)
+
+
+class Caller:
+    """Walks through a flow: each call gives the actions, and `state` and `actions` keep the rest."""
+
+    def __init__(self, flow: Flow, known: Facts | None = None, now: float = NOW) -> None:
+        self.flow, self.facts, self.now = flow, facts() if known is None else known, now
+        self.state: FlowState
+        self.state, begun = start(flow, self.facts, now)
+        self.actions: list[FlowAction] = list(begun)
+
+    def does(self, happened: FlowInput, after: float = 0.0) -> tuple[FlowAction, ...]:
+        """Give the flow an input, `after` seconds later."""
+        self.now += after
+        self.state, actions = step(self.flow, self.state, self.facts, happened, self.now)
+        self.actions += actions
+        return actions

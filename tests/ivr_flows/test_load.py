@@ -1,0 +1,282 @@
+"""`ivr_flows.load`: what is wrong is told with its line and column, all of it at once."""
+
+from pathlib import Path
+
+import pytest
+
+from ivr_flows.flow import END, Gather, HangUp, Menu, Music, Play, Queue, Recorded, Say, Words
+from ivr_flows.load import FlowErrors, check, load
+from tests.ivr_flows.flows import EXAMPLES, flow_of
+
+BASE = """\
+flow: t
+languages: [vi, en]
+start: a
+steps:
+  a:
+    say: {vi: "Chào", en: "Hi"}
+    next: z
+  z:
+    hangup:
+"""
+
+MENU = """\
+flow: t
+languages: vi
+start: a
+variables: {order: {type: digits, length: 6..10}}
+steps:
+  a:
+    menu:
+      prompt: "Bấm 1."
+      choices: {1: b}
+      no_input: z
+      no_match: z
+  b:
+    gather: {into: order, prompt: "Nhập mã."}
+    next: c
+    no_input: z
+    no_match: z
+  c:
+    when:
+      - if: order == "1"
+        next: d
+      - else: z
+  d:
+    queue: care
+    answered: end
+    timeout: z
+    full: z
+    closed: z
+  z:
+    hangup:
+"""
+
+# (what is wrong, text, what is replaced by what, the errors as line:column: code and a piece of the text)
+BAD: list[tuple[str, str, str, str, list[tuple[str, str]]]] = [
+    ("unknown step", BASE, "next: z", "next: zz", [("7:11: unknown-step", "did you mean 'z'?")]),
+    ("unknown step, none like it", BASE, "next: z", "next: hello", [("7:11: unknown-step", "'hello'")]),
+    ("unknown start", BASE, "start: a", "start: b", [("3:8: unknown-step", "'b'")]),
+    (
+        "unreachable step",
+        BASE,
+        "    hangup:\n",
+        "    hangup:\n  q:\n    hangup:\n",
+        [("10:3: unreachable-step", "'q'")],
+    ),
+    ("unknown verb", BASE, "say:", "sya:", [("6:5: unknown-verb", "did you mean 'say'?")]),
+    ("unknown verb alone", BASE, "    hangup:", "    hang_up:", [("9:5: unknown-verb", "did you mean 'hangup'?")]),
+    ("no verb", BASE, '    say: {vi: "Chào", en: "Hi"}\n', "", [("5:3: missing-verb", "'a'")]),
+    ("two verbs", BASE, "    next: z", "    next: z\n    hangup:", [("8:5: several-verbs", "say or hangup")]),
+    ("no exit", BASE, "    next: z\n", "", [("5:3: missing-exit", "'next:'")]),
+    ("no language", BASE, ', en: "Hi"', "", [("6:10: missing-language", "en")]),
+    (
+        "one text, two languages",
+        BASE,
+        '{vi: "Chào", en: "Hi"}',
+        '"Chào"',
+        [("6:10: missing-language", "{vi: …, en: …}")],
+    ),
+    (
+        "another language",
+        BASE,
+        "en: ",
+        "eng: ",
+        [("6:10: missing-language", "en"), ("6:23: unknown-language", "did you mean 'en'?")],
+    ),
+    ("unknown fact", BASE, '"Hi"', '"Hi {{ caller.nme }}"', [("6:27: unknown-fact", "did you mean 'name'?")]),
+    ("undefined variable", BASE, '"Hi"', '"{{ ordr }}"', [("6:27: undefined-variable", "'ordr'")]),
+    (
+        "unknown filter",
+        BASE,
+        '"Hi"',
+        '"{{ caller.name | digit }}"',
+        [("6:27: unknown-filter", "did you mean 'digits'?")],
+    ),
+    ("broken expression", BASE, '"Hi"', '"{{ a b }}"', [("6:27: bad-expression", "'b'")]),
+    ("a statement", BASE, '"Hi"', '"{% if 1 %}x{% endif %}"', [("6:27: bad-expression", "'if'")]),
+    ("a method", BASE, '"Hi"', '"{{ caller.name.upper() }}"', [("6:27: bad-expression", "called")]),
+    (
+        "no end",
+        BASE,
+        "    hangup:",
+        "    language: vi\n    next: a",
+        [("5:3: no-end", "'a'"), ("8:3: no-end", "'z'")],
+    ),
+    ("the end in silence", BASE, "next: z", "next: end", [("7:11: unknown-step", "'answered:'")]),
+    ("a step twice", BASE, "    hangup:\n", "    hangup:\n  a:\n    hangup:\n", [("10:3: duplicate-key", "line 5")]),
+    (
+        "misspelt key",
+        BASE,
+        '{vi: "Chào", en: "Hi"}',
+        "{text: {vi: a, en: b}, interuptible: no}",
+        [("6:33: unknown-key", "did you mean 'interruptible'?")],
+    ),
+    ("misspelt top key", BASE, "start: a", "start: a\ntitel: {vi: x, en: y}", [("4:1: unknown-key", "'title'")]),
+    ("no file", BASE, 'say: {vi: "Chào", en: "Hi"}', "play: no.wav", [("6:11: missing-file", "'no.wav'")]),
+    ("no variable to set", BASE, 'say: {vi: "Chào", en: "Hi"}', "set: {x: 1}", [("6:11: undefined-variable", "'x'")]),
+    ("language not spoken", BASE, 'say: {vi: "Chào", en: "Hi"}', "language: fr", [("6:15: unknown-language", "'fr'")]),
+    ("a step without verb", BASE, "    hangup:", "    hangup", [("9:5: bad-value", "mapping")]),
+    ("bad duration", BASE, "start: a", "start: a\nmax_time_to_human: 90", [("4:20: bad-duration", "'90s'")]),
+    ("bad policy", BASE, "start: a", "start: a\nspeak: {nme: 1}", [("4:9: unknown-key", "did you mean 'name'?")]),
+    ("policy beyond", BASE, "start: a", "start: a\nspeak: {name: 5}", [("4:15: bad-value", "0 to 3")]),
+    ("bad failed", BASE, "start: a", "start: a\nfailed: zz", [("4:9: unknown-step", "did you mean 'z'?")]),
+    ("a fact's name", BASE, "start: a", "start: a\nvariables: {caller: text}", [("4:13: bad-name", "'caller'")]),
+    ("bad type", BASE, "start: a", "start: a\nvariables: {x: digit}", [("4:16: bad-value", "did you mean 'digits'?")]),
+    ("no type", BASE, "start: a", "start: a\nvariables: {x: {length: 3}}", [("4:16: missing-key", "'type:'")]),
+    (
+        "bad initial",
+        BASE,
+        "start: a",
+        "start: a\nvariables: {x: {type: number, initial: y}}",
+        [("4:40: bad-value", "'y'")],
+    ),
+    ("no title in en", BASE, "start: a", "start: a\ntitle: {vi: x}", [("4:8: missing-language", "en")]),
+    ("bad key of a menu", MENU, "{1: b}", "{1: b, 12: b}", [("9:23: bad-key", "'12'")]),
+    ("choice without exit", MENU, "{1: b}", "{1: b, 2: {phrases: {vi: a}}}", [("9:26: missing-exit", "'next:'")]),
+    ("no_match missing", MENU, "      no_match: z\n  b", "  b", [("6:3: missing-exit", "'no_match:'")]),
+    (
+        "retries",
+        MENU,
+        "no_input: z\n      no",
+        "no_input: {retries: x, next: z}\n      no",
+        [("10:27: bad-value", "'x'")],
+    ),
+    ("into", MENU, "into: order", "into: ordr", [("13:20: undefined-variable", "did you mean 'order'?")]),
+    ("bad range", MENU, "into: order,", "into: order, length: 10..6,", [("13:35: bad-range", "10..6")]),
+    ("bad finish", MENU, "into: order,", 'into: order, keys: {finish: "5"},', [("13:42: bad-key", "'5'")]),
+    ("no such prompt", MENU, '"Nhập mã."', "ask_order", [("13:35: unknown-prompt", "'ask_order'")]),
+    ("no else", MENU, "      - else: z\n", "", [("17:3: missing-exit", "'else:'")]),
+    ("after else", MENU, "- else: z", "- else: z\n      - {if: '1', next: d}", [("22:9: unreachable-branch", "else")]),
+    ("broken condition", MENU, 'order == "1"', "order ==", [("19:13: bad-expression", "end of template")]),
+    ("condition without exit", MENU, '"1"\n        next: d', '"1"', [("19:9: missing-exit", "'next:'")]),
+    ("queue exit missing", MENU, "    full: z\n", "", [("22:3: missing-exit", "'full:'")]),
+    (
+        "misspelt exit",
+        MENU,
+        "full: z",
+        "ful: z",
+        [("22:3: missing-exit", "'full:'"), ("26:5: unknown-key", "did you mean 'full'?")],
+    ),
+    ("bad limit", MENU, "queue: care", "queue: {to: care, limit: soon}", [("23:30: bad-duration", "'soon'")]),
+    (
+        "when is a list",
+        MENU,
+        MENU[MENU.index("      - if") : MENU.index("  d:")],
+        "      if: x\n",
+        [("19:7: bad-value", "else")],
+    ),
+    ("not yaml", BASE, "[vi, en]", "[vi, en", [("3:6: not-yaml", "',' or ']'")]),
+    ("empty", BASE, BASE, "", [("1:1: bad-value", "a flow is a mapping")]),
+    ("a list", BASE, BASE, "- a\n", [("1:1: bad-value", "a flow is a mapping")]),
+]
+
+
+@pytest.mark.parametrize(("text", "old", "new", "expected"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
+def test_bad_file(tmp_path: Path, text: str, old: str, new: str, expected: list[tuple[str, str]]) -> None:
+    path = tmp_path / "bad.yaml"
+    assert text.count(old) >= 1
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    found = [str(error) for error in check(path)]
+    assert len(found) == len(expected), found
+    for line, (place, words) in zip(found, expected, strict=True):
+        assert line.startswith(f"{path}:{place}")
+        assert words in line
+    with pytest.raises(FlowErrors) as raised:
+        load(path)
+    assert [str(error) for error in raised.value.errors] == found
+
+
+@pytest.mark.parametrize("text", [BASE, MENU])
+def test_good_file(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "good.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert check(path) == []
+
+
+def test_every_error_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(BASE.replace(', en: "Hi"', "").replace("next: z", "next: y").replace("[vi, en]", "[vi, en, vi]"))
+    assert [error.code for error in check(path)] == ["unknown-language", "missing-language", "unknown-step"]
+
+
+def test_no_file(tmp_path: Path) -> None:
+    assert [error.code for error in check(tmp_path / "none.yaml")] == ["unreadable"]
+
+
+def test_not_utf_8(tmp_path: Path) -> None:
+    path = tmp_path / "latin.yaml"
+    path.write_bytes(b"flow: t\ntitle: caf\xe9\n")
+    assert [(error.line, error.column, error.code) for error in check(path)] == [(2, 11, "not-utf-8")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &x [*x]\n",
+        "a: &a [1,1]\n"
+        + "".join(
+            f"b{i}: &b{i} [*{'a' if i == 0 else f'b{i - 1}'}, *{'a' if i == 0 else f'b{i - 1}'}]\n" for i in range(30)
+        ),
+    ],
+)
+def test_aliases_are_bounded(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "aliases.yaml"
+    path.write_text(text)
+    assert [error.code for error in check(path)] == ["not-yaml"]
+
+
+def test_short_and_long_forms_are_one_model(tmp_path: Path) -> None:
+    forms = [
+        'say: {vi: "Chào", en: "Hi"}\n    next: z',
+        'say: {text: {vi: "Chào", en: "Hi"}}\n    next: z',
+        'say: {text: {vi: "Chào", en: "Hi"}, interruptible: yes, next: z}',
+        'say:\n      - {vi: "Chào", en: "Hi"}\n    next: z',
+    ]
+    models = {str(flow_of(tmp_path, BASE.replace('say: {vi: "Chào", en: "Hi"}\n    next: z', form))) for form in forms}
+    assert len(models) == 1
+
+
+def test_one_language_needs_no_mapping(tmp_path: Path) -> None:
+    flow = flow_of(tmp_path, BASE.replace("[vi, en]", "vi").replace('{vi: "Chào", en: "Hi"}', "Chào"))
+    assert flow.steps["a"] == Say((Words({"vi": "Chào"}),), "z")
+
+
+def test_menu_gather_queue(tmp_path: Path) -> None:
+    flow = flow_of(tmp_path, MENU)
+    menu, gather, queue = flow.steps["a"], flow.steps["b"], flow.steps["d"]
+    assert isinstance(menu, Menu)
+    assert isinstance(gather, Gather)
+    assert isinstance(queue, Queue)
+    assert (menu.first_key_s, menu.no_input.retries, menu.choices["1"].next) == (5.0, 2, "b")
+    assert (gather.length, gather.finish, gather.between_keys_s) == ((6, 10), "#", 3.0)
+    assert (queue.to, queue.answered, queue.limit_s, queue.wait) == ("care", END, 600.0, (Music("waiting"),))
+    assert flow.steps["z"] == HangUp()
+
+
+def test_wav_files_stand_beside_the_flow(tmp_path: Path) -> None:
+    (tmp_path / "hello.wav").write_bytes(b"RIFF")
+    flow = flow_of(tmp_path, BASE.replace('say: {vi: "Chào", en: "Hi"}', "play: hello.wav"))
+    path = str(tmp_path / "hello.wav")
+    assert flow.steps["a"] == Play((Recorded({"vi": path, "en": path}),), "z")
+
+
+def test_folded_text_and_words_in_another_language(tmp_path: Path) -> None:
+    text = "say:\n      vi: {text: Press 2., language: en}\n      en: >-\n        one\n        two"
+    flow = flow_of(tmp_path, BASE.replace('say: {vi: "Chào", en: "Hi"}', text))
+    assert flow.steps["a"] == Say((Words({"vi": "Press 2.", "en": "one two"}, {"vi": "en"}),), "z")
+
+
+def test_catalogue(tmp_path: Path) -> None:
+    flow = flow_of(tmp_path, MENU.replace('"Nhập mã."', "ask_order") + 'prompts:\n  ask_order: "Nhập mã đơn hàng."\n')
+    gather = flow.steps["b"]
+    assert isinstance(gather, Gather)
+    assert gather.prompt == (Words({"vi": "Nhập mã đơn hàng."}),)
+
+
+def test_examples_are_good() -> None:
+    examples = sorted(EXAMPLES.glob("*.yaml"))
+    assert [path.name for path in examples] == ["main.yaml"]
+    for path in examples:
+        assert check(path) == []
+        assert load(path).name == path.stem

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import delete, insert, select, tuple_, update
+from sqlalchemy import Select, and_, delete, false, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge.identity import Kind
@@ -104,9 +104,15 @@ async def find_or_create(
 
 async def _owners(session: AsyncSession, claims: Iterable[Claim]) -> dict[tuple[str, str], Identity]:
     """Return the rows of those identities that are known, by (kind, value)."""
-    keys = tuple_(Identity.kind, Identity.value).in_([each.key for each in claims])
-    found = await session.scalars(select(Identity).where(keys).execution_options(populate_existing=True))
+    found = await session.scalars(_owning(claims).execution_options(populate_existing=True))
     return {(row.kind, row.value): row for row in found}
+
+
+def _owning(claims: Iterable[Claim]) -> Select[Identity]:
+    # Not `(kind, value) IN (…)`: for more than one pair SQLite reads the whole table then, and no index.
+    return select(Identity).where(
+        or_(false(), *(and_(Identity.kind == each.kind, Identity.value == each.value) for each in claims))
+    )
 
 
 async def _join(

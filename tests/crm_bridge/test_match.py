@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import StaticPool
 
@@ -85,6 +85,15 @@ async def test_the_same_identity_twice_in_an_event_counts_once(session: AsyncSes
     made = await matched(session, "call", ("phone", PHONE), ("phone", PHONE))
     assert made.created
     assert await session.scalar(select(func.count()).select_from(Identity)) == 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 20])
+async def test_identities_are_looked_up_by_their_index(session: AsyncSession, count: int) -> None:
+    claims = [claim("form", "phone", f"+8491234567{index}") for index in range(count)]
+    query = match._owning(claims).compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+    plan = [row.detail for row in await session.execute(text(f"EXPLAIN QUERY PLAN {query}"))]
+    assert not [step for step in plan if step.startswith("SCAN")]
+    assert [step for step in plan if "SEARCH identities USING INDEX" in step]
 
 
 # ------------------------------------------------------------------------------------------- at the same instant

@@ -148,7 +148,7 @@ class Funnel:
         for command in commands:
             self._write_journal(self.switchboard.call_of(command), command, now)
             self._perform(command)
-        if self.switchboard.busy:
+        if self.switchboard.busy():
             self._idle.clear()
         else:
             self._idle.set()

@@ -84,7 +84,6 @@ class Switchboard:
         """The queues and agents, to look at; they change through events alone."""
         return self._board.acd
 
-    @property
     def busy(self) -> bool:
         """Whether any call is running, or any recording is still being written."""
         return bool(self._board.calls or self._board.open_recordings)

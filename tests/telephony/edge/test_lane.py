@@ -1,6 +1,7 @@
 """The ordered lane."""
 
 import asyncio
+from functools import partial
 
 from telephony.edge.lane import Lane
 
@@ -17,7 +18,7 @@ async def test_work_is_done_in_order_and_a_failure_holds_nothing_up() -> None:
 
     lane.start()
     for number in range(5):
-        lane.put("row", lambda number=number: work(number))
+        lane.put("row", partial(work, number))
     await lane.drained()
     assert done == [0, 1, 3, 4]
     await lane.stop()

@@ -42,6 +42,7 @@ steps:
       choices:
         1: {next: agent}
         2: {next: same_case}
+        8: {next: after}
         9: {next: bye}
       no_input: {retries: 0, next: bye}
       no_match: {retries: 1, next: bye}

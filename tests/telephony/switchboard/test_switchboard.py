@@ -127,14 +127,14 @@ def test_an_offer_that_cannot_be_met_is_refused(room: Room, offer: str, status: 
         room.open_leg()
         room.known_caller(call.id)
     assert room.last(Reject).status == status
-    assert not room.switchboard.busy
+    assert not room.switchboard.busy()
 
 
 def test_no_free_port_is_a_503_and_leaves_nothing(room: Room) -> None:
     call = room.ring_in()
     room.happened(LegRefused(f"{call}.caller", "no free port"))
     assert room.last(Reject).status == 503
-    assert not room.switchboard.busy
+    assert not room.switchboard.busy()
     assert room.last(SaveCall).call.ended_by == "no media: no free port"
 
 
@@ -220,10 +220,10 @@ def test_the_caller_hangs_up_in_mid_talk(room: Room) -> None:
     saved = room.last(SaveCall).call
     assert (saved.state, saved.ended_by, saved.agent, saved.ended_at) == ("ended", "caller", "an", room.now)
     assert room.last(SaveAgent).state == "after_call_work"
-    assert room.switchboard.busy  # the recording is still being written
+    assert room.switchboard.busy()  # the recording is still being written
     room.happened(RecordingStopped(recording, 250))
     assert room.last(FinishRecording) == FinishRecording(recording, call, "en")
-    assert not room.switchboard.busy
+    assert not room.switchboard.busy()
     room.wait(10)
     assert room.last(SaveAgent).state == "ready"
 
@@ -334,7 +334,7 @@ def test_a_dead_media_worker_ends_its_calls_and_keeps_their_recordings(room: Roo
     room.happened(WorkerDied("media", 1, "killed by SIGKILL"))
     assert room.last(SaveCall).call.ended_by == "failure: the media worker died"
     assert room.last(FinishRecording) == FinishRecording(recording, call, "en", "the media worker died")
-    assert not room.switchboard.busy
+    assert not room.switchboard.busy()
     room.happened(WorkerDied("render", 2, "exit status 1"))
 
 

@@ -25,6 +25,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hotline.tables import Token, User
+from telephony.sip.digest import hash_password
 
 Role = Literal["agent", "supervisor", "admin"]
 Scope = Literal["admin", "read", "interactions", "agents", "live"]
@@ -108,26 +109,35 @@ async def add_user(
         )
     if role not in ROLES:
         raise AuthError(f"`{role}` is no role: choose one of {', '.join(ROLES)}")
+    if await session.scalar(select(User.id).where(User.name == name)):
+        raise AuthError(f"there is a user `{name}` already: choose another name, or `hotline users reset {name}`")
+    row = User(id=uuid4().hex, name=name, role=role, created_at=now)
+    new = await _give_secrets(row, role, realm, password, sip_password)
+    session.add(row)
+    await session.flush()
+    return new
+
+
+async def reset_user(
+    session: AsyncSession, name: str, realm: str, password: str | None = None, sip_password: str | None = None
+) -> NewUser:
+    """Give a person new secrets, for this realm. The caller commits. Raises `AuthError`."""
+    row = await session.scalar(select(User).where(User.name == name))
+    if row is None:
+        raise AuthError(f"there is no user `{name}`: `hotline users list` shows who there is")
+    role: Role = next(known for known in ROLES if known == row.role)
+    new = await _give_secrets(row, role, realm, password, sip_password)
+    await session.flush()
+    return new
+
+
+async def _give_secrets(row: User, role: Role, realm: str, password: str | None, sip_password: str | None) -> NewUser:
     if password is not None and len(password) < 8:
         raise AuthError("the password is too short: give 8 characters or more, or none to have one made")
-    if await session.scalar(select(User.id).where(User.name == name)):
-        raise AuthError(f"there is a user `{name}` already: choose another name")
-    new = NewUser(name, role, password or _secret(), name, sip_password or _secret(), realm)
-    md5, sha256 = ha1(name, realm, new.sip_password)
-    password_hash = await asyncio.to_thread(_hasher.hash, new.password)
-    session.add(
-        User(
-            id=uuid4().hex,
-            name=name,
-            role=role,
-            password_hash=password_hash,
-            ha1_md5=md5,
-            ha1_sha256=sha256,
-            realm=realm,
-            created_at=now,
-        )
-    )
-    await session.flush()
+    new = NewUser(row.name, role, password or _secret(), row.name, sip_password or _secret(), realm)
+    phone = hash_password(row.name, realm, new.sip_password)
+    row.password_hash = await asyncio.to_thread(_hasher.hash, new.password)
+    row.ha1_md5, row.ha1_sha256, row.realm = phone.md5, phone.sha256, realm
     return new
 
 
@@ -154,12 +164,6 @@ async def sip_secrets(session: AsyncSession) -> dict[str, SipSecret]:
     """Return the digest secret of everybody who is not disabled, by SIP user."""
     rows = await session.scalars(select(User).where(User.disabled_at.is_(None)))
     return {row.name: SipSecret(row.name, row.realm, row.ha1_md5, row.ha1_sha256) for row in rows}
-
-
-def ha1(user: str, realm: str, password: str) -> tuple[str, str]:
-    """Return H(user:realm:password) with MD5 and with SHA-256, in hexadecimal (RFC 7616 section 3.4.2)."""
-    secret = f"{user}:{realm}:{password}".encode()
-    return hashlib.md5(secret, usedforsecurity=False).hexdigest(), hashlib.sha256(secret).hexdigest()
 
 
 def _secret() -> str:

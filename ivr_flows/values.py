@@ -235,20 +235,17 @@ def words(reading: Reading, node: Node) -> Words:
 # --------------------------------------------------------------------------------------------------- prompts
 
 
-def prompt(
-    reading: Reading, node: Node, short: Literal["text", "file", "name"] = "text", beside: Iterable[str] = ()
-) -> PromptParts:
+def prompt(reading: Reading, node: Node, short: Literal["text", "file", "name"] = "text") -> PromptParts:
     """Read a prompt: words, `{vi: …, en: …}`, `{text: …}`, `{file: …}`, `{music: …}`, `{prompt: …}`, or a list.
 
     `short` says what a bare word is: a text, a file, or a name in the catalogue (then a sentence is still a text).
-    `beside` are keys that may stand beside and mean something else.
     """
     if isinstance(node, ListNode):
         if not node.elements:
             reading.faults.add(node, "bad-value", "there is nothing in this prompt")
         return tuple(part for element in node.elements for part in prompt(reading, element, short))
-    if isinstance(node, MapNode) and _is_long(reading, node, (*PROMPT_KEYS, *beside)):
-        unknown_keys(reading, node.items, (*PROMPT_KEYS, *beside), "a prompt")
+    if isinstance(node, MapNode) and _is_long(reading, node, PROMPT_KEYS):
+        unknown_keys(reading, node.items, PROMPT_KEYS, "a prompt")
         return long_prompt(reading, Fields(node, node.items))
     if isinstance(node, Scalar) and short == "name" and NAME.fullmatch(node.text):
         return _from_catalogue(reading, node)

@@ -1,0 +1,17 @@
+"""One running server for the tests that only talk to it; those that kill theirs start their own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.end_to_end.running import Server, running_server
+
+# No waiting for after-call work between the calls of different tests, and Vietnamese first, as shipped.
+SETTINGS = "queues: {care: {title: Care, wrap_up: 100ms}}\n"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of this module."""
+    with running_server(tmp_path_factory.mktemp("server"), SETTINGS) as started:
+        yield started

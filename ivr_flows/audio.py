@@ -3,6 +3,7 @@
 Within this module sound is `float32[n]` from -1 to 1; files hold `int16`.
 """
 
+import io
 import os
 import struct
 import tempfile
@@ -127,12 +128,12 @@ def read_wav(path: Path) -> Sound:
         from pydub import AudioSegment  # noqa: PLC0415 - see above
 
     try:
-        _check_pcm(path)
-        segment = AudioSegment.from_wav(path)
+        octets = path.read_bytes()
     except OSError as error:
         raise PromptError(f"{path} cannot be read: {error.strerror or error}") from error
-    except PromptError:
-        raise
+    _check_pcm(path, octets)
+    try:
+        segment = AudioSegment.from_wav(io.BytesIO(octets))
     except Exception as error:  # pydub lets struct's, wave's and its own errors through
         raise PromptError(f"{path} is a broken WAV file ({type(error).__name__}); export it as PCM, 16 bit") from error
     if segment.duration_seconds > MAX_SECONDS:
@@ -144,10 +145,9 @@ def read_wav(path: Path) -> Sound:
     return resample(mono, segment.frame_rate)
 
 
-def _check_pcm(path: Path) -> None:
+def _check_pcm(path: Path, octets: bytes) -> None:
     """Refuse what pydub would take for whole numbers: floating point and companded samples."""
-    with path.open("rb") as file:
-        head = file.read(4096)
+    head = octets[:4096]
     at = head.find(b"fmt ")
     if head[:4] != b"RIFF" or head[8:12] != b"WAVE" or at < 0 or len(head) < at + 34:
         raise PromptError(f"{path} is not a WAV file; export it as WAV, PCM, 16 bit")

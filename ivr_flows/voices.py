@@ -5,8 +5,10 @@ hotline that plays files alone needs neither.
 """
 
 import ctypes
+import shutil
 import tempfile
 import threading
+import weakref
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
@@ -63,8 +65,9 @@ class Espeak:
         self._pieces: list[bytes] = []
         folder = str(espeakng_loader.get_data_path())
         if len(folder.encode()) > _LONGEST_FOLDER:
-            self._short = tempfile.TemporaryDirectory(prefix="espeak-")
-            link = Path(self._short.name) / "espeak-ng-data"
+            short = tempfile.mkdtemp(prefix="espeak-")
+            weakref.finalize(self, shutil.rmtree, short, ignore_errors=True)
+            link = Path(short) / "espeak-ng-data"
             link.symlink_to(folder)
             folder = str(link)
         self._library: Any = ctypes.CDLL(str(espeakng_loader.get_library_path()))

@@ -1,0 +1,142 @@
+"""The speech worker as a real process at the end of a socket."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from ivr_flows.prompts import VoiceSettings, prompt_path
+from telephony.edge.speech_worker import NICENESS, Role, SpeechSettings
+from telephony.edge.wire import Decoder, FromSpeech, ToSpeech, encode
+from telephony.events import FileTranscribed, Prompt, PromptRendered, RenderPrompt, TranscribeFile, WorkerStarted
+
+TIMEOUT_S = 20.0
+
+
+class Worker:
+    """A worker process and our end of its socket."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", connection: socket.socket) -> None:
+        self.process, self.connection = process, connection
+        self._decoder: Decoder[FromSpeech] = Decoder(FromSpeech)
+        self._messages: list[FromSpeech] = []
+
+    def next(self) -> FromSpeech:
+        while not self._messages:
+            octets = self.connection.recv(65536)
+            assert octets, "the worker closed its socket"
+            self._messages += self._decoder.feed(octets)
+        return self._messages.pop(0)
+
+    def ask(self, request: ToSpeech) -> FromSpeech:
+        self.connection.sendall(encode(request))
+        return self.next()
+
+
+@contextlib.contextmanager
+def worker(role: Role, settings: SpeechSettings | None = None) -> Iterator[Worker]:
+    """Start a worker, take its greeting, and see it leave when the socket closes."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    ours.settimeout(TIMEOUT_S)
+    given = msgspec.json.encode(settings or SpeechSettings()).decode()
+    command = [sys.executable, "-m", "telephony.edge.speech_worker", "--role", role, "--settings", given]
+    with theirs:
+        process = subprocess.Popen([*command, "--fd", str(theirs.fileno())], pass_fds=[theirs.fileno()])
+    try:
+        with ours:
+            started = Worker(process, ours)
+            assert started.next() == WorkerStarted(role, process.pid)
+            yield started
+        assert process.wait(TIMEOUT_S) == 0
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def test_renders_prompts(tmp_path: Path) -> None:
+    settings = SpeechSettings(voices={"vi": VoiceSettings("espeak", voice="vi")})
+    with worker("render", settings) as speech:
+        for prompt in (
+            Prompt("text", "Xin chào quý khách.", "vi"),
+            Prompt("text", "Hello.", "en"),
+            Prompt("music", "waiting"),
+        ):
+            path = prompt_path(tmp_path, prompt, settings.voices)
+            request = RenderPrompt(str(path), prompt.kind, prompt.value, prompt.language, str(path))
+            assert speech.ask(request) == PromptRendered(str(path))
+            samples = np.fromfile(path, np.int16)
+            assert 0.3 < len(samples) / 8000 < 60
+            assert np.abs(samples.astype(np.int32)).max() > 3000
+        made = path.stat()
+        assert speech.ask(request) == PromptRendered(str(path))
+        assert path.stat() == made
+
+
+def test_a_failing_request_is_answered_and_kills_nothing(tmp_path: Path) -> None:
+    with worker("render") as speech:
+        path = str(tmp_path / "x.s16")
+        no_voice = speech.ask(RenderPrompt("1", "text", "hello", "xx", path))
+        assert isinstance(no_voice, PromptRendered)
+        assert (no_voice.key, "no voice 'xx'" in no_voice.cause) == ("1", True)
+        no_file = speech.ask(RenderPrompt("2", "file", str(tmp_path / "no.wav"), "", path))
+        assert isinstance(no_file, PromptRendered)
+        assert "No such file" in no_file.cause
+        wrong = speech.ask(TranscribeFile("r", "x.wav", "en"))
+        assert isinstance(wrong, FileTranscribed)
+        assert (wrong.outcome, wrong.cause) == ("failed", "this worker's role is render")
+        assert speech.ask(RenderPrompt("3", "text", "hello", "en", path)) == PromptRendered("3")
+
+
+def test_requests_are_answered_in_order(tmp_path: Path) -> None:
+    with worker("render") as speech:
+        frames = b"".join(
+            encode(RenderPrompt(str(number), "text", f"number {number}", "en", str(tmp_path / f"{number}.s16")))
+            for number in range(5)
+        )
+        for begin in range(0, len(frames), 7):
+            speech.connection.sendall(frames[begin : begin + 7])
+        assert [speech.next() for _ in range(5)] == [PromptRendered(str(number)) for number in range(5)]
+
+
+def test_transcribes_or_says_why_not(tmp_path: Path) -> None:
+    path = tmp_path / "x.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(bytes(4 * 8000))
+    with worker("transcribe") as speech:
+        answer = speech.ask(TranscribeFile("r", str(path), "vi"))
+        assert isinstance(answer, FileTranscribed)
+        assert (answer.recording, answer.outcome, answer.words) == ("r", "awaiting_model", ())
+        assert "vi" in answer.cause
+        assert speech.ask(RenderPrompt("k", "text", "x", "en", str(path))) == PromptRendered(
+            "k", "this worker's role is transcribe"
+        )
+
+
+@pytest.mark.parametrize("role", ["render", "transcribe"])
+def test_is_nicer_than_the_media_worker_and_deaf_to_ctrl_c(role: Role, tmp_path: Path) -> None:
+    with worker(role) as speech:
+        assert os.getpriority(os.PRIO_PROCESS, speech.process.pid) == min(os.nice(0) + NICENESS[role], 19)
+        speech.process.send_signal(signal.SIGINT)
+        answer = speech.ask(RenderPrompt("1", "text", "hello", "en", str(tmp_path / "x.s16")))
+        assert isinstance(answer, PromptRendered)
+
+
+def test_wrong_settings_are_wrong_usage() -> None:
+    command = [sys.executable, "-m", "telephony.edge.speech_worker", "--role", "render", "--fd", "0"]
+    for settings in ('{"voices": {"vi": {"engine": "abacus"}}}', "{"):
+        ran = subprocess.run([*command, "--settings", settings], capture_output=True, text=True, check=False)
+        assert ran.returncode == 2
+        assert "--settings" in ran.stderr

@@ -9,14 +9,15 @@ PARTIES: Final = ("caller", "agent", "flow")  # other endings are said in words,
 
 
 def queue_wait_s(call: CallSnapshot) -> float | None:
-    """Return the seconds between entering the queue and an agent's answer (or the end), None while neither is known."""
-    until = call.talk_started_at or call.ended_at
+    """Return the seconds between entering the queue and leaving it, with an agent or without; None while it waits."""
+    until = call.queue_left_at or call.ended_at
     return _seconds(call.queued_at, until) if call.queued_at and until else None
 
 
 def talk_s(call: CallSnapshot) -> float | None:
-    """Return the seconds of talk with the agent, None before the end and where there was no talk."""
-    return _seconds(call.talk_started_at, call.ended_at) if call.talk_started_at and call.ended_at else None
+    """Return the seconds of talk with the agent, None before its end and where there was none."""
+    until = call.talk_ended_at or call.ended_at
+    return _seconds(call.talk_started_at, until) if call.talk_started_at and until else None
 
 
 def attributes(call: CallSnapshot) -> dict[str, Any]:

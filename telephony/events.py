@@ -485,7 +485,11 @@ class Publish(Command, frozen=True):
 
 
 class CallSnapshot(Value, frozen=True):
-    """A call as its row shows it; instants are seconds since the epoch, 0 for not yet."""
+    """A call as its row shows it; instants are seconds since the epoch, 0 for not yet.
+
+    Where a call waits or talks more than once, `queued_at` to `queue_left_at` and `talk_started_at` to `talk_ended_at`
+    are the last time.
+    """
 
     id: str
     state: str
@@ -504,7 +508,9 @@ class CallSnapshot(Value, frozen=True):
     started_at: float
     answered_at: float = 0.0
     queued_at: float = 0.0
+    queue_left_at: float = 0.0
     talk_started_at: float = 0.0
+    talk_ended_at: float = 0.0
     ended_at: float = 0.0
     ended_by: str = ""
 

@@ -112,7 +112,8 @@ def _at(instant: float) -> str | None:
 
 def call_body(call: CallSnapshot, now: float) -> CallBody:
     """Return a call as the API shows it; the wait and the talk of a running call count up to `now`."""
-    waited_until = call.talk_started_at or call.ended_at or now
+    waited_until = call.queue_left_at or call.ended_at or now
+    talked_until = call.talk_ended_at or call.ended_at or now
     return CallBody(
         id=call.id,
         state=call.state,
@@ -127,7 +128,7 @@ def call_body(call: CallSnapshot, now: float) -> CallBody:
         queue=call.queue or None,
         queue_wait_s=round(waited_until - call.queued_at, 3) if call.queued_at else None,
         agent=call.agent or None,
-        talk_s=round((call.ended_at or now) - call.talk_started_at, 3) if call.talk_started_at else None,
+        talk_s=round(talked_until - call.talk_started_at, 3) if call.talk_started_at else None,
         recording=call.recording or None,
         started_at=iso(datetime_of(call.started_at)),
         answered_at=_at(call.answered_at),

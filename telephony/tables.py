@@ -45,7 +45,9 @@ class Call(Base):
     started_at: Mapped[float] = mapped_column(Double)
     answered_at: Mapped[float | None] = mapped_column(Double)
     queued_at: Mapped[float | None] = mapped_column(Double)
+    queue_left_at: Mapped[float | None] = mapped_column(Double)
     talk_started_at: Mapped[float | None] = mapped_column(Double)
+    talk_ended_at: Mapped[float | None] = mapped_column(Double)
     ended_at: Mapped[float | None] = mapped_column(Double)
     ended_by: Mapped[str] = mapped_column(String(256), default="")
 

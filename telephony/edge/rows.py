@@ -32,7 +32,9 @@ async def save_call(session: AsyncSession, call: CallSnapshot) -> None:
     row.started_at = call.started_at
     row.answered_at = call.answered_at or None
     row.queued_at = call.queued_at or None
+    row.queue_left_at = call.queue_left_at or None
     row.talk_started_at = call.talk_started_at or None
+    row.talk_ended_at = call.talk_ended_at or None
     row.ended_at = call.ended_at or None
     row.ended_by = call.ended_by
 
@@ -57,7 +59,9 @@ def snapshot_of(row: Call) -> CallSnapshot:
         started_at=row.started_at,
         answered_at=row.answered_at or 0.0,
         queued_at=row.queued_at or 0.0,
+        queue_left_at=row.queue_left_at or 0.0,
         talk_started_at=row.talk_started_at or 0.0,
+        talk_ended_at=row.talk_ended_at or 0.0,
         ended_at=row.ended_at or 0.0,
         ended_by=row.ended_by,
     )

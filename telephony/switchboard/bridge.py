@@ -24,7 +24,8 @@ def agent_answered(board: Board, event: DialogAnswered, now: float) -> None:
         return
     agent_leg.answered = True
     call.move("bridged")
-    call.talk_started_at = now
+    call.queue_left_at = call.talk_started_at = now
+    call.talk_ended_at = 0.0
     self_service.stop_waiting_music(board, call)
     call.recording = board.new_id()
     board.open_recordings[call.recording] = (call.id, call.language)
@@ -49,6 +50,7 @@ def agent_hung_up(board: Board, call: Call, now: float) -> None:
     ending.drop_agent_leg(board, call, dialog_open=False)
     call.move("returned")
     call.talk_ended_by = "agent"
+    call.talk_ended_at = now
     board.tell_queues(TalkEnded(call.id, agent_leg.agent), now)
     board.save(call)
     board.publish("call.talk_ended", call, by="agent")

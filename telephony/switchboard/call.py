@@ -74,7 +74,9 @@ class Call:
     talk_ended_by: str = ""
     answered_at: float = 0.0
     queued_at: float = 0.0
+    queue_left_at: float = 0.0
     talk_started_at: float = 0.0
+    talk_ended_at: float = 0.0
     ended_at: float = 0.0
     ended_by: str = ""
 
@@ -115,7 +117,9 @@ class Call:
             started_at=self.started_at,
             answered_at=self.answered_at,
             queued_at=self.queued_at,
+            queue_left_at=self.queue_left_at,
             talk_started_at=self.talk_started_at,
+            talk_ended_at=self.talk_ended_at,
             ended_at=self.ended_at,
             ended_by=self.ended_by,
         )

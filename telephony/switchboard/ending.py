@@ -45,6 +45,10 @@ def end(board: Board, call: Call, by: str, now: float, *, status: int = 0, dialo
     board.emit(CloseLeg(call.leg))
     call.move("ended")
     call.ended_at = now
+    if was in {"queued", "ringing"}:
+        call.queue_left_at = now
+    elif was == "talking":
+        call.talk_ended_at = now
     call.ended_by = by
     board.save(call)
     board.publish("call.ended", call, ended_by=by)

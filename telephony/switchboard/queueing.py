@@ -33,9 +33,9 @@ def perform(board: Board, output: AcdOutput, now: float) -> None:
         case WithdrawOffer():
             _withdraw(board, output)
         case CallTimedOut():
-            _leave_queue(board, output.call, "timeout")
+            _leave_queue(board, output.call, "timeout", now)
         case CallRefused():
-            _leave_queue(board, output.call, "full" if output.cause == "full" else "closed")
+            _leave_queue(board, output.call, "full" if output.cause == "full" else "closed", now)
         case AgentChanged():
             board.emit(
                 SaveAgent(output.agent, output.state, output.reason, output.since, output.call),
@@ -128,7 +128,7 @@ def back_in_queue(board: Board, call: Call, cause: str) -> None:
     board.publish("call.offer_ended", call, agent=agent, cause=cause)
 
 
-def _leave_queue(board: Board, call_id: str, outcome: QueueOutcome) -> None:
+def _leave_queue(board: Board, call_id: str, outcome: QueueOutcome, now: float) -> None:
     call = board.calls.get(call_id)
     if call is None or call.state not in {"queued", "ringing"}:
         return
@@ -136,4 +136,6 @@ def _leave_queue(board: Board, call_id: str, outcome: QueueOutcome) -> None:
     self_service.stop_waiting_music(board, call)
     call.move("returned")
     call.agent = ""
+    call.queue_left_at = now
+    board.save(call)
     board.tell_flow(call, QueueLeft(outcome))

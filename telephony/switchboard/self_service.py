@@ -93,8 +93,8 @@ def _enter_queue(board: Board, call: Call, action: EnterQueue, now: float) -> No
     call.move("queued")
     call.queue = action.queue
     call.music_playing = False
-    if not call.queued_at:
-        call.queued_at = now
+    call.queued_at = now
+    call.queue_left_at = 0.0
     announcements = tuple(prompt for prompt in action.wait if prompt.kind != "music")
     call.waiting_music = tuple(prompt for prompt in action.wait if prompt.kind == "music")
     board.save(call)

@@ -41,6 +41,7 @@ def ended(customer: str = "", **fields: Any) -> CallSnapshot:
         "recording": "r" * 32,
         "answered_at": 1000.5,
         "queued_at": 1010.0,
+        "queue_left_at": 1022.0,
         "talk_started_at": 1022.0,
         "ended_at": 1067.0,
         "ended_by": "caller",

@@ -22,7 +22,9 @@ from tests.crm_bridge.calls import ended, snapshot
             "Call to 19001234: greeting > menu > agent; waited 12 s in care; talked 45 s with an; ended by caller",
         ),
         (
-            ended(talk_started_at=0.0, agent="", ended_at=1040.0, ended_by="no audio from the caller"),
+            ended(
+                queue_left_at=0.0, talk_started_at=0.0, agent="", ended_at=1040.0, ended_by="no audio from the caller"
+            ),
             "Call to 19001234: greeting > menu > agent; waited 30 s in care; ended: no audio from the caller",
         ),
     ],

@@ -1,4 +1,4 @@
-"""The command line. What runs the server, the demo and the phone is imported by its command alone: the rest is quick."""
+"""The command line. What runs the server, the demo or the phone is imported by its command alone: the rest is quick."""
 
 import asyncio
 import importlib.util

@@ -186,7 +186,7 @@ def _unauthorized(detail: str, error: str = "") -> Problem:
 def _forbidden(needed: str) -> Problem:
     challenge = f'Bearer realm="hotline", error="insufficient_scope", scope="{needed}"'
     detail = f"This needs a token with the scope `{needed}`."
-    return Problem(403, detail, {"WWW-Authenticate": challenge}, scope=needed)
+    return Problem(403, detail, {"WWW-Authenticate": challenge}, {"scope": needed})
 
 
 async def _refuse(answer: Response, scope: Scope, receive: Receive, send: Send) -> None:

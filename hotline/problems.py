@@ -30,8 +30,15 @@ class Problem(Response):
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, status: int, detail: str = "", headers: Mapping[str, str] | None = None, **members: Any) -> None:
-        body = {"type": "about:blank", "title": _title(status), "status": status, "detail": detail} | members
+    def __init__(
+        self,
+        status: int,
+        detail: str = "",
+        headers: Mapping[str, str] | None = None,
+        members: Mapping[str, Any] | None = None,
+    ) -> None:
+        body: dict[str, Any] = {"type": "about:blank", "title": _title(status), "status": status, "detail": detail}
+        body |= members or {}
         super().__init__(json.dumps(body, ensure_ascii=False).encode(), status, headers)
 
 
@@ -59,17 +66,19 @@ async def _http_error(_request: Request, error: Exception) -> Response:
         detail = {404: "There is nothing at this address.", 405: "This address does not know this method."}.get(
             error.status_code, ""
         )
-    return Problem(error.status_code, detail, error.headers, **members)
+    return Problem(error.status_code, detail, error.headers, members)
 
 
-async def _invalid_request(_request: Request, error: Exception) -> Response:
+async def _invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  (registered for it alone)
     faults = error.errors()
     if any(fault["type"] == "json_invalid" for fault in faults):
         return Problem(400, "The body is not JSON.")
-    return Problem(
-        422, "What was sent is not what is due here; see `errors`.", errors=[_fault(each) for each in faults]
-    )
+    content_type = request.headers.get("content-type", "")
+    if content_type and "json" not in content_type and any(tuple(fault["loc"]) == ("body",) for fault in faults):
+        return Problem(415, "Send JSON, with `Content-Type: application/json`.")
+    members = {"errors": [_fault(each) for each in faults]}
+    return Problem(422, "What was sent is not what is due here; see `errors`.", members=members)
 
 
 def _fault(fault: Mapping[str, Any]) -> dict[str, str]:
@@ -84,6 +93,32 @@ def _fault(fault: Mapping[str, Any]) -> dict[str, str]:
 def _pointer(path: Sequence[object]) -> str:
     """Return a JSON pointer as a URI fragment (RFC 6901 section 6)."""
     return "#" + "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
+
+
+class BodyLimit:
+    """ASGI middleware: a body longer than `octets` is refused, whether its length was said or not."""
+
+    def __init__(self, app: ASGIApp, octets: int) -> None:
+        self._app, self._octets = app, octets
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        received = 0
+        too_long = HTTPException(413, f"The body is longer than {self._octets} octets.")
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._octets:
+                raise too_long
+            return message
+
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif any(name == b"content-length" and int(value) > self._octets for name, value in scope["headers"]):
+            await Problem(413, too_long.detail)(scope, receive, send)
+        else:
+            await self._app(scope, counted, send)
 
 
 class Failures:
@@ -115,8 +150,8 @@ class Failures:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": INTERNAL_ERROR, "reason": f"failure {id_}"})
         elif not started:
-            problem = Problem(500, f"Something failed here; the log knows it as {id_}.", instance=f"urn:uuid:{id_}")
-            await problem(scope, receive, send)
+            detail = f"Something failed here; the log knows it as {id_}."
+            await Problem(500, detail, members={"instance": f"urn:uuid:{id_}"})(scope, receive, send)
         # A response that has begun cannot be taken back: it ends short, which the client sees.
 
 

@@ -19,9 +19,10 @@ import telephony.routes
 from hotline.config import Settings
 from hotline.database import Sessions, reading
 from hotline.guard import Clock, Guard
-from hotline.problems import Failures, answer_with_problems, describe_problems
+from hotline.problems import BodyLimit, Failures, answer_with_problems, describe_problems
 
 API: Final = "/api/v1"
+MAX_BODY_OCTETS: Final = 1 << 20
 READY_TIMEOUT_S: Final = 2.0
 # What a page of ours would need opens with the pages; the API itself shows nothing and is framed nowhere.
 SECURITY_HEADERS: Final[Mapping[str, str]] = {
@@ -86,6 +87,7 @@ def create_app(
             Middleware(SecurityHeaders),
             Middleware(Failures),
             Middleware(Guard, sessions=sessions, clock=clock),
+            Middleware(BodyLimit, octets=MAX_BODY_OCTETS),
         ],
     )
     answer_with_problems(app)

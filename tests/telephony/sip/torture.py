@@ -1,0 +1,132 @@
+"""Messages after RFC 4475 (SIP torture tests): valid, however odd. Bodies are left out where they do not matter."""
+
+VALID = {
+    # Section 3.1.1.1, "A Short Tortuous INVITE"
+    "wsinv": (
+        "INVITE sip:vivekg@chair-dnrc.example.com;unknownparam SIP/2.0\r\n"
+        "TO :\r\n"
+        " sip:vivekg@chair-dnrc.example.com ;   tag    = 1918181833n\r\n"
+        'from   : "J Rosenberg \\\\\\""       <sip:jdrosen@example.com>\r\n'
+        "  ;\r\n"
+        "  tag = 98asjd8\r\n"
+        "MaX-fOrWaRdS: 0068\r\n"
+        "Call-ID: wsinv.ndaksdj@192.0.2.1\r\n"
+        "Content-Length   : 0\r\n"
+        "cseq: 0009\r\n"
+        "  INVITE\r\n"
+        "Via  : SIP  /   2.0\r\n"
+        " /UDP\r\n"
+        "    192.0.2.2;branch=390skdjuw\r\n"
+        "s :\r\n"
+        "NewFangledHeader:   newfangled value\r\n"
+        " continued newfangled value\r\n"
+        "UnknownHeaderWithUnusualValue: ;;,,;;,;\r\n"
+        "Content-Type: application/sdp\r\n"
+        "Route:\r\n"
+        " <sip:services.example.com;lr;unknownwith=value;unknown-no-value>\r\n"
+        "v:  SIP  / 2.0  / TCP     spindle.example.com   ;\r\n"
+        "  branch  =   z9hG4bK9ikj8  ,\r\n"
+        " SIP  /    2.0   / UDP  192.168.255.111   ; branch=\r\n"
+        " z9hG4bK30239\r\n"
+        'm:"Quoted string \\"\\"" <sip:jdrosen@example.com> ; newparam =\r\n'
+        "      newvalue ;\r\n"
+        "  secondparam ; q = 0.33\r\n"
+        "\r\n"
+    ),
+    # Section 3.1.1.2, "Wide Range of Valid Characters"
+    "intmeth": (
+        "!interesting-Method0123456789_*+`.%indeed'~ sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy"
+        "?,/;;*:&it+has=1,weird!*pas$wo~d_too.(doesn't-it)@example.com SIP/2.0\r\n"
+        "Via: SIP/2.0/TCP host1.example.com;branch=z9hG4bK-.!%66*_+`'~\r\n"
+        'To: "BEL:\\\x07 NUL:\\\x00 DEL:\\\x7f" <sip:1_unusual.URI~(to-be!sure)&isn\'t+it$/crazy?,/;;*@example.c'
+        "om>\r\n"
+        "From: token1~` token2'+_ token3*%!.- <sip:mundane@example.com>;fromParam''~+*_!.-%=\"value\""
+        ";tag=_token~1'+`*%!-.\r\n"
+        "Call-ID: intmeth.word%ZK-!.*_+'@word`~)(><:\\/\"][?}{\r\n"
+        "CSeq: 139122385 !interesting-Method0123456789_*+`.%indeed'~\r\n"
+        "Max-Forwards: 255\r\n"
+        "extensionHeader-!.%*+_`'~:\ufeff大停電\r\n"
+        "Content-Length: 0\r\n"
+        "\r\n"
+    ),
+    # Section 3.1.1.3, "Valid Use of the % Escaping Mechanism"
+    "esc01": (
+        "INVITE sip:sips%3Auser%40example.com@example.net SIP/2.0\r\n"
+        "To: sip:%75se%72@example.com\r\n"
+        "From: <sip:I%20have%20spaces@example.net>;tag=938\r\n"
+        "Max-Forwards: 87\r\n"
+        "i: esc01.239409asdfakjkn23onasd0-3234\r\n"
+        "CSeq: 234234 INVITE\r\n"
+        "Via: SIP/2.0/UDP host5.example.net;branch=z9hG4bKkdjuw\r\n"
+        "C: application/sdp\r\n"
+        "Contact:\r\n"
+        "  <sip:cal%6Cer@host5.example.net;%6C%72;n%61me=v%61lue%25%34%31>\r\n"
+        "Content-Length: 0\r\n"
+        "\r\n"
+    ),
+    # Section 3.1.1.4, "Escaped Nulls in URIs"
+    "escnull": (
+        "REGISTER sip:example.com SIP/2.0\r\n"
+        "To: sip:null-%00-null@example.com\r\n"
+        "From: sip:null-%00-null@example.com;tag=839923423\r\n"
+        "Max-Forwards: 70\r\n"
+        "Call-ID: escnull.39203ndfvkjdasfkq3w4otrq0adsfdfnavd\r\n"
+        "CSeq: 14398234 REGISTER\r\n"
+        "Via: SIP/2.0/UDP host5.example.com;branch=z9hG4bKkdjuw\r\n"
+        "Contact: <sip:%00@host5.example.com>\r\n"
+        "L:0\r\n"
+        "\r\n"
+    ),
+    # Section 3.1.1.5, "Use of % When It Is Not an Escape"
+    "esc02": (
+        "RE%47IST%45R sip:registrar.example.com SIP/2.0\r\n"
+        'To: "%Z%45" <sip:resource@example.com>\r\n'
+        'From: "%Z%45" <sip:resource@example.com>;tag=f232jadfj23\r\n'
+        "Call-ID: esc02.asdfnqwo34rq23i34jrjasdcnl23nrlknsdf\r\n"
+        "Via: SIP/2.0/TCP host.example.com;branch=z9hG4bK209%fzsnel234\r\n"
+        "CSeq: 29344 RE%47IST%45R\r\n"
+        "Max-Forwards: 70\r\n"
+        "Contact: <sip:alias1@host1.example.com>\r\n"
+        "C%6Fntact: <sip:alias2@host2.example.com>\r\n"
+        "l: 0\r\n"
+        "\r\n"
+    ),
+    # Section 3.1.1.6, "Message with No LWS between Display Name and <"
+    "lwsdisp": (
+        "OPTIONS sip:user@example.com SIP/2.0\r\n"
+        "To: sip:user@example.com\r\n"
+        "From: caller<sip:caller@example.com>;tag=323\r\n"
+        "Max-Forwards: 70\r\n"
+        "Call-ID: lwsdisp.1234abcd@funky.example.com\r\n"
+        "CSeq: 60 OPTIONS\r\n"
+        "Via: SIP/2.0/UDP funky.example.com;branch=z9hG4bKkdjuw\r\n"
+        "l: 0\r\n"
+        "\r\n"
+    ),
+    # Section 3.1.1.9, "Semicolon-Separated Parameters in URI User Part"
+    "semiuri": (
+        "OPTIONS sip:user;par=u%40example.net@example.com SIP/2.0\r\n"
+        "To: sip:j_user@example.com\r\n"
+        "From: sip:caller@example.org;tag=33242\r\n"
+        "Max-Forwards: 3\r\n"
+        "Call-ID: semiuri.0ha0isndaksdj\r\n"
+        "CSeq: 8 OPTIONS\r\n"
+        "Accept: application/sdp\r\n"
+        "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKkdjuw\r\n"
+        "l: 0\r\n"
+        "\r\n"
+    ),
+    # Section 3.3.13 (RFC 2543 syntax)
+    "inv2543": (
+        "INVITE sip:UserB@example.com SIP/2.0\r\n"
+        "Via: SIP/2.0/UDP iftgw.example.com\r\n"
+        "From: <sip:+13035551111@ift.client.example.net;user=phone>\r\n"
+        "Record-Route: <sip:UserB@example.com;maddr=ss1.example.com>\r\n"
+        "To: sip:+16505552222@ss1.example.net;user=phone\r\n"
+        "Call-ID: inv2543.1717@ift.client.example.com\r\n"
+        "CSeq: 56 INVITE\r\n"
+        "Content-Type: application/sdp\r\n"
+        "\r\n"
+        "v=0\r\n"
+    ),
+}

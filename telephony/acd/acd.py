@@ -260,10 +260,9 @@ class Acd:
         return agent if agent is not None and agent.state == "ringing" and agent.call == call else None
 
     def _withdraw(self, call: WaitingCall, cause: WithdrawCause, now: float) -> None:
-        """Free the agent to whom `call` is offered, if any; its idle time goes on."""
+        """Free the agent to whom `call`, now out of its queue, is offered, if any; its idle time goes on."""
         if call.offered_to:
             self._withdraw_from(self._agents[call.offered_to], "withdrawn", cause, now, reason="")
-            call.offered_to = ""
 
     def _withdraw_from(self, agent: Agent, taken: AgentInput, cause: WithdrawCause, now: float, *, reason: str) -> None:
         """Take a step that ends the agent's offer where it has one; the call keeps its place."""

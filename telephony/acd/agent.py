@@ -127,6 +127,8 @@ class Agent:
         state = self.rest() if listed == "rest" else listed
         if state != self.state:
             self._enter(state, now, keeps_idle_time=taken == "withdrawn")
+        elif state == "not_ready":
+            self.lease_until = math.inf  # the agent's own reason has taken the place of `UNREACHABLE`
         return True
 
     def _enter(self, state: AgentState, now: float, *, keeps_idle_time: bool) -> None:

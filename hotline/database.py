@@ -10,9 +10,11 @@ with "database is locked" when another has written in between, whatever the busy
 for writers takes `engine.execution_options(read_only=True)`.
 """
 
+import asyncio
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from alembic import command
@@ -96,11 +98,19 @@ async def revisions(url: str) -> tuple[str | None, str | None]:
         await engine.dispose()
 
 
+def draft(message: str) -> None:
+    """Write a new migration: what brings a database at the newest revision to the tables. For whoever changes them."""
+    with TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/draft.db"
+        asyncio.run(upgrade(url))
+        asyncio.run(_migrate(url, lambda config: command.revision(config, message, autogenerate=True)))
+
+
 def _current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-async def _migrate(url: str, run: Callable[[Config], None]) -> None:
+async def _migrate(url: str, run: Callable[[Config], object]) -> None:
     # Foreign keys are off: SQLite alters a table by making it anew, which would delete the rows that point to it.
     engine = open_engine(url, foreign_keys=False)
 

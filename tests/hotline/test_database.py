@@ -1,6 +1,7 @@
 """Migrations add up to the tables, transactions behave, and errors say what mends them."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,18 @@ async def test_errors_say_what_mends_them(tmp_path: Path) -> None:
     for asking in (database.upgrade(url_in(tmp_path)), database.revisions(url_in(tmp_path))):
         with pytest.raises(database.DatabaseError, match="does not answer"):
             await asking
+
+
+def test_a_draft_of_a_migration_says_what_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    migrations = tmp_path / "migrations"
+    shutil.copytree(Path(database.__file__).parent / "migrations", migrations)
+    monkeypatch.setattr(database, "__file__", str(tmp_path / "database.py"))
+    before = set(migrations.glob("versions/*.py"))
+    database.draft("nothing new")
+    (new,) = set(migrations.glob("versions/*.py")) - before
+    text = new.read_text()
+    assert text.startswith('"""nothing new\n')
+    assert text.count("    pass") == 2
 
 
 async def test_a_database_without_its_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,7 +70,7 @@ class StepReading:
 
     def needed(self, key: str, verb: str) -> Node | None:
         node = self.given.get(key)
-        if node is None:
+        if node is None and self.given.short is None:
             self.reading.faults.add(self.given.place, "missing-key", f"{verb} needs '{key}:'")
         return node
 

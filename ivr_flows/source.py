@@ -120,7 +120,9 @@ def read(path: Path, faults: Faults) -> Node | None:
         return None
     try:
         # The round-trip loader would mark in folded texts where they were folded; places need only the nodes.
-        root = YAML(typ="safe", pure=True).compose(text)
+        yaml = YAML(typ="safe", pure=True)
+        yaml.composer.warn_double_anchors = False  # the later one holds, as YAML 1.2 says
+        root = yaml.compose(text)
         return _Copy(faults).node(root) if root is not None else Scalar(1, 1, "", empty=True)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark

@@ -11,6 +11,52 @@ EXAMPLES = Path(__file__).parents[2] / "ivr_flows" / "examples"
 NOW = 1_772_420_400.0  # 2026-03-02 10:00 in Hà Nội
 
 
+QUESTIONS = """\
+flow: questions
+languages: [vi, en]
+start: hello
+variables: {order: {type: digits, length: 3..4}, count: {type: number, initial: 0}}
+steps:
+  hello:
+    say: {text: {vi: "Chào", en: "Hi"}, interruptible: no}
+    next: ask
+  ask:
+    gather:
+      into: order
+      prompt: {vi: "Mã?", en: "Order?"}
+    next: pick
+    no_input: {retries: 1, next: silent}
+    no_match: {retries: 1, prompt: {vi: "Sai", en: "Wrong"}, next: wrong}
+  pick:
+    menu:
+      prompt: {vi: "Chọn", en: "Choose"}
+      interruptible: no
+      choices: {1: count_up, 2: english, "#": wrong}
+      no_input: {retries: 0, next: silent}
+      no_match: {retries: 0, next: wrong}
+  count_up:
+    set: {count: count + 1}
+    next: enough
+  enough:
+    when:
+      - {if: count >= 3, next: wait}
+      - else: pick
+  english:
+    language: en
+    next: pick
+  wait:
+    queue: {to: care, limit: 30s, wait: {music: waiting}}
+    answered: pick
+    timeout: silent
+    full: wrong
+    closed: wrong
+  silent:
+    hangup: {reason: silent}
+  wrong:
+    hangup: {vi: "Mã {{ order | default('') }} sai", en: "Wrong"}
+"""
+
+
 def lan(assurance: int = 1, language: str = "vi", topic: str = "đơn hàng giao trễ") -> CallerContext:
     """A customer with one open case, which came by e-mail."""
     return CallerContext(

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from ivr_flows.flow import END, Gather, HangUp, Menu, Music, Play, Queue, Recorded, Say, Words
 from ivr_flows.load import FlowErrors, check, load
-from tests.ivr_flows.flows import EXAMPLES, flow_of
+from ivr_flows.step import KeyPressed, PromptsFinished, TimePassed
+from tests.ivr_flows.flows import EXAMPLES, QUESTIONS, Caller, flow_of
 
 BASE = """\
 flow: t
@@ -166,6 +169,58 @@ BAD: list[tuple[str, str, str, str, list[tuple[str, str]]]] = [
         "      if: x\n",
         [("19:7: bad-value", "else")],
     ),
+    ("no prompt", MENU, '      prompt: "Bấm 1."\n', "", [("7:5: missing-key", "'prompt:'")]),
+    ("choices", MENU, "{1: b}", "b", [("9:16: bad-value", "{1: sales, 0: agent}")]),
+    ("into a number", MENU, "type: digits", "type: number", [("13:20: bad-value", "number")]),
+    ("a line without if", MENU, 'if: order == "1"\n        ', "", [("19:9: missing-key", "'if:'")]),
+    ("set nothing", BASE, 'say: {vi: "Chào", en: "Hi"}', "set: x", [("6:10: bad-value", "set is a mapping")]),
+    (
+        "a key outside its verb",
+        BASE,
+        "    next: z",
+        "    next: z\n    interruptible: no",
+        [("8:5: unknown-key", "'interruptible' belongs inside say")],
+    ),
+    (
+        "a menu in a word",
+        MENU,
+        'gather: {into: order, prompt: "Nhập mã."}',
+        "gather: order",
+        [("13:13", "gather is a mapping")],
+    ),
+    ("an exit twice", MENU, "queue: care", "queue: {to: care, full: z}", [("23:23: duplicate-key", "'full'")]),
+    ("no languages", BASE, "languages: [vi, en]\n", "", [("1:1: missing-key", "'languages:'")]),
+    ("no language at all", BASE, "[vi, en]", "[]", [("2:12: missing-language", "at least one")]),
+    ("variables", BASE, "start: a", "start: a\nvariables: [x]", [("4:12: bad-value", "{type: …}")]),
+    ("prompts", BASE, "start: a", "start: a\nprompts: [x]", [("4:10: bad-value", "prompts are a mapping")]),
+    ("digits", BASE, "start: a", "start: a\nvariables: {x: {type: digits, initial: y}}", [("4:40: bad-value", "'y'")]),
+    (
+        "a step called end",
+        BASE,
+        "    hangup:",
+        "    hangup:\n  end:\n    hangup:",
+        [("10:3", "'end'"), ("10:3", "'end'")],
+    ),
+    ("a name", BASE, "flow: t", "flow: T t", [("1:7: bad-name", "main_menu")]),
+    ("a flag", MENU, "{1: b}", "{1: b}\n      interruptible: maybe", [("10:22: bad-value", "yes nor no")]),
+    ("no time", MENU, "{1: b}", "{1: b}\n      first_key: 0s", [("10:18: bad-duration", "'0s'")]),
+    ("another voice", BASE, '"Hi"', "{text: Hi, language: English}", [("6:48: unknown-language", "'English'")]),
+    ("an empty list", BASE, '{vi: "Chào", en: "Hi"}', "[]", [("6:10: bad-value", "nothing in this prompt")]),
+    ("an empty text", BASE, '"Hi"', '" "', [("6:27: bad-value", "missing its value")]),
+    (
+        "nothing to say",
+        BASE,
+        '{vi: "Chào", en: "Hi"}',
+        "{interruptible: no}",
+        [("6:5: missing-key", "text, file, music or prompt")],
+    ),
+    (
+        "a file without en",
+        BASE,
+        "start: a",
+        "start: a\nprompts: {x: {file: {vi: x.wav}}}",
+        [("4:21: missing-language", "en"), ("4:26: missing-file", "x.wav")],
+    ),
     ("not yaml", BASE, "[vi, en]", "[vi, en", [("3:6: not-yaml", "',' or ']'")]),
     ("empty", BASE, BASE, "", [("1:1: bad-value", "a flow is a mapping")]),
     ("a list", BASE, BASE, "- a\n", [("1:1: bad-value", "a flow is a mapping")]),
@@ -192,6 +247,79 @@ def test_good_file(tmp_path: Path, text: str) -> None:
     path = tmp_path / "good.yaml"
     path.write_text(text, encoding="utf-8")
     assert check(path) == []
+
+
+def test_values_in_every_form(tmp_path: Path) -> None:
+    text = MENU.replace(
+        "variables: {",
+        "failed: z\nvariables: {ok: {type: flag, initial: yes}, word: {type: text, initial: 012}, "
+        "rate: {type: number, initial: 1.5}, rows: {type: record, fields: {day: date}}, ",
+    )
+    text = text.replace("into: order,", "into: order, length: 8, keys: {finish: none, first: 1m30s, between: 500ms},")
+    text = text.replace("    hangup:\n", "    hangup: {text: Chào., reason: done}\n")
+    flow = flow_of(tmp_path, text.replace("{1: b}", "{1: {next: b, phrases: {vi: [một, 'số một']}}}"))
+    menu, gather = flow.steps["a"], flow.steps["b"]
+    assert isinstance(menu, Menu)
+    assert isinstance(gather, Gather)
+    assert menu.choices["1"].phrases == {"vi": ("một", "số một")}
+    assert (gather.length, gather.finish, gather.first_key_s, gather.between_keys_s) == ((8, 8), "", 90.0, 0.5)
+    assert flow.steps["z"] == HangUp((Words({"vi": "Chào."}),), "done")
+    assert [flow.variables[name].initial for name in ("ok", "word", "rate", "rows")] == [True, "012", 1.5, None]
+    assert flow.failed == "z"
+
+
+VALUES = [
+    "",
+    "[]",
+    "{}",
+    "x",
+    "1",
+    "5s",
+    "yes",
+    "[a, b]",
+    "{a: b}",
+    "{vi: x}",
+    "null",
+    "end",
+    "'{{ x }}'",
+    "- a",
+    "&a b",
+    "*a",
+    "!x y",
+]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_any_file_is_a_flow_or_has_faults(tmp_path: Path, data: st.DataObject) -> None:
+    """Lines dropped, doubled, indented otherwise, values replaced: never an exception, and what is accepted runs."""
+    lines = data.draw(
+        st.sampled_from([BASE, MENU, QUESTIONS, (EXAMPLES / "main.yaml").read_text("utf-8")])
+    ).splitlines()
+    for _ in range(data.draw(st.integers(1, 4))):
+        number = data.draw(st.integers(0, len(lines) - 1))
+        key, colon, _ = lines[number].partition(":")
+        change = data.draw(st.sampled_from(["drop", "double", "indent", "outdent", "value", "key"]))
+        lines[number : number + 1] = {
+            "drop": [],
+            "double": [lines[number]] * 2,
+            "indent": ["  " + lines[number]],
+            "outdent": [lines[number].removeprefix("  ")],
+            "value": [f"{key}{colon} {data.draw(st.sampled_from(VALUES))}"],
+            "key": [lines[number].replace("e", "", 1)],
+        }[change] or ["#"]
+    path = tmp_path / "mutant.yaml"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    errors = check(path)
+    assert all(error.line >= 1 and error.column >= 1 and error.text for error in errors)
+    if not errors:
+        caller = Caller(load(path))
+        for key in "1#23456780":
+            caller.does(KeyPressed(key), after=1.0)
+            if caller.state.playing is not None:
+                caller.does(PromptsFinished(caller.state.playing, "finished"), after=2.0)
+            caller.does(TimePassed(), after=9.0)
+        assert caller.state.phase != "walking"
 
 
 def test_every_error_at_once(tmp_path: Path) -> None:

@@ -23,52 +23,7 @@ from ivr_flows.step import (
 )
 from ivr_flows.walk import APOLOGY, MAX_STEPS_AT_ONCE, PROMPT_LIMIT_S
 from telephony.events import CallerContext, Prompt
-from tests.ivr_flows.flows import EXAMPLES, NOW, Caller, facts, flow_of, lan
-
-QUESTIONS = """\
-flow: questions
-languages: [vi, en]
-start: hello
-variables: {order: {type: digits, length: 3..4}, count: {type: number, initial: 0}}
-steps:
-  hello:
-    say: {text: {vi: "Chào", en: "Hi"}, interruptible: no}
-    next: ask
-  ask:
-    gather:
-      into: order
-      prompt: {vi: "Mã?", en: "Order?"}
-    next: pick
-    no_input: {retries: 1, next: silent}
-    no_match: {retries: 1, prompt: {vi: "Sai", en: "Wrong"}, next: wrong}
-  pick:
-    menu:
-      prompt: {vi: "Chọn", en: "Choose"}
-      interruptible: no
-      choices: {1: count_up, 2: english, "#": wrong}
-      no_input: {retries: 0, next: silent}
-      no_match: {retries: 0, next: wrong}
-  count_up:
-    set: {count: count + 1}
-    next: enough
-  enough:
-    when:
-      - {if: count >= 3, next: wait}
-      - else: pick
-  english:
-    language: en
-    next: pick
-  wait:
-    queue: {to: care, limit: 30s, wait: {music: waiting}}
-    answered: pick
-    timeout: silent
-    full: wrong
-    closed: wrong
-  silent:
-    hangup: {reason: silent}
-  wrong:
-    hangup: {vi: "Mã {{ order | default('') }} sai", en: "Wrong"}
-"""
+from tests.ivr_flows.flows import EXAMPLES, NOW, QUESTIONS, Caller, facts, flow_of, lan
 
 
 @pytest.fixture

@@ -20,8 +20,7 @@ from ivr_flows.step import (
     TimePassed,
 )
 from telephony.events import CallerContext, OpenCase, PromptEnding
-from tests.ivr_flows.flows import EXAMPLES, NOW, Caller, facts
-from tests.ivr_flows.test_step import QUESTIONS
+from tests.ivr_flows.flows import EXAMPLES, NOW, QUESTIONS, Caller, facts
 
 MAIN = load(EXAMPLES / "main.yaml")
 ENDINGS: list[PromptEnding] = ["finished", "barged_in", "stopped", "failed"]

@@ -121,10 +121,9 @@ async def add_user(
 async def reset_user(
     session: AsyncSession, name: str, realm: str, password: str | None = None, sip_password: str | None = None
 ) -> NewUser:
-    """Give a person new secrets, for this realm. The caller commits. Raises `AuthError`."""
-    row = await session.scalar(select(User).where(User.name == name))
-    if row is None:
-        raise AuthError(f"there is no user `{name}`: `hotline users list` shows who there is")
+    """Give a person new secrets, for this realm, and let them in again. The caller commits. Raises `AuthError`."""
+    row = await _user(session, name)
+    row.disabled_at = None
     role: Role = next(known for known in ROLES if known == row.role)
     new = await _give_secrets(row, role, realm, password, sip_password)
     await session.flush()
@@ -146,6 +145,22 @@ async def first_run(session: AsyncSession, realm: str, now: float) -> list[NewUs
     if await session.scalar(select(func.count()).select_from(User)):
         return []
     return [await add_user(session, name, "agent", realm, now) for name in FIRST_AGENTS]
+
+
+async def disable_user(session: AsyncSession, name: str, now: float) -> None:
+    """Let a person and their phone sign in no more; `reset_user` lets them again. The caller commits.
+
+    Raises `AuthError`.
+    """
+    row = await _user(session, name)
+    row.disabled_at = now
+
+
+async def _user(session: AsyncSession, name: str) -> User:
+    row = await session.scalar(select(User).where(User.name == name))
+    if row is None:
+        raise AuthError(f"there is no user `{name}`: `hotline users list` shows who there is")
+    return row
 
 
 async def users(session: AsyncSession) -> list[User]:
@@ -220,6 +235,19 @@ def use_is_due(principal: Principal, now: float) -> bool:
 async def note_use(session: AsyncSession, principal: Principal, now: float) -> None:
     """Write that a token was used. The caller commits."""
     await session.execute(update(Token).where(Token.id == principal.token).values(last_used_at=now))
+
+
+async def tokens(session: AsyncSession) -> list[Token]:
+    """Return every token's row, by age."""
+    return list(await session.scalars(select(Token).order_by(Token.created_at, Token.id)))
+
+
+async def remove_token(session: AsyncSession, id_: str) -> None:
+    """Make a token void, at once. The caller commits. Raises `AuthError`."""
+    row = await session.get(Token, id_)
+    if row is None:
+        raise AuthError(f"there is no token with the id `{id_}`: `hotline tokens list` shows them")
+    await session.delete(row)
 
 
 def token_hash(token: str) -> str:

@@ -154,6 +154,16 @@ def _show(new: NewUser) -> None:
     say("The passwords are kept nowhere in the clear: write them down now.")
 
 
+@users.command("disable")
+def users_disable(
+    name: Annotated[str, typer.Argument(help="The person's name.")], config: Config = None, data: Data = None
+) -> None:
+    """Let a person and their phone sign in no more; `users reset` lets them again."""
+    now = time.time()
+    in_session(settings_of(config, data), lambda inner: auth.disable_user(inner, name, now))
+    say(f"`{name}` is disabled; a registration that stands runs out by itself.")
+
+
 @users.command("list")
 def users_list(config: Config = None, data: Data = None) -> None:
     """List people."""
@@ -175,6 +185,28 @@ def tokens_add(
     expires_at = now + days * 86400 if days else None
     typer.echo(in_session(settings_of(config, data), lambda inner: auth.add_token(inner, name, scope, now, expires_at)))
     say(f"The token is kept nowhere in the clear: write it down now. It opens {', '.join(sorted(set(scope)))}.")
+
+
+@tokens.command("list")
+def tokens_list(config: Config = None, data: Data = None) -> None:
+    """List API tokens; the tokens themselves are kept nowhere."""
+    found = in_session(settings_of(config, data), auth.tokens)
+    rows = [
+        [row.id, row.name, ",".join(row.scopes), *map(_instant, (row.created_at, row.last_used_at, row.expires_at))]
+        for row in found
+    ]
+    print_rows(["id", "name", "scopes", "created_at", "last_used_at", "expires_at"], rows)
+
+
+@tokens.command("remove")
+def tokens_remove(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="From `tokens list`.")],
+    config: Config = None,
+    data: Data = None,
+) -> None:
+    """Make a token void, at once."""
+    in_session(settings_of(config, data), lambda inner: auth.remove_token(inner, id_))
+    say("The token opens nothing any more.")
 
 
 # ------------------------------------------------------------------------------------------- database, flows, models

@@ -68,7 +68,7 @@ class Section(BaseModel):
 
 
 class Sip(Section):
-    listen: Annotated[list[SipListen], CommaList] = Field(min_length=1)
+    listen: Annotated[list[SipListen], CommaList] = Field(min_length=1, max_length=1)
     domain: Domain
     external_address: Address | None = None
 
@@ -83,7 +83,7 @@ Codec = Annotated[Literal["PCMU", "PCMA"], BeforeValidator(_codec)]
 class Media(Section):
     address: Address
     ports: Ports
-    workers: int = Field(ge=1, le=64)
+    workers: int = Field(ge=1, le=1)
     codecs: Annotated[list[Codec], CommaList] = Field(min_length=1)
 
 
@@ -299,6 +299,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
     "too_short": "needs at least one entry",
+    "too_long": "takes {max_length} so far",
     "string_type": "one value is due here, not a list or a section",
     "path_type": "one path is due here, not a list or a section",
     "list_type": "a list is due here, such as [one, two]",

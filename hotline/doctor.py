@@ -8,6 +8,7 @@ import fcntl
 import os
 import shutil
 import socket
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -67,6 +68,8 @@ def _folder(what: str, folder: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(nearest).free
     if free < LOW_SPACE_OCTETS:
         yield Finding(what, "wrong", f"{folder}: {free >> 20} MiB free", f"make room, or set `{what}` to another disk")
+    elif not made and stat.S_IMODE(folder.stat().st_mode) & 0o077:
+        yield Finding(what, "note", f"{folder} can be read by others on this machine", f"chmod 700 {folder}")
     else:
         yield Finding(what, "ok", f"{folder} ({free >> 30} GiB free{made})")
 

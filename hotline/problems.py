@@ -13,6 +13,7 @@ from uuid import uuid4
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -139,20 +140,27 @@ class Failures:
             await self._app(scope, receive, watched)
         except (ClientDisconnect, WebSocketDisconnect):
             return  # the other side is gone, and there is nobody to tell
-        except Exception:
+        except Exception as error:
             if scope["type"] not in ("http", "websocket"):
                 raise
             id_ = uuid4().hex
             log.exception("a request failed", id=id_, method=scope.get("method", "WEBSOCKET"), path=scope["path"])
-            await self._tell(id_, started, scope, receive, send)
+            await _tell(_failure(id_, error), f"failure {id_}", started, scope, receive, send)
 
-    async def _tell(self, id_: str, started: bool, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": INTERNAL_ERROR, "reason": f"failure {id_}"})
-        elif not started:
-            detail = f"Something failed here; the log knows it as {id_}."
-            await Problem(500, detail, members={"instance": f"urn:uuid:{id_}"})(scope, receive, send)
-        # A response that has begun cannot be taken back: it ends short, which the client sees.
+
+def _failure(id_: str, error: Exception) -> Problem:
+    members = {"instance": f"urn:uuid:{id_}"}
+    if isinstance(error, OperationalError | InterfaceError):
+        return Problem(503, f"The database does not answer; the log knows why as {id_}.", {"Retry-After": "2"}, members)
+    return Problem(500, f"Something failed here; the log knows it as {id_}.", members=members)
+
+
+async def _tell(problem: Problem, reason: str, started: bool, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": INTERNAL_ERROR, "reason": reason})
+    elif not started:
+        await problem(scope, receive, send)
+    # A response that has begun cannot be taken back: it ends short, which the client sees.
 
 
 def describe_problems(document: dict[str, Any]) -> None:

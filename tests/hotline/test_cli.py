@@ -62,6 +62,26 @@ def test_a_token_stands_alone_on_standard_output(run: Run) -> None:
     assert "It opens live, read." in added.stderr
 
 
+def test_a_token_is_listed_and_removed(run: Run) -> None:
+    token = run("tokens", "add", "crm", "--scope", "read", "--scope", "live").stdout.strip()
+    listed = run("tokens", "list").stdout
+    id_, name, scopes, *_ = listed.splitlines()[1].split()
+    assert (name, scopes) == ("crm", "live,read")
+    assert token not in listed
+    assert run("tokens", "remove", id_).exit_code == 0
+    assert run("tokens", "list").stdout == ""
+    assert run("tokens", "remove", id_).exit_code == 1
+
+
+def test_a_person_is_disabled_until_a_reset(run: Run) -> None:
+    run("users", "add", "lan", "--role", "agent")
+    assert run("users", "disable", "lan").exit_code == 0
+    assert len(run("users", "list").stdout.splitlines()[1].split()) == 5
+    run("users", "reset", "lan")
+    assert len(run("users", "list").stdout.splitlines()[1].split()) == 4
+    assert run("users", "disable", "gone").exit_code == 1
+
+
 def test_the_data_folder_may_be_given_instead_of_set(run: Run, tmp_path: Path) -> None:
     assert run("users", "add", "lan", "--role", "agent", "--data", "elsewhere").exit_code == 0
     assert (tmp_path / "elsewhere/hotline.db").exists()

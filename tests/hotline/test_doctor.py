@@ -41,6 +41,9 @@ async def test_a_folder_that_cannot_be_written_is_wrong(tmp_path: Path, monkeypa
     found = await only(settings_with("", tmp_path), "data")
     assert (found.state, found.mend) == ("wrong", "chown it, or set `data` to another folder")
     (tmp_path / "data").unlink()
+    (tmp_path / "data").mkdir(mode=0o755)
+    open_to_all = await only(settings_with("", tmp_path), "data")
+    assert (open_to_all.state, open_to_all.mend) == ("note", f"chmod 700 {tmp_path / 'data'}")
     monkeypatch.setattr(doctor, "LOW_SPACE_OCTETS", 1 << 62)
     assert "MiB free" in (await only(settings_with("", tmp_path), "data")).detail
     apart = settings_with(f"recordings: {{store: {tmp_path / 'apart'}}}", tmp_path)

@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI, HTTPException
 from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
+from sqlalchemy.exc import OperationalError
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
@@ -178,6 +179,17 @@ async def test_an_unforeseen_failure_shows_its_id_and_nothing_of_the_inside(
     assert "secret" not in str(problem)
     entry = {"event": "a request failed", "id": id_, "method": "GET", "path": "/fails", "exc_info": True}
     assert logged == [entry | {"log_level": "error"}]
+
+
+async def test_a_database_that_does_not_answer_is_said_to_be_so(app: FastAPI, admin: httpx.AsyncClient) -> None:
+    @app.get("/locked")
+    async def locked() -> None:
+        raise OperationalError("SELECT secret", {}, Exception("database is locked"))
+
+    with capture_logs():
+        answer = await admin.get("/locked")
+    assert (problem_of(answer)["status"], answer.headers["retry-after"]) == (503, "2")
+    assert "secret" not in answer.text
 
 
 async def test_a_response_that_has_begun_ends_short(app: FastAPI, admin: httpx.AsyncClient) -> None:

@@ -127,6 +127,7 @@ class Hotline:
         return Switchboard(
             SwitchboardSettings(
                 numbers=settings.numbers,
+                media_address=settings.sip.external_address or "",
                 max_call_s=settings.limits.max_call,
                 max_calls=settings.limits.max_calls,
             ),

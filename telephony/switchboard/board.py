@@ -24,9 +24,13 @@ ANY_NUMBER: Final = "*"
 
 @dataclass(frozen=True, slots=True)
 class SwitchboardSettings:
-    """`numbers` maps a dialled number (or `*`) to a flow's name; times are in seconds."""
+    """`numbers` maps a dialled number (or `*`) to a flow's name; times are in seconds.
+
+    `media_address` is what phones are told to send voice to, where that is not the address bound (behind a NAT).
+    """
 
     numbers: Mapping[str, str]
+    media_address: str = ""
     timezone: str = "Asia/Ho_Chi_Minh"
     find_caller_s: float = 1.5
     max_call_s: float = 3 * 3600.0
@@ -82,7 +86,7 @@ class Board:
 
     def capabilities(self, call: Call, leg_address: str, leg_port: int) -> Capabilities:
         """What we offer or answer for a leg; the session id is the start of the call, in seconds (RFC 8866 5.2)."""
-        return Capabilities(address=leg_address, port=leg_port, session_id=int(call.started_at))
+        return Capabilities(address=self.settings.media_address or leg_address, port=leg_port, session_id=int(call.started_at))
 
 
 def summary(call: Call) -> dict[str, object]:

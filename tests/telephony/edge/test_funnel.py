@@ -1,0 +1,306 @@
+"""The funnel with a real database, real files and a real switchboard; only sockets and workers are written down."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from crm_bridge.tables import Interaction
+from hotline import database
+from ivr_flows.load import load
+from recordings.journal import Journal
+from recordings.spool import SpoolWriter
+from recordings.tables import Recording
+from telephony import acd, sdp
+from telephony.edge import rows
+from telephony.edge.funnel import Funnel
+from telephony.edge.process_clock import ProcessClock
+from telephony.edge.recovery import INTERRUPTED, recover
+from telephony.events import (
+    Answer,
+    BindingChanged,
+    Command,
+    DialogAnswered,
+    DialogConfirmed,
+    DialogEnded,
+    DigitPressed,
+    FileTranscribed,
+    Hangup,
+    HangupRequested,
+    Invite,
+    InviteReceived,
+    LegOpened,
+    OpenLeg,
+    PlaySamples,
+    PromptRendered,
+    RecordingStopped,
+    RenderPrompt,
+    SipCommand,
+    StartRecording,
+    TranscribeFile,
+    Word,
+    WorkerDied,
+)
+from telephony.switchboard import Switchboard, SwitchboardSettings
+from telephony.tables import Agent, Binding, Call
+from tests.telephony.switchboard.room import CALLER_OFFER, FLOW
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class Written:
+    """Stands where a socket or a worker would: writes down what it is given."""
+
+    def __init__(self) -> None:
+        self.commands: list[msgspec.Struct] = []
+        self.answer: Callable[[msgspec.Struct], None] = lambda _: None
+
+    def send(self, message: msgspec.Struct) -> None:
+        self.commands.append(message)
+        self.answer(message)
+
+    def perform(self, command: SipCommand) -> None:
+        self.send(command)
+
+    def forget_waiting(self) -> None:
+        self.commands.clear()
+
+    def said(self, kind: type[T]) -> list[T]:
+        return [command for command in self.commands if isinstance(command, kind)]
+
+
+class House:
+    """A funnel over a folder."""
+
+    def __init__(self, folder: Path, sessions: async_sessionmaker[AsyncSession]) -> None:
+        (folder / "main.yaml").write_text(FLOW, encoding="utf-8")
+        ids = itertools.count(1)
+        self.folder = folder
+        self.sessions = sessions
+        self.sip, self.media, self.render, self.transcribe = Written(), Written(), Written(), Written()
+        self.journal = Journal(folder / "journals")
+        self.funnel = Funnel(
+            clock=ProcessClock(),
+            switchboard=Switchboard(
+                SwitchboardSettings({"*": "main"}),
+                {"main": load(folder / "main.yaml")},
+                acd.Acd({"care": acd.QueueSettings("care")}, {"an": acd.AgentSettings("an")}),
+                lambda: f"{next(ids):032x}",
+            ),
+            sessions=sessions,
+            journal=self.journal,
+            recordings_folder=folder / "recordings",
+            region="VN",
+            prompt_path=lambda prompt: folder / f"{prompt.kind}-{abs(hash(prompt.value))}.s16",
+            sip=self.sip,
+            media=self.media,
+            render=self.render,
+            transcribe=self.transcribe,
+        )
+        ports = itertools.count(20000, 2)
+
+        def open_leg(message: msgspec.Struct) -> None:
+            if isinstance(message, OpenLeg):
+                leg = LegOpened(message.leg, "127.0.0.1", next(ports))
+                asyncio.get_running_loop().call_soon(self.funnel.media_event, leg)
+
+        def render(message: msgspec.Struct) -> None:
+            assert isinstance(message, RenderPrompt)
+            Path(message.path).write_bytes(b"\0\0")
+            asyncio.get_running_loop().call_soon(self.funnel.speech_event, PromptRendered(message.key))
+
+        self.media.answer = open_leg
+        self.render.answer = render
+        self.funnel.lane.start()
+
+    async def until(self, look: Callable[[], object]) -> None:
+        """Let the loop run until something is so."""
+        async with asyncio.timeout(10):
+            while not look():  # noqa: ASYNC110 - several parts are waited for, each in its own way
+                await asyncio.sleep(0.005)
+
+    async def call(self, number: str = "0912345678") -> str:
+        """A call in its menu; return its id."""
+        self.funnel.sip_events([InviteReceived("d1", number, "", not number, "1900", CALLER_OFFER, "192.0.2.1:5060")])
+        call = self.funnel.switchboard.calls()[0].id
+        await self.until(lambda: self.sip.said(Answer))
+        self.funnel.sip_events([DialogConfirmed("d1")])
+        await self.until(lambda: self.media.said(PlaySamples))
+        return call
+
+    async def talk(self) -> str:
+        """A call that talks with the agent; return its id."""
+        bindings = (("sip:an@192.0.2.2", "192.0.2.2", 5060, self.funnel.clock.now() + 60),)
+        self.funnel.sip_events([BindingChanged("an", 1, bindings)])
+        call = await self.call()
+        self.funnel.media_event(DigitPressed(f"{call}.caller", "1", "rfc4733", 0))
+        await self.until(lambda: self.sip.said(Invite))
+        invite = self.sip.said(Invite)[0]
+        answer = sdp.answer(invite.sdp, sdp.Capabilities("192.0.2.2", 6000, 1))
+        self.funnel.sip_events([DialogAnswered(invite.dialog, answer.sdp)])
+        await self.until(lambda: self.media.said(StartRecording))
+        return call
+
+
+@pytest.fixture
+async def sessions(tmp_path: Path) -> AsyncIterator[async_sessionmaker[AsyncSession]]:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'hotline.db'}"
+    await database.upgrade(url)
+    engine = database.open_engine(url)
+    yield database.session_factory(engine)
+    await engine.dispose()
+
+
+@pytest.fixture
+async def house(tmp_path: Path, sessions: async_sessionmaker[AsyncSession]) -> AsyncIterator[House]:
+    made = House(tmp_path, sessions)
+    yield made
+    await made.funnel.close()
+
+
+async def test_a_call_is_a_row_and_a_journal_and_an_entry_on_the_timeline(house: House) -> None:
+    call = await house.call()
+    house.funnel.sip_events([DialogEnded("d1", "bye")])
+    await house.funnel.lane.drained()
+    async with house.sessions() as session:
+        row = await session.get(Call, call)
+        items = (await session.scalars(select(Interaction))).all()
+    assert row is not None
+    assert (row.state, row.ended_by, row.ani) == ("ended", "caller", "+84912345678")
+    assert [(item.channel, item.call_id, item.customer_id) for item in items] == [("call", call, row.customer_id)]
+    kinds = [type(entry.message).__name__ for entry in house.journal.read(call)]
+    assert kinds[0] == "InviteReceived"
+    assert {"FindCaller", "CallerFound", "Answer", "Play", "DialogEnded", "CloseLeg"} <= set(kinds)
+
+
+async def test_a_withheld_number_is_a_row_on_nobodys_timeline(house: House) -> None:
+    call = await house.call(number="")
+    await house.funnel.lane.drained()
+    async with house.sessions() as session:
+        row = await session.get(Call, call)
+        assert (await session.scalars(select(Interaction))).all() == []
+    assert row is not None
+    assert row.customer_id is None
+
+
+async def test_the_agents_phone_rings_after_the_listeners_were_told(house: House) -> None:
+    listener = house.funnel.live.listen()
+    told_before: list[int] = []
+
+    def note(message: msgspec.Struct) -> None:
+        if isinstance(message, Invite):
+            told_before.append(house.funnel.live.seq)
+
+    house.sip.answer = note
+    await house.talk()
+    await house.funnel.lane.drained()
+    async with house.sessions() as session:
+        agent = await session.get(Agent, "an")
+        bindings = (await session.scalars(select(Binding))).all()
+    assert agent is not None
+    assert agent.state == "talking"
+    assert [binding.host for binding in bindings] == ["192.0.2.2"]
+    events = [await listener.next() for _ in range(house.funnel.live.seq)]
+    offered = next(event for event in events if event["type"] == "call.offered")
+    assert told_before >= [offered["seq"]]
+
+
+async def test_a_recording_is_a_row_before_it_begins_and_is_transcribed_after_its_end(house: House) -> None:
+    call = await house.talk()
+    start = house.media.said(StartRecording)[0]
+    async with house.sessions() as session:
+        row = await session.get(Recording, start.recording)
+    assert row is not None
+    assert row.state == "spooling"
+    house.funnel.sip_events([DialogEnded("d1", "bye")])
+    writer = SpoolWriter(Path(start.path), start.recording, 1000)
+    for tick in range(1000, 1010):
+        writer.write(tick, np.full((160, 2), 100, np.int16))
+    writer.close()
+    house.funnel.media_event(RecordingStopped(start.recording, 10))
+    await house.until(lambda: house.transcribe.commands)
+    asked = house.transcribe.commands[0]
+    assert isinstance(asked, TranscribeFile)
+    assert asked.path.endswith(f"{start.recording}.wav")
+    house.funnel.speech_event(
+        FileTranscribed(start.recording, "done", "whisper", "en", (Word("hello", 0.0, 0.1, 0.9, 0),))
+    )
+    await house.funnel.lane.drained()
+    async with house.sessions() as session:
+        item = (await session.scalars(select(Interaction).where(Interaction.call_id == call))).one()
+    assert item.recording_id == start.recording
+
+
+async def test_without_a_database_the_call_goes_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object) -> None:
+        raise OSError("the database is away")
+
+    monkeypatch.setattr(rows, "save_call", broken)
+    monkeypatch.setattr("telephony.edge.funnel.context.find_caller", broken)
+    call = await house.call()
+    assert house.funnel.switchboard.calls()[0].id == call
+    assert house.journal.read(call)
+
+
+async def test_a_media_worker_that_dies_ends_its_calls_with_their_cause(house: House) -> None:
+    call = await house.talk()
+    house.funnel.worker_died(WorkerDied("media", 1, "killed by SIGKILL"))
+    assert {command.dialog for command in house.sip.said(Hangup)} == {"d1", f"{call}.agent1"}
+    await house.funnel.drain()
+    async with house.sessions() as session:
+        row = await session.get(Call, call)
+    assert row is not None
+    assert row.ended_by == "failure: the media worker died"
+
+
+async def test_draining_waits_for_the_running_calls(house: House) -> None:
+    call = await house.call()
+    draining = asyncio.create_task(house.funnel.drain())
+    await asyncio.sleep(0)
+    house.funnel.sip_events([InviteReceived("d2", "1", "", False, "1900", CALLER_OFFER, "192.0.2.1:5060")])
+    assert len(house.funnel.switchboard.calls()) == 1
+    assert not draining.done()
+    house.funnel.happened(HangupRequested(call, "tests"))
+    await draining
+
+
+async def test_an_event_that_cannot_be_handled_takes_no_other_call_down(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = await house.call()
+
+    def broken(_event: object, _now: float) -> list[Command]:
+        raise RuntimeError("a mistake of ours")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.funnel.switchboard, "handle", broken)
+        house.funnel.happened(HangupRequested(call, "tests"))
+    house.funnel.happened(HangupRequested(call, "tests"))
+    assert not house.funnel.switchboard.calls()
+
+
+async def test_a_call_cut_off_by_a_crash_is_closed_at_the_next_start(house: House, tmp_path: Path) -> None:
+    call = await house.talk()
+    start = house.media.said(StartRecording)[0]
+    await house.funnel.lane.drained()
+    closed = await recover(house.sessions, Journal(tmp_path / "journals"), tmp_path / "recordings", 2e9)
+    assert closed == 1
+    async with house.sessions() as session:
+        row = await session.get(Call, call)
+        recording = await session.get(Recording, start.recording)
+        item = (await session.scalars(select(Interaction).where(Interaction.call_id == call))).one()
+    assert row is not None
+    assert recording is not None
+    assert (row.state, row.ended_by) == ("ended", INTERRUPTED)
+    assert row.ended_at is not None
+    assert row.started_at <= row.ended_at < 2e9
+    assert recording.state != "spooling"
+    assert item.attributes["ended_by"] == INTERRUPTED
+    assert await recover(house.sessions, house.journal, tmp_path / "recordings", 2e9) == 0

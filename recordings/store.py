@@ -14,7 +14,6 @@ Files below the recordings folder: `spool/RECORDING.spool` while a call lasts, `
 
 import asyncio
 import contextlib
-import os
 import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -195,14 +194,14 @@ def _spools(folder: Path) -> list[str]:
 
 
 def _close(spool: Path, wav: Path) -> _Audio:
-    """Turn a spool into a WAV file that is on disk, then remove the spool. Done again, it finds the WAV file alone."""
+    """Turn a spool into a WAV file that is on disk (`close_to_wav` syncs it), and only then remove the spool.
+
+    Done again, it finds the WAV file alone.
+    """
     if not spool.is_file():
         return _closed_before(wav)
     try:
-        _make_folder(wav.parent)
         closed = close_to_wav(spool, wav)
-        _sync(wav)
-        _sync(wav.parent)
     except (OSError, ValueError) as error:
         log.error("a spool was not closed; it is kept", spool=str(spool), cause=str(error))
         return _Audio("failed", cause=f"The spool {spool.name} could not be closed and is kept: {error}")
@@ -218,11 +217,3 @@ def _closed_before(wav: Path) -> _Audio:
 
 def _make_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -33,10 +33,10 @@ async def finish(session: AsyncSession, folder: Path, recording: str = "r1", cau
 
 
 def spool_ticks(path: Path, ticks: int) -> None:
-    writer = SpoolWriter(path)
+    first = tick_at(STARTED_AT)
+    writer = SpoolWriter(path, path.stem, first)
     for tick in range(ticks):
-        samples = np.full(SAMPLES_PER_TICK, tick, np.int16)
-        writer.append(tick_at(STARTED_AT) + tick, samples, -samples)
+        writer.write(first + tick, np.full((SAMPLES_PER_TICK, 2), (tick, -tick), np.int16))
     writer.close()
 
 
@@ -124,6 +124,15 @@ async def test_a_recording_without_audio_says_so(session: AsyncSession, folder: 
     assert row.transcript_state == "failed"
     assert row.transcript_cause
     assert await store.pending(session) == []
+
+
+async def test_a_spool_that_is_damaged_is_kept(session: AsyncSession, folder: Path) -> None:
+    spool = await create(session, folder)
+    spool.write_bytes(b"HLSP")
+    [recovered] = await store.recover(session, folder, ENDED_AT)
+    assert recovered.state == "failed"
+    assert "could not be closed and is kept" in recovered.cause
+    assert spool.read_bytes() == b"HLSP"
 
 
 async def test_a_start_closes_what_the_last_run_left(sessions: Sessions, folder: Path) -> None:

@@ -37,7 +37,7 @@ _WRITTEN: Final = {
 
 TOKEN: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 _SPECIAL: Final = re.compile(r'[",<>\\]')
-_PARAM: Final = re.compile(r'\s*;\s*([^\s;="]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^\s;",]*))?\s*')
+_PARAM: Final = re.compile(r'\s*;\s*([^\s;=",<>]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^\s;",]*))?\s*')
 
 
 class Headers:

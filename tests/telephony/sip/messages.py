@@ -76,7 +76,7 @@ class Bench:
         return self.responses()
 
     def responses(self) -> list[Response]:
-        """Return the responses that went out since the last call."""
+        """Return the responses that went out since the last call; all of them have to be well formed."""
         new, self._read = self.wire.sent[self._read :], len(self.wire.sent)
         messages = [parse_datagram(sent.data) for sent in new]
         return [message for message in messages if isinstance(message, Response)]

@@ -1,0 +1,390 @@
+"""The endpoint as phones and scanners meet it: octets in, octets and events out."""
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from telephony.events import (
+    Answer,
+    DialogConfirmed,
+    DialogEnded,
+    Hangup,
+    InviteReceived,
+    MessageRejected,
+    Reject,
+    SipCommand,
+    SipEvent,
+)
+from telephony.sip.message import Request, parse_datagram
+from telephony.sip.settings import EndpointLimits, EndpointSettings
+from tests.telephony.sip.messages import OFFER, Bench, write_register, write_request
+from tests.telephony.sip.torture import VALID
+from tests.telephony.sip.wire import DESK, HOTLINE, FakeWire, make_endpoint
+
+ALLOWED = "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER"
+
+
+def statuses(bench: Bench, data: bytes) -> list[int]:
+    """Send octets; returns the statuses that come back, of responses that need not be well formed themselves."""
+    before = len(bench.wire.sent)
+    bench.wire.inject(data, DESK, HOTLINE)
+    return [int(sent.name) for sent in bench.wire.sent[before:]]
+
+
+def bench_with(limits: EndpointLimits) -> Bench:
+    wire = FakeWire()
+    wire.attach(HOTLINE, make_endpoint(HOTLINE, "a", EndpointSettings(HOTLINE, limits=limits)))
+    return Bench(wire)
+
+
+class TestInvite:
+    def test_100_goes_out_at_once_and_the_call_is_told(self) -> None:
+        bench = Bench()
+        (trying,) = bench.send(write_request(body=OFFER))
+        assert (trying.status, trying.to.tag) == (100, "")
+        assert bench.wire.events[HOTLINE] == [
+            InviteReceived("a-in-1", "0912345678", "Lan", False, "1900", OFFER, "192.0.2.2:5060")
+        ]
+
+    def test_withheld_number_is_not_told(self) -> None:
+        bench = Bench()
+        bench.send(write_request(fields=("Privacy: id",)))
+        (event,) = bench.wire.told(HOTLINE, InviteReceived)
+        assert (event.number, event.display_name, event.withheld) == ("", "", True)
+
+    def test_events_can_be_encoded_whatever_octets_came(self) -> None:
+        bench = Bench()
+        bench.send(write_request(body=OFFER + "s=@@\r\n").replace(b"@@", b"\xff\xfe").replace(b'"Lan"', b'"L\xffn"'))
+        (event,) = bench.wire.told(HOTLINE, InviteReceived)
+        assert event.display_name == "L\ufffdn"
+        assert msgspec.msgpack.encode(event)
+
+    def test_offerless_invite_is_told_without_sdp(self) -> None:
+        bench = Bench()
+        bench.send(write_request())
+        assert bench.wire.told(HOTLINE, InviteReceived)[0].sdp == ""
+
+    def test_answer_carries_what_makes_a_dialog(self) -> None:
+        bench = Bench()
+        bench.send(write_request(body=OFFER, fields=("Record-Route: <sip:p1;lr>, <sip:p2;lr>",)))
+        bench.wire.perform(HOTLINE, Answer("a-in-1", "v=0\r\n"))
+        (answer,) = bench.responses()
+        assert (answer.status, answer.body) == (200, b"v=0\r\n")
+        assert answer.to.tag
+        assert answer.headers.get("contact") == "<sip:192.0.2.1:5060>"
+        assert answer.headers.get("record-route") == "<sip:p1;lr>, <sip:p2;lr>"
+        assert answer.headers.get("allow") == ALLOWED
+
+    def test_ack_of_a_phone_that_keeps_the_branch_and_invents_a_tag(self) -> None:
+        """pyVoIP: the ACK to a 200 has the branch of the INVITE and a To tag drawn anew."""
+        bench = Bench()
+        bench.send(write_request(body=OFFER))
+        bench.wire.perform(HOTLINE, Answer("a-in-1", "v=0\r\n"))
+        bench.send(write_request("ACK", to="<sip:1900@192.0.2.1>;tag=invented"))
+        assert bench.wire.told(HOTLINE, DialogConfirmed) == [DialogConfirmed("a-in-1")]
+
+    def test_ack_of_an_earlier_invite_confirms_nothing(self) -> None:
+        bench = Bench()
+        bench.send(write_request(body=OFFER, cseq=5))
+        bench.wire.perform(HOTLINE, Answer("a-in-1", "v=0\r\n"))
+        (answer,) = bench.responses()
+        to = answer.headers.get("to")
+        bench.send(write_request("ACK", to=to, cseq=4, branch="z9hG4bK2"))
+        assert bench.wire.told(HOTLINE, DialogConfirmed) == []
+        for _ in range(2):
+            bench.send(write_request("ACK", to=to, cseq=5, branch="z9hG4bK3"))
+        assert len(bench.wire.told(HOTLINE, DialogConfirmed)) == 1
+
+    def test_phone_of_rfc_2543(self) -> None:
+        bench = Bench()
+        invite = write_request(branch="", body=OFFER, sender="<sip:lan@192.0.2.2>")
+        assert statuses(bench, invite) == [100]
+        assert statuses(bench, invite) == [100]
+        assert len(bench.wire.told(HOTLINE, InviteReceived)) == 1
+        bench.wire.perform(HOTLINE, Reject("a-in-1", 486, "Busy Here"))
+        bench.send(write_request("ACK", branch="", sender="<sip:lan@192.0.2.2>", to="<sip:1900@192.0.2.1>;tag=x"))
+        bench.wire.settle()
+        assert bench.endpoint.load() == (0, 0, 0)
+
+    def test_early_bye_ends_the_call(self) -> None:
+        bench = Bench()
+        (trying,) = bench.send(write_request(body=OFFER))
+        bench.wire.perform(HOTLINE, Reject("unknown", 486, ""))
+        dialog = next(iter(bench.endpoint._dialogs._by_key))
+        assert trying.status == 100
+        bye = write_request("BYE", to=f"<sip:1900@192.0.2.1>;tag={dialog[1]}", cseq=2, branch="z9hG4bK2")
+        assert statuses(bench, bye) == [487, 200]
+        assert bench.wire.told(HOTLINE, DialogEnded) == [DialogEnded("a-in-1", "bye")]
+
+    def test_pyvoip_s_bye_has_the_branch_of_the_invite(self) -> None:
+        bench = Bench()
+        bench.send(write_request(body=OFFER))
+        bench.wire.perform(HOTLINE, Answer("a-in-1", "v=0\r\n"))
+        (answer,) = bench.responses()
+        bench.send(write_request("ACK"))
+        assert statuses(bench, write_request("BYE", to=answer.headers.get("to"), cseq=2)) == [200]
+        assert bench.wire.told(HOTLINE, DialogEnded) == [DialogEnded("a-in-1", "bye")]
+
+
+class TestOtherMethods:
+    def test_options(self) -> None:
+        (response,) = Bench().send(write_request("OPTIONS"))
+        assert (response.status, response.headers.get("allow")) == (200, ALLOWED)
+        assert response.headers.get("accept") == "application/sdp"
+
+    @pytest.mark.parametrize("method", ["INFO", "MESSAGE", "SUBSCRIBE", "UPDATE", "invite"])
+    def test_what_we_do_not_do(self, method: str) -> None:
+        (response,) = Bench().send(write_request(method))
+        assert (response.status, response.headers.get("allow")) == (405, ALLOWED)
+
+    @pytest.mark.parametrize("method", ["INVITE", "BYE", "OPTIONS"])
+    def test_request_in_an_unknown_dialog(self, method: str) -> None:
+        assert statuses(Bench(), write_request(method, to="<sip:1900@192.0.2.1>;tag=x")) == [481]
+
+    def test_bye_outside_any_dialog(self) -> None:
+        assert statuses(Bench(), write_request("BYE")) == [481]
+
+    def test_cancel_of_nothing(self) -> None:
+        assert statuses(Bench(), write_request("CANCEL")) == [481]
+
+    def test_ack_of_nothing_is_never_answered(self) -> None:
+        assert statuses(Bench(), write_request("ACK")) == []
+
+    def test_cancel_and_its_invite_have_one_tag(self) -> None:
+        bench = Bench()
+        bench.send(write_request(body=OFFER))
+        first, second = bench.send(write_request("CANCEL"))
+        assert (first.status, second.status) == (200, 487)
+        assert first.to.tag == second.to.tag
+
+    def test_extension_that_is_required(self) -> None:
+        (response,) = Bench().send(write_request(fields=("Require: 100rel, timer",)))
+        assert (response.status, response.headers.get("unsupported")) == (420, "100rel, timer")
+
+    def test_cancel_is_not_asked_for_extensions(self) -> None:
+        """Section 9.1: a CANCEL has no Require, and is not to be refused for one."""
+        bench = Bench()
+        bench.send(write_request(body=OFFER))
+        assert statuses(bench, write_request("CANCEL", fields=("Require: x",))) == [200, 487]
+
+    @pytest.mark.parametrize("kind", ["text/plain", "application/sdp\r\nContent-Encoding: gzip", "multipart/mixed"])
+    def test_body_that_is_no_description(self, kind: str) -> None:
+        (response,) = Bench().send(write_request(body=OFFER).replace(b"application/sdp", kind.encode()))
+        assert (response.status, response.headers.get("accept")) == (415, "application/sdp")
+
+    def test_scheme_that_nobody_knows(self) -> None:
+        assert statuses(Bench(), write_request(target="isbn:2983792873")) == [416]
+
+    def test_caller_may_dial_a_tel_uri(self) -> None:
+        bench = Bench()
+        bench.send(write_request(target="tel:+84190012"))
+        assert bench.wire.told(HOTLINE, InviteReceived)[0].dnis == "+84190012"
+
+
+class TestBroken:
+    """Malformed datagrams: 400 where an answer is due, silence elsewhere, one line in the log."""
+
+    def test_400_names_the_cause_and_nothing_is_remembered(self) -> None:
+        bench = Bench()
+        (response,) = bench.send(write_request().replace(b"1 INVITE", b"1 OPTIONS"))
+        assert (response.status, response.reason) == (400, "CSeq Method Does Not Match")
+        assert response.to.tag
+        assert response.headers.get("via").endswith("rport=5060;received=192.0.2.2")
+        assert bench.endpoint.load() == (0, 0, 0)
+        told = MessageRejected("192.0.2.2:5060", 400, "CSeq Method Does Not Match")
+        assert bench.wire.events[HOTLINE] == [told]
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            write_request("ACK").replace(b"1 ACK", b"1 INVITE"),
+            write_request().replace(b"CSeq: 1 INVITE\r\n", b""),
+            write_request().replace(b"Via: SIP/2.0/UDP", b"Via: nonsense"),
+            b"SIP/2.0 999 Odd\r\n\r\n",
+            b"GET / HTTP/1.1\r\n\r\n",
+            b"\x80\x00" * 80,
+        ],
+    )
+    def test_silence(self, data: bytes) -> None:
+        bench = Bench()
+        assert bench.send(data) == []
+        (event,) = bench.wire.told(HOTLINE, MessageRejected)
+        assert event.status == 0
+
+    @pytest.mark.parametrize("data", [b"", b"\r\n\r\n", b"\0", b"\0\0\0\0", b"  "])
+    def test_keepalives_are_no_messages(self, data: bytes) -> None:
+        bench = Bench()
+        assert bench.send(data) == []
+        assert bench.wire.events[HOTLINE] == []
+
+    def test_one_source_is_told_once_a_minute(self) -> None:
+        bench = Bench()
+        for port in range(100):
+            bench.send(b"garbage", ("203.0.113.9", 1000 + port))
+        bench.send(b"garbage", ("203.0.113.8", 1))
+        bench.wire.run(60.0)
+        bench.send(b"garbage", ("203.0.113.9", 1))
+        told = [(event.source, event.unreported) for event in bench.wire.told(HOTLINE, MessageRejected)]
+        assert told == [("203.0.113.9:1000", 0), ("203.0.113.8:1", 0), ("203.0.113.9:1", 99)]
+
+    def test_tag_that_is_there_is_kept(self) -> None:
+        data = write_request("BYE", to="<sip:1900@192.0.2.1>;tag=x").replace(b"1 BYE", b"x BYE")
+        bench = Bench()
+        assert statuses(bench, data) == [400]
+        assert b"\r\nTo: <sip:1900@192.0.2.1>;tag=x\r\n" in bench.wire.sent[-1].data
+
+    def test_version_of_the_future(self) -> None:
+        assert statuses(Bench(), write_request().replace(b"SIP/2.0\r\nVia", b"SIP/7.0\r\nVia")) == [505]
+
+
+class TestLimits:
+    def test_transactions(self) -> None:
+        bench = bench_with(EndpointLimits(transactions=3))
+        seen = [statuses(bench, write_request("OPTIONS", branch=f"z9hG4bK{n}")) for n in range(5)]
+        assert seen == [[200], [200], [200], [503], [503]]
+        assert len(bench.wire.told(HOTLINE, MessageRejected)) == 1
+        bench.wire.run(33.0)
+        assert statuses(bench, write_request("OPTIONS", branch="z9hG4bKlater")) == [200]
+
+    def test_full_house_still_lets_go(self) -> None:
+        bench = bench_with(EndpointLimits(transactions=2))
+        bench.send(write_request(body=OFFER))
+        bench.wire.perform(HOTLINE, Answer("a-in-1", "v=0\r\n"))
+        to = bench.responses()[0].headers.get("to")
+        assert statuses(bench, write_request("OPTIONS", branch="z9hG4bK2")) == [200]
+        assert statuses(bench, write_request("OPTIONS", branch="z9hG4bK3")) == [503]
+        assert statuses(bench, write_request("BYE", to=to, cseq=2, branch="z9hG4bK4")) == [200]
+
+    def test_dialogs(self) -> None:
+        bench = bench_with(EndpointLimits(dialogs=2))
+        seen = [statuses(bench, write_request(branch=f"z9hG4bK{n}", call_id=f"c{n}")) for n in range(3)]
+        assert seen == [[100], [100], [503]]
+
+    def test_a_flood_of_rejected_calls_leaves_nothing(self) -> None:
+        """Calls that are rejected and never acknowledged expire."""
+        bench = Bench()
+        bench.wire.reactions[HOTLINE] = lambda event: (
+            [Reject(event.dialog, 404, "Not Found")] if isinstance(event, InviteReceived) else []
+        )
+        for number in range(500):
+            bench.send(write_request(branch=f"z9hG4bK{number}", call_id=f"c{number}"))
+        assert bench.endpoint.load() == (500, 0, 1000)
+        bench.wire.run(33.0)
+        assert bench.endpoint.load() == (0, 0, 0)
+
+
+class TestAddress:
+    def test_open_parts_are_taken_from_what_was_bound(self) -> None:
+        wire = FakeWire()
+        endpoint = wire.attach(HOTLINE, make_endpoint(HOTLINE, "a", EndpointSettings(("0.0.0.0", 0))))
+        endpoint.bound_to("127.0.0.1", 40000)
+        bench = Bench(wire)
+        bench.send(write_request(body=OFFER))
+        bench.wire.perform(HOTLINE, Answer("a-in-1", "v=0\r\n"))
+        assert bench.responses()[-1].headers.get("contact") == "<sip:127.0.0.1:40000>"
+
+    def test_what_is_said_is_kept(self) -> None:
+        wire = FakeWire()
+        endpoint = wire.attach(HOTLINE, make_endpoint(HOTLINE))
+        endpoint.bound_to("127.0.0.1", 40000)
+        endpoint.restore({"desk": [("sip:desk@192.0.2.2", *DESK, 1e9)]}, 0.0)
+        bench = Bench(wire)
+        bench.send(write_request(body=OFFER))
+        bench.wire.perform(HOTLINE, Answer("a-in-1", "v=0\r\n"))
+        assert bench.responses()[-1].headers.get("contact") == "<sip:192.0.2.1:5060>"
+
+
+class TestResponsesThatAreNotExpected:
+    def test_they_change_nothing(self) -> None:
+        bench = Bench()
+        (trying,) = bench.send(write_request(body=OFFER))
+        for status in (b"200 OK", b"486 Busy", b"100 Trying"):
+            bench.send(trying.write().replace(b"100 Trying", status))
+        assert len(bench.wire.events[HOTLINE]) == 1
+
+
+class TestTorture:
+    """After RFC 4475: whatever comes is answered or dropped, and nothing stays behind."""
+
+    EXPECTED = {  # noqa: RUF012  # a constant
+        "wsinv": [481],  # it has a To tag, of a dialog that we do not know
+        "intmeth": [405],
+        "esc01": [100],
+        "escnull": [401],
+        "esc02": [405],
+        "lwsdisp": [200],
+        "semiuri": [200],
+        "inv2543": [100],
+    }
+
+    @pytest.mark.parametrize("name", VALID)
+    def test_valid_message_is_answered(self, name: str) -> None:
+        bench = Bench()
+        assert statuses(bench, VALID[name].encode()) == self.EXPECTED[name]
+        assert bench.wire.told(HOTLINE, MessageRejected) == []
+
+    @pytest.mark.parametrize(
+        ("data", "expected"),
+        [
+            pytest.param(write_request().replace(b"Via:", b"Via: ;;,;,,"), [], id="3.1.2.1 badinv01"),
+            pytest.param(write_request(body=OFFER).replace(b"Length: ", b"Length: 9999"), [400], id="3.1.2.2 clerr"),
+            pytest.param(write_request().replace(b"Length: 0", b"Length: -999"), [400], id="3.1.2.3 ncl"),
+            pytest.param(
+                write_request().replace(b"1 INVITE", b"36893488147419103232 INVITE"), [400], id="3.1.2.4 scalar02"
+            ),
+            pytest.param(write_request(to='"Mr. J. User <sip:j.user@example.com>'), [400], id="3.1.2.6 quotbal"),
+            pytest.param(write_request(target="<sip:user@example.com>"), [400], id="3.1.2.7 ltgtruri"),
+            pytest.param(write_request(target="sip:user@example.com; lr"), [400], id="3.1.2.8 lwsruri"),
+            pytest.param(write_request(target=" sip:user@example.com"), [400], id="3.1.2.9 lwsstart"),
+            pytest.param(write_request().replace(b"SIP/2.0\r\n", b"SIP/2.0  \r\n", 1), [400], id="3.1.2.10 trws"),
+            pytest.param(
+                write_request("OPTIONS").replace(b"SIP/2.0\r\n", b"SIP/7.0\r\n", 1), [505], id="3.1.2.16 badvers"
+            ),
+            pytest.param(write_request("OPTIONS").replace(b"1 OPTIONS", b"1 INVITE"), [400], id="3.1.2.17 mismatch01"),
+            pytest.param(
+                write_request("NEWMETHOD").replace(b"1 NEWMETHOD", b"1 INVITE"), [400], id="3.1.2.18 mismatch02"
+            ),
+            pytest.param(b"SIP/2.0 4294967301 better not break the receiver\r\n\r\n", [], id="3.1.2.19 bigcode"),
+            pytest.param(write_request("OPTIONS", branch="z9hG4bK"), [200], id="3.2.1 badbranch"),
+            pytest.param(write_request().replace(b"Call-ID: c1\r\n", b""), [], id="3.3.1 insuf"),
+            pytest.param(write_request("OPTIONS", target="nobodyKnowsThisScheme:opaque"), [416], id="3.3.2 unkscm"),
+            pytest.param(write_request("OPTIONS", fields=("Require: nothingSupportsThis",)), [420], id="3.3.6 bext01"),
+            pytest.param(
+                write_request(body=OFFER).replace(b"application/sdp", b"application/unknown"), [415], id="3.3.7 invut"
+            ),
+            pytest.param(write_request().replace(b"CSeq", b"CSeq: 5 INVITE\r\nCSeq", 1), [400], id="3.3.8 multi01"),
+            pytest.param(write_request("OPTIONS", fields=("Content-Length: 13",)), [400], id="3.3.9 mcl01"),
+            pytest.param(write_request("OPTIONS", fields=("Max-Forwards: 0",)), [200], id="3.3.11 zeromf"),
+            pytest.param(write_register(contact="sip:user@example.com?Route=%3C"), [401], id="3.3.12 regbadct"),
+        ],
+    )
+    def test_other_messages(self, data: bytes, expected: list[int]) -> None:
+        assert statuses(Bench(), data) == expected
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.sampled_from(sorted(VALID)), st.integers(0, 700), st.integers(0, 30), st.binary(max_size=8))
+    def test_any_mutation_leaves_nothing_behind(self, name: str, position: int, length: int, octets: bytes) -> None:
+        bench = Bench()
+
+        def react(event: SipEvent) -> list[SipCommand]:
+            return [Hangup(event.dialog)] if isinstance(event, InviteReceived) else []
+
+        bench.wire.reactions[HOTLINE] = react
+        data = VALID[name].encode()
+        bench.wire.inject(data[:position] + octets + data[position + length :], DESK, HOTLINE)
+        for event in bench.wire.events[HOTLINE]:
+            assert msgspec.msgpack.encode(event)
+        bench.wire.settle()
+        assert bench.endpoint.load() == (0, 0, 0)
+
+    def test_our_own_requests_are_whole(self) -> None:
+        bench = Bench()
+        bench.send(write_request(body=OFFER))
+        bench.wire.perform(HOTLINE, Answer("a-in-1", "v=0\r\n"))
+        bench.send(write_request("ACK"))
+        bench.wire.perform(HOTLINE, Hangup("a-in-1"))
+        bye = parse_datagram(bench.wire.sent[-1].data)
+        assert isinstance(bye, Request)
+        assert (bye.method, bye.target) == ("BYE", "sip:0912345678@192.0.2.2:5060")
+        assert bye.headers.get("max-forwards") == "70"

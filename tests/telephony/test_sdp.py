@@ -1,0 +1,176 @@
+"""Session descriptions and offer/answer, with what phones and browsers at large send."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telephony import sdp
+from telephony.sdp import Capabilities, Media, SdpError, SessionDescription
+
+OURS = Capabilities("192.0.2.1", 4000, 42)
+HEAD = "v=0\r\no=- 1 1 IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\n"
+
+BARESIP = (
+    "v=0\r\no=- 3915 2 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\na=tool:baresip 1.0.0\r\n"
+    "m=audio 10042 RTP/AVP 0 8 101\r\nb=AS:125\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n"
+    "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=rtcp:10043\r\na=sendrecv\r\na=label:1\r\n"
+    "a=rtcp-rsize\r\na=ssrc:2839 cname:sip:a@b\r\na=ptime:20\r\n"
+)
+LINPHONE = (
+    "v=0\r\no=lan 1 2 IN IP4 192.0.2.2\r\ns=Talk\r\nc=IN IP4 192.0.2.2\r\nb=AS:380\r\nt=0 0\r\n"
+    "m=audio 7078 RTP/AVP 96 97 8 0 98 99\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1\r\n"
+    "a=rtpmap:97 speex/16000\r\na=rtpmap:98 telephone-event/48000\r\na=rtpmap:99 telephone-event/8000\r\n"
+    "m=video 9078 RTP/AVP 100\r\na=rtpmap:100 VP8/90000\r\n"
+)
+
+
+def audio(formats: str = "0 8", *attributes: str, port: int = 4002, protocol: str = "RTP/AVP") -> str:
+    lines = "".join(f"a={attribute}\r\n" for attribute in attributes)
+    return f"m=audio {port} {protocol} {formats}\r\n{lines}"
+
+
+class TestAnswer:
+    def test_baresip(self) -> None:
+        agreed = sdp.answer(BARESIP, OURS)
+        assert (agreed.address, agreed.port) == ("127.0.0.1", 10042)
+        assert (agreed.payload_type, agreed.telephone_event, agreed.direction) == (0, 101, "sendrecv")
+        assert agreed.sdp == (
+            "v=0\r\no=hotline 42 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
+            "m=audio 4000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
+            "a=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
+        )
+
+    def test_linphone(self) -> None:
+        agreed = sdp.answer(LINPHONE, OURS)
+        assert (agreed.payload_type, agreed.telephone_event) == (8, 99)
+        video = sdp.parse(agreed.sdp).media[1]
+        assert (video.kind, video.port, video.formats) == ("video", 0, ("100",))
+
+    @pytest.mark.parametrize(("formats", "codec"), [("0 8", 0), ("8 0", 8), ("3 8", 8), ("0", 0)])
+    def test_offerer_s_order_decides(self, formats: str, codec: int) -> None:
+        agreed = sdp.answer(HEAD + audio(formats), OURS)
+        assert (agreed.payload_type, agreed.telephone_event) == (codec, -1)
+        assert sdp.parse(agreed.sdp).media[0].formats == (str(codec),)
+
+    @pytest.mark.parametrize(
+        ("theirs", "ours"),
+        [("sendrecv", "sendrecv"), ("sendonly", "recvonly"), ("recvonly", "sendonly"), ("inactive", "inactive")],
+    )
+    def test_direction(self, theirs: str, ours: str) -> None:
+        agreed = sdp.answer(HEAD + audio("0", theirs), OURS)
+        assert agreed.direction == ours
+        assert f"a={ours}\r\n" in agreed.sdp
+        assert sdp.answer(HEAD + f"a={theirs}\r\n" + audio("0"), OURS).direction == ours
+
+    def test_hold_in_the_old_style(self) -> None:
+        held = HEAD.replace("c=IN IP4 192.0.2.2", "c=IN IP4 0.0.0.0")
+        assert sdp.answer(held + audio(), OURS).direction == "recvonly"
+        assert sdp.answer(held + audio("0", "recvonly"), OURS).direction == "inactive"
+
+    def test_address_of_the_stream_goes_before_that_of_the_session(self) -> None:
+        assert sdp.answer(HEAD + audio() + "c=IN IP6 2001:db8::7\r\n", OURS).address == "2001:db8::7"
+
+    def test_first_usable_stream_is_taken_and_the_others_refused(self) -> None:
+        streams = (
+            audio(port=0) + audio("9 96") + audio(protocol="RTP/SAVP", port=5000) + audio(port=5002) + audio(port=5004)
+        )
+        agreed = sdp.answer(HEAD + streams, OURS)
+        assert agreed.port == 5002
+        assert [media.port for media in sdp.parse(agreed.sdp).media] == [0, 0, 0, 4000, 0]
+        assert sdp.parse(agreed.sdp).media[2].protocol == "RTP/SAVP"
+
+    def test_times_are_those_of_the_offer(self) -> None:
+        offered = HEAD.replace("t=0 0", "t=2873397496 2873404696") + audio()
+        assert "t=2873397496 2873404696\r\n" in sdp.answer(offered, OURS).sdp
+
+    def test_our_address_may_be_ipv6(self) -> None:
+        agreed = sdp.answer(HEAD + audio(), Capabilities("2001:db8::1", 4000, 1))
+        assert "c=IN IP6 2001:db8::1\r\n" in agreed.sdp
+
+    @pytest.mark.parametrize(
+        ("text", "status", "cause"),
+        [
+            (HEAD, 488, "no audio stream"),
+            (HEAD + "m=video 9 RTP/AVP 0\r\n", 488, "no audio stream"),
+            (HEAD + audio(port=0), 488, "no audio stream"),
+            (HEAD + audio("9 96", "rtpmap:96 opus/48000/2"), 488, "no codec in common"),
+            (HEAD + audio("0", "rtpmap:0 L16/44100"), 488, "no codec in common"),
+            (HEAD + audio(protocol="UDP/TLS/RTP/SAVPF"), 488, "over RTP/AVP"),
+            (HEAD.replace("c=IN IP4 192.0.2.2\r\n", "") + audio(), 400, "no c= line"),
+            (HEAD.replace("c=IN IP4", "c=ATM NSAP") + audio(), 400, "no c= line"),
+            ("", 400, "v=0"),
+            ("s=-\r\n", 400, "v=0"),
+            ("v=0\r\ngarbage\r\n", 400, "line 2"),
+            ("v=0\r\n\r\ns=-\r\n", 400, "line 2"),
+            (HEAD + "m=audio many RTP/AVP 0\r\n", 400, "m= line"),
+            (HEAD + "m=audio 65536 RTP/AVP 0\r\n", 400, "m= line"),
+            (HEAD + audio() * 33, 400, "more than 32"),
+            ("v=0\r\n" + "a=x\r\n" * 1000, 400, "more than 1000 lines"),
+        ],
+    )
+    def test_what_cannot_be_served(self, text: str, status: int, cause: str) -> None:
+        with pytest.raises(SdpError, match=cause) as caught:
+            sdp.answer(text, OURS)
+        assert caught.value.status == status
+        assert cause in caught.value.cause
+
+
+class TestOffer:
+    @pytest.mark.parametrize(("prefer", "formats"), [(None, ("0", "8", "101")), (8, ("8", "0", "101"))])
+    def test_offer(self, prefer: int | None, formats: tuple[str, ...]) -> None:
+        (media,) = sdp.parse(sdp.offer(OURS, prefer)).media
+        assert (media.kind, media.port, media.protocol, media.formats) == ("audio", 4000, "RTP/AVP", formats)
+        assert media.attributes("fmtp") == ["101 0-15"]
+        assert media.attributes("ptime") == ["20"]
+
+    def test_our_own_answer_is_understood(self) -> None:
+        theirs = Capabilities("192.0.2.2", 5000, 7)
+        agreed = sdp.read_answer(sdp.answer(sdp.offer(OURS, 8), theirs).sdp)
+        assert agreed == sdp.Negotiated("", "192.0.2.2", 5000, 8, 101, "sendrecv")
+
+    @pytest.mark.parametrize("text", [HEAD, HEAD + audio(port=0), HEAD + audio("96"), "garbage"])
+    def test_refusals(self, text: str) -> None:
+        with pytest.raises(SdpError):
+            sdp.read_answer(text)
+
+
+class TestRefresh:
+    def test_same_stream(self) -> None:
+        again = BARESIP.replace("3915 2", "3915 3").replace("baresip 1.0.0", "other")
+        assert sdp.is_refresh(BARESIP, again)
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            ("a=sendrecv", "a=sendonly"),
+            ("10042", "10044"),
+            ("IP4 127.0.0.1\r\nt", "IP4 127.0.0.2\r\nt"),
+            ("AVP 0 8", "AVP 8 0"),
+            ("m=audio", "m=video"),
+        ],
+    )
+    def test_change(self, before: str, after: str) -> None:
+        assert before in BARESIP
+        assert not sdp.is_refresh(BARESIP, BARESIP.replace(before, after))
+
+
+VALUES = st.text("abc 0123/:=-.", max_size=20).filter(lambda value: value.strip() == value)
+LINES = st.lists(st.tuples(st.sampled_from("abcikostu"), VALUES), max_size=4).map(tuple)
+WORDS = st.text("abc019/-", min_size=1, max_size=8)
+MEDIA = st.builds(Media, WORDS, st.integers(0, 65535), WORDS, st.lists(WORDS, min_size=1, max_size=4).map(tuple), LINES)
+
+
+class TestProperties:
+    @given(LINES, st.lists(MEDIA, max_size=4).map(tuple))
+    def test_reading_undoes_writing(self, lines: tuple[tuple[str, str], ...], media: tuple[Media, ...]) -> None:
+        description = SessionDescription((("v", "0"), *lines), media)
+        assert sdp.parse(sdp.write(description)) == description
+
+    @given(st.text() | st.lists(st.sampled_from([*BARESIP.splitlines(), "", "m=", "c=", "a=rtpmap:"])).map("\n".join))
+    def test_any_text_raises_sdp_error_at_most(self, text: str) -> None:
+        try:
+            agreed = sdp.answer(text, OURS)
+        except SdpError:
+            return
+        assert agreed.payload_type in sdp.CODECS
+        sdp.parse(agreed.sdp)

@@ -1,6 +1,7 @@
 """The web side without its server: the routes of every room behind one door, probes, and what every answer carries."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -91,6 +92,7 @@ def create_app(
         ],
     )
     answer_with_problems(app)
+    logging.getLogger("uvicorn.error").addFilter(_is_a_fault)
     for room in (crm_bridge.routes, recordings.routes, telephony.routes):
         app.include_router(room.router, prefix=API)
     app.add_route("/healthz", _healthz, include_in_schema=False)
@@ -102,6 +104,12 @@ def create_app(
     app.state.recordings_folder = settings.recordings_folder
     app.state.ready = ready or _not_wired
     return app
+
+
+def _is_a_fault(record: logging.LogRecord) -> bool:
+    """Uvicorn's sans-IO WebSockets take a refusal with a body (ASGI's `websocket.http.response`) for a forgotten
+    handshake, and say so as an error: strangers could fill the log with it."""
+    return record.msg != "ASGI callable returned without completing handshake."
 
 
 def _nobody_listens(_type: str, _body: dict[str, object]) -> None:

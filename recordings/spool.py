@@ -1,0 +1,193 @@
+"""The spool of a recording: an append-only file of interleaved samples, written while the call lasts.
+
+Rule 1: what is in the file stays as it is. A process that is killed leaves a spool that lacks at most the last
+`BUFFER_TICKS` and may end in a torn row; both are read as they are.
+
+Rule 2: row n is tick `first_tick` + n. A tick that was not written in time is a row of silence, so that rows and ticks
+cannot drift apart.
+
+Layout, little endian: magic, version, channels, rate, first tick, length of the recording's name, the name in UTF-8;
+then frames of one signed 16-bit sample per channel.
+"""
+
+import contextlib
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from telephony.clock import SAMPLE_RATE_HZ, SAMPLES_PER_TICK, TICK_S, TICKS_PER_S
+
+MAGIC: Final = b"HLSPOOL\n"
+VERSION: Final = 1
+CHANNELS: Final = 2
+BUFFER_TICKS: Final = TICKS_PER_S // 5
+LONGEST_GAP_TICKS: Final = 24 * 3600 * TICKS_PER_S
+"""A tick further ahead than this is not a gap, it is a mistake; the disk is not filled with silence for it."""
+
+_HEAD: Final = struct.Struct("<8sHHIqH")
+_ROW_OCTETS: Final = SAMPLES_PER_TICK * CHANNELS * 2
+_WAV_HEAD: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
+_COPY_ROWS: Final = 60 * TICKS_PER_S
+
+Samples = npt.NDArray[np.int16]
+
+
+class SpoolDamaged(ValueError):
+    """A file that is no spool, or one whose header cannot be trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """A spool as read: samples int16[ticks * 160, 2], mapped from the file. Half a row at the end is left out."""
+
+    recording: str
+    first_tick: int
+    rate: int
+    samples: Samples
+
+    @property
+    def ticks(self) -> int:
+        """Whole rows of 20 ms."""
+        return len(self.samples) // SAMPLES_PER_TICK
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A spool turned into a WAV file."""
+
+    ticks: int
+    first_tick: int
+    seconds: float
+
+
+class SpoolWriter:
+    """Writes one recording. Every method may raise `OSError`: the disk is full or gone, and the recording over."""
+
+    def __init__(self, path: Path, recording: str, first_tick: int) -> None:
+        """Begin a new file. Raises `FileExistsError` rather than touch one that is there."""
+        name = recording.encode()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self.first_tick = first_tick
+        self._next_tick = first_tick
+        self._buffer = bytearray()
+        try:
+            self._append(_HEAD.pack(MAGIC, VERSION, CHANNELS, SAMPLE_RATE_HZ, first_tick, len(name)) + name)
+        except OSError:
+            os.close(self._file)
+            raise
+
+    @property
+    def ticks(self) -> int:
+        """Rows taken so far, those that are still buffered among them."""
+        return self._next_tick - self.first_tick
+
+    def write(self, tick: int, row: Samples) -> None:
+        """Take the row of `tick`, int16[160, 2]. Ticks left out become silence; a tick taken before is not taken again.
+
+        Raises `ValueError` for a tick that cannot be this recording's.
+        """
+        if tick - self._next_tick > LONGEST_GAP_TICKS:
+            raise ValueError(f"tick {tick} lies {tick - self._next_tick} ticks ahead of the spool")
+        if tick < self._next_tick:
+            return
+        self.pad_to(tick)
+        self._buffer += np.ascontiguousarray(row, "<i2").tobytes()
+        self._next_tick = tick + 1
+        if len(self._buffer) >= BUFFER_TICKS * _ROW_OCTETS:
+            self._flush()
+
+    def pad_to(self, tick: int) -> None:
+        """Fill up with silence as far as `tick`, which is not written."""
+        while self._next_tick < tick:
+            rows = min(tick - self._next_tick, BUFFER_TICKS)
+            self._buffer += bytes(rows * _ROW_OCTETS)
+            self._next_tick += rows
+            if len(self._buffer) >= BUFFER_TICKS * _ROW_OCTETS:
+                self._flush()
+
+    def close(self) -> int:
+        """Write what is buffered, wait until the disk has it, and return the number of rows."""
+        try:
+            self._flush()
+            os.fsync(self._file)
+        finally:
+            os.close(self._file)
+        return self.ticks
+
+    def abandon(self) -> None:
+        """Close the file as it is, after an error."""
+        with contextlib.suppress(OSError):
+            os.close(self._file)
+
+    def _flush(self) -> None:
+        if self._buffer:
+            self._append(bytes(self._buffer))
+            self._buffer.clear()
+
+    def _append(self, octets: bytes) -> None:
+        rest = memoryview(octets)
+        while rest:
+            rest = rest[os.write(self._file, rest) :]
+
+
+def read_spool(path: Path) -> Spool:
+    """Read a spool, closed or not. Raises `SpoolDamaged` or `OSError`."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD.size)
+        if len(head) < _HEAD.size:
+            raise SpoolDamaged(f"{path} ends within its header; there is no audio in it")
+        magic, version, channels, rate, first_tick, name_octets = _HEAD.unpack(head)
+        if magic != MAGIC or version != VERSION or channels != CHANNELS or rate != SAMPLE_RATE_HZ:
+            raise SpoolDamaged(
+                f"{path} is no spool of version {VERSION} with {CHANNELS} channels at {SAMPLE_RATE_HZ} Hz"
+            )
+        name = file.read(name_octets)
+        if len(name) < name_octets:
+            raise SpoolDamaged(f"{path} ends within its header; there is no audio in it")
+    offset = _HEAD.size + name_octets
+    ticks = (path.stat().st_size - offset) // _ROW_OCTETS
+    shape = (ticks * SAMPLES_PER_TICK, CHANNELS)
+    # An empty file part cannot be mapped.
+    samples = np.memmap(path, "<i2", "r", offset, shape) if ticks else np.zeros(shape, "<i2")
+    return Spool(name.decode(errors="replace"), first_tick, rate, samples)
+
+
+def close_to_wav(spool_path: Path, wav_path: Path) -> Closed:
+    """Write a spool as a PCM WAV file (stereo, 16 bit, 8 kHz), whole or not at all; the spool stays.
+
+    May be repeated: the same spool gives the same file. Raises `SpoolDamaged` or `OSError`.
+    """
+    spool = read_spool(spool_path)
+    unfinished = wav_path.with_name(f".{wav_path.name}.part")
+    wav_path.parent.mkdir(parents=True, exist_ok=True)
+    with unfinished.open("wb") as file:
+        file.write(_wav_head(len(spool.samples)))
+        for begin in range(0, len(spool.samples), _COPY_ROWS * SAMPLES_PER_TICK):
+            file.write(spool.samples[begin : begin + _COPY_ROWS * SAMPLES_PER_TICK].tobytes())
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(wav_path)
+    _sync_folder(wav_path.parent)
+    return Closed(spool.ticks, spool.first_tick, spool.ticks * TICK_S)
+
+
+def _wav_head(frames: int) -> bytes:
+    frame_octets = CHANNELS * 2
+    octets = frames * frame_octets
+    form = (16, 1, CHANNELS, SAMPLE_RATE_HZ, SAMPLE_RATE_HZ * frame_octets, frame_octets, 16)
+    return _WAV_HEAD.pack(b"RIFF", octets + _WAV_HEAD.size - 8, b"WAVE", b"fmt ", *form, b"data", octets)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,70 @@
+"""The media worker's process: `python -m telephony.edge.media_worker --fd N --settings JSON`.
+
+`N` is one end of a Unix stream socket pair; it carries `ToMedia` in and `FromMedia` out (`telephony.edge.wire`), the
+first message out being `WorkerStarted`. The process ends when the other side closes, or on SIGTERM; SIGINT is left to
+the control process. `JSON` is a `MediaSettings`.
+"""
+
+import argparse
+import logging
+import os
+import resource
+import signal
+import sys
+from collections.abc import Sequence
+
+import msgspec
+
+log = logging.getLogger("hotline.media")
+
+
+class MediaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a media worker needs to know.
+
+    `address` is bound and told in the SDP; `ports` are the first and the last UDP port it may use (RTP takes the even
+    ones); `anchor` is the control process's clock (`ProcessClock.anchor`).
+    """
+
+    address: str
+    ports: tuple[int, int]
+    anchor: float
+    media_timeout_s: float = 30.0
+    max_legs: int = 500
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until the control process closes the socket or SIGTERM comes; return the exit status."""
+    parser = argparse.ArgumentParser(prog="media_worker", description=__doc__)
+    parser.add_argument("--fd", type=int, required=True, help="the socket to the control process")
+    parser.add_argument("--settings", required=True, help="MediaSettings as JSON")
+    chosen = parser.parse_args(arguments)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        settings = msgspec.json.decode(chosen.settings, type=MediaSettings)
+    except msgspec.DecodeError as error:
+        log.error("bad_settings cause=%r", str(error))
+        return 2
+    # One thread for everything: a second one in the linear algebra would only take the other core from others. It is
+    # read once, when numpy is imported; hence the late import.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    from telephony.edge.media_loop import MediaLoop  # noqa: PLC0415
+
+    _allow_sockets()
+    # The lowest free descriptor, because select() takes none beyond 1023.
+    control = os.dup(chosen.fd)
+    os.close(chosen.fd)
+    loop = MediaLoop(settings, control)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: loop.stop())
+    loop.run()
+    return 0
+
+
+def _allow_sockets() -> None:
+    """Take as many open files as the system grants: each leg has a socket."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""The RTP sockets of a media worker: drained once a tick into the rows of one matrix, no task or thread per packet."""
+
+import errno
+import ipaddress
+import logging
+import select
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from telephony.media.latch import Address
+from telephony.rtp.packet import ROW_OCTETS, Integers, Octets
+
+ROUNDS: Final = 8
+"""The most packets of one leg in one tick. A flood on one leg takes no more than that from the others."""
+
+log = logging.getLogger("hotline.media")
+
+
+class NoPort(OSError):
+    """Every RTP port of the range is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The datagrams of a tick, as `MediaPlane.tick` takes them; `rows` is good until the next drain."""
+
+    rows: Octets
+    lengths: Integers
+    legs: Integers
+    sources: list[Address]
+
+
+class RtpSockets:
+    """One UDP socket per leg, by the leg's table row."""
+
+    def __init__(self, address: str, ports: tuple[int, int], max_legs: int) -> None:
+        self.address = address
+        self.version = ipaddress.ip_address(address).version
+        self._family = socket.AF_INET6 if self.version == 6 else socket.AF_INET
+        low, high = ports
+        self._ports = range(low + low % 2, high + 1, 2)
+        self._next_port = 0
+        self._sockets: list[socket.socket | None] = [None] * max_legs
+        self._row_of: dict[int, int] = {}
+        self._refused: set[int] = set()
+        self._epoll = select.epoll()
+        # Pages that no packet ever reaches cost nothing.
+        self._matrix = np.zeros((max_legs * ROUNDS, ROW_OCTETS), np.uint8)
+        octets = self._matrix.reshape(-1).data
+        self._views = [octets[i : i + ROW_OCTETS] for i in range(0, len(octets), ROW_OCTETS)]
+
+    def open(self, row: int) -> int:
+        """Bind a socket for a row and return its port. Raises `NoPort` or `OSError`."""
+        udp = socket.socket(self._family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        try:
+            port = self._bind(udp)
+            self._epoll.register(udp, select.EPOLLIN)
+        except OSError:
+            udp.close()
+            raise
+        self._sockets[row] = udp
+        self._row_of[udp.fileno()] = row
+        return port
+
+    def close(self, row: int) -> None:
+        """Close a row's socket."""
+        udp = self._sockets[row]
+        if udp is not None:
+            self._epoll.unregister(udp)
+            del self._row_of[udp.fileno()]
+            udp.close()
+        self._sockets[row] = None
+        self._refused.discard(row)
+
+    def close_all(self) -> None:
+        """Close everything."""
+        for row in list(self._row_of.values()):
+            self.close(row)
+        self._epoll.close()
+
+    def drain(self) -> Received:
+        """Read what has come, one packet of each leg in turn, without waiting."""
+        lengths: list[int] = []
+        legs: list[int] = []
+        sources: list[Address] = []
+        for _ in range(ROUNDS):
+            ready = self._epoll.poll(0, max(1, len(self._row_of)))
+            for descriptor, _event in ready:
+                row = self._row_of[descriptor]
+                udp = self._sockets[row]
+                if udp is None:
+                    continue
+                try:
+                    length, source = udp.recvfrom_into(self._views[len(lengths)])
+                except OSError:  # nothing there after all, or an ICMP error that ends with being read
+                    continue
+                lengths.append(length)
+                legs.append(row)
+                sources.append(source[:2] if self.version == 6 else source)
+            if not ready:
+                break
+        return Received(self._matrix[: len(lengths)], np.array(lengths, np.int64), np.array(legs, np.int64), sources)
+
+    def send(self, datagrams: Octets, senders: Sequence[int], destinations: Sequence[Address]) -> None:
+        """Send datagrams[i] from the socket of row senders[i]. A refused one is logged once per leg, and lost."""
+        octets = datagrams.reshape(-1).data
+        size = datagrams.shape[1]
+        begin = 0
+        for row, destination in zip(senders, destinations, strict=True):
+            udp = self._sockets[row]
+            if udp is not None:
+                try:
+                    udp.sendto(octets[begin : begin + size], destination)
+                except OSError as error:
+                    self._note_refusal(row, error)
+            begin += size
+
+    def _note_refusal(self, row: int, error: OSError) -> None:
+        if row not in self._refused:
+            self._refused.add(row)
+            log.warning("rtp_not_sent row=%d cause=%r", row, str(error))
+
+    def _bind(self, udp: socket.socket) -> int:
+        for _ in self._ports:
+            port = self._ports[self._next_port]
+            self._next_port = (self._next_port + 1) % len(self._ports)
+            try:
+                udp.bind((self.address, port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                return port
+        raise NoPort(f"no even port is free from {self._ports.start} to {self._ports.stop - 1}; widen media.ports")

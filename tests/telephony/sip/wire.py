@@ -35,7 +35,7 @@ def make_endpoint(address: Address = HOTLINE, prefix: str = "a", settings: Endpo
     """Return an endpoint with the users of `USERS`, whose dialogs are called `<prefix>-in-1`, ..."""
     numbers = count(1)
     return Endpoint(
-        settings or EndpointSettings(address=address),
+        settings or EndpointSettings(address=address, algorithms=("MD5", "SHA-256")),
         lambda user: hash_password(user, "hotline", USERS[user]) if user in USERS else None,
         counting_token(prefix),
         lambda: f"{prefix}-in-{next(numbers)}",

@@ -18,9 +18,8 @@ import structlog
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
-from telephony.edge.media_worker import MediaSettings
 
-from hotline import auth, database, logs
+from hotline import auth, database, logs, models
 from hotline.config import Settings
 from hotline.config_values import host_port
 from hotline.web import create_app
@@ -29,10 +28,10 @@ from ivr_flows.flow import Flow
 from ivr_flows.load import load as load_flow
 from recordings import store
 from recordings.journal import Journal
-from recordings.transcribe.recogniser import RecogniserSettings
 from telephony import acd
 from telephony.edge import recovery, rows
 from telephony.edge.funnel import Funnel
+from telephony.edge.media_worker import MediaSettings
 from telephony.edge.process_clock import ProcessClock
 from telephony.edge.speech_worker import SpeechSettings
 from telephony.edge.udp import SipUdpEdge
@@ -59,6 +58,7 @@ class Hotline:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.clock = ProcessClock()
+        self._voices = models.voices(settings)
         self.new_users: list[auth.NewUser] = []
         self._secrets: dict[str, auth.SipSecret] = {}
         self._exit = contextlib.AsyncExitStack()
@@ -78,8 +78,8 @@ class Hotline:
 
     async def _start(self) -> None:
         settings, now = self.settings, self.clock.now()
-        settings.data.mkdir(parents=True, exist_ok=True)
-        settings.recordings_folder.mkdir(parents=True, exist_ok=True)
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        settings.recordings_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._exit.callback(_lock(settings.data))
         flows = load_flows(settings)
         await database.upgrade(settings.database_url)
@@ -137,27 +137,11 @@ class Hotline:
         )
 
     def _prompt_path(self, prompt: Prompt) -> Path:
-        return prompt_cache.prompt_path(self.settings.data / "prompts", prompt, self._voices())
-
-    def _voices(self) -> dict[str, prompt_cache.VoiceSettings]:
-        return {
-            language: prompt_cache.VoiceSettings(
-                engine=voice.engine,
-                voice=voice.voice,
-                model=str(voice.model_path or ""),
-                speed=voice.speed,
-            )
-            for language, voice in self.settings.speech.voices.items()
-        }
+        return prompt_cache.prompt_path(self.settings.data / "prompts", prompt, self._voices)
 
     def _speech_settings(self) -> str:
-        recognisers = {
-            language: RecogniserSettings(
-                engine=chosen.engine, model=str(chosen.model_path or ""), options=chosen.options
-            )
-            for language, chosen in self.settings.speech.recognisers.items()
-        }
-        return msgspec.json.encode(SpeechSettings(voices=self._voices(), recognisers=recognisers)).decode()
+        speech = SpeechSettings(voices=self._voices, recognisers=models.recognisers(self.settings))
+        return msgspec.json.encode(speech).decode()
 
     async def _start_workers(self) -> None:
         settings, funnel = self.settings, self.funnel

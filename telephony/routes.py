@@ -87,7 +87,7 @@ class AgentBody(Body):
     name: str
     state: AgentState
     reason: str
-    since: str
+    since: str | None = Field(description="Null for an agent whose phone was never registered.")
     call: str | None
     reachable: bool
 
@@ -231,7 +231,7 @@ async def list_agents(request: Request) -> list[AgentBody]:
             name=agent.agent,
             state=agent.state,
             reason=agent.reason,
-            since=iso(datetime_of(agent.since)),
+            since=_at(agent.since),
             call=agent.call or None,
             reachable=agent.reachable,
         )

@@ -228,8 +228,9 @@ class Funnel:
                 if not self.prompts.cancel(command.leg, command.playback, tick_at(self.clock.now())):
                     self._to_media(command)
             case CloseLeg():
+                # Behind the stop of a recording of it, which goes down the lane.
                 self.prompts.cancel(command.leg)
-                self._to_media(command)
+                self.lane.put("close leg", self._later(lambda: self._to_media(command)))
             case Play():
                 self.prompts.play(command)
             case Record():

@@ -193,12 +193,11 @@ class Baresip:
         modules = "\n".join(f"module {name}.so" for name in ("g711", "aufile", "sndfile"))
         (self.folder / "config").write_text(
             f"sip_listen {HOST}:{self.port}\n"
-            "net_interface lo\n"
+            f"net_interface {HOST}\n"
             "module_path /usr/lib/baresip/modules\n"
             f"{modules}\n"
             "module_tmp account.so\n"
             "module_app menu.so\n"
-            f"audio_player aufile,{self.folder / 'heard.wav'}\n"
             f"audio_source aufile,{self.plays}\n"
             f"audio_alert aufile,{self.folder / 'alert.wav'}\n"
             "audio_srate 8000\naudio_channels 1\n"
@@ -224,6 +223,10 @@ class Baresip:
                 cwd=self.folder,
                 env={**os.environ, "HOME": str(self.folder)},
             )
+
+    def heard(self) -> Path:
+        """The file with what it heard in its last call."""
+        return max(self.folder.glob("dump-*-dec.wav"))
 
     def log(self) -> str:
         """What it printed."""

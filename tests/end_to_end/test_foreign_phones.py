@@ -120,5 +120,5 @@ def test_a_desk_phone_takes_the_call_and_both_are_recorded_apart(
     assert "text" not in transcript or transcript["text"] is None
     states = [saved["state"] for saved in journal(server, call["id"], "SaveAgent")]
     assert states[:2] == ["ringing", "talking"]
-    heard = read(agent.folder / "heard.wav")
+    heard = read(agent.heard())
     assert np.abs(heard).max() > 1000, "the agent heard the caller"

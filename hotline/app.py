@@ -28,7 +28,7 @@ from ivr_flows.flow import Flow
 from ivr_flows.load import load as load_flow
 from recordings import store
 from recordings.journal import Journal
-from telephony import acd
+from telephony import acd, sdp
 from telephony.edge import recovery, rows
 from telephony.edge.funnel import Funnel
 from telephony.edge.media_worker import MediaSettings
@@ -42,6 +42,7 @@ from telephony.sip.digest import Ha1
 from telephony.sip.endpoint import Endpoint, EndpointSettings
 from telephony.switchboard import Switchboard, SwitchboardSettings
 
+PAYLOAD_TYPES: Final = {"PCMU": sdp.PCMU, "PCMA": sdp.PCMA}
 USERS_EVERY_S: Final = 2.0
 TEST_SUFFIX: Final = ".test.yaml"
 
@@ -127,6 +128,7 @@ class Hotline:
         return Switchboard(
             SwitchboardSettings(
                 numbers=settings.numbers,
+                codecs=tuple(PAYLOAD_TYPES[name] for name in settings.media.codecs),
                 media_address=settings.sip.external_address or "",
                 max_call_s=settings.limits.max_call,
                 max_calls=settings.limits.max_calls,

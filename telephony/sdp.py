@@ -41,11 +41,13 @@ class SdpError(ValueError):
 
 
 class Capabilities(msgspec.Struct, frozen=True):
-    """Our side of the stream: where we receive RTP, and the number in `o=` that stays for the dialog's life."""
+    """Our side of the stream: where we receive RTP, the number in `o=` that stays for the dialog's life, and the codecs
+    that we take, the one we like best first."""
 
     address: str
     port: int
     session_id: int
+    codecs: tuple[int, ...] = (PCMU, PCMA)
 
 
 class Negotiated(msgspec.Struct, frozen=True):
@@ -122,8 +124,8 @@ def write(description: SessionDescription) -> str:
 
 
 def offer(capabilities: Capabilities, prefer: int | None = None) -> str:
-    """Return an offer of PCMU, PCMA and telephone-event; `prefer` (0 or 8) names the codec that comes first."""
-    codecs = sorted(CODECS, key=lambda codec: codec != prefer)
+    """Return an offer of our codecs and telephone-event; `prefer` (0 or 8) names the codec that comes first."""
+    codecs = sorted(capabilities.codecs, key=lambda codec: codec != prefer)
     audio = _audio(capabilities.port, codecs, TELEPHONE_EVENT, "sendrecv")
     return write(SessionDescription(_session(capabilities, "0 0"), (audio,)))
 
@@ -134,12 +136,13 @@ def answer(offer_text: str, capabilities: Capabilities) -> Negotiated:
     Raises `SdpError`: status 400 for what is no description, 488 where nothing is in common (RFC 3264 section 6).
     """
     offered = parse(offer_text)
-    chosen = next((index for index, media in enumerate(offered.media) if _is_usable(media)), None)
+    taken = capabilities.codecs
+    chosen = next((index for index, media in enumerate(offered.media) if _is_usable(media, taken)), None)
     if chosen is None:
-        raise SdpError(_why_not(offered))
+        raise SdpError(_why_not(offered, taken))
     theirs = offered.media[chosen]
     address, direction = _far_end(offered, theirs)
-    codec = _codecs_of(theirs)[0]
+    codec = _codecs_of(theirs, taken)[0]
     event = _telephone_event(theirs)
     ours = [
         _audio(capabilities.port, [codec], event, _REVERSED[direction])
@@ -221,11 +224,11 @@ def _maps(media: Media) -> dict[str, tuple[str, int]]:
     return maps
 
 
-def _codecs_of(media: Media) -> list[int]:
-    """Return which of our codecs a stream names, in its own order. A static payload type needs no rtpmap, and one
-    that says otherwise is not ours."""
+def _codecs_of(media: Media, taken: tuple[int, ...] = tuple(CODECS)) -> list[int]:
+    """Return which of the codecs that we take a stream names, in its own order. A static payload type needs no rtpmap,
+    and one that says otherwise is not ours."""
     maps = _maps(media)
-    ours = {str(codec): tuple(name.lower().split("/")) for codec, name in CODECS.items()}
+    ours = {str(codec): tuple(CODECS[codec].lower().split("/")) for codec in taken}
     return [
         int(format_)
         for format_ in media.formats
@@ -238,17 +241,17 @@ def _telephone_event(media: Media) -> int:
     return next((int(form) for form in media.formats if maps.get(form) == ("telephone-event", 8000)), -1)
 
 
-def _is_usable(media: Media) -> bool:
-    return media.kind == "audio" and media.protocol == "RTP/AVP" and media.port != 0 and bool(_codecs_of(media))
+def _is_usable(media: Media, taken: tuple[int, ...] = tuple(CODECS)) -> bool:
+    return media.kind == "audio" and media.protocol == "RTP/AVP" and media.port != 0 and bool(_codecs_of(media, taken))
 
 
-def _why_not(description: SessionDescription) -> str:
+def _why_not(description: SessionDescription, taken: tuple[int, ...] = tuple(CODECS)) -> str:
     audio = [media for media in description.media if media.kind == "audio" and media.port != 0]
     if not audio:
         return "no audio stream"
     if all(media.protocol != "RTP/AVP" for media in audio):
         return "no audio stream over RTP/AVP"
-    return "no codec in common: PCMU or PCMA is needed"
+    return f"no codec in common: {' or '.join(CODECS[codec].partition('/')[0] for codec in taken)} is needed"
 
 
 def _far_end(description: SessionDescription, media: Media) -> tuple[str, Direction]:

@@ -119,6 +119,8 @@ class Worker(Generic[M]):
                 "--fd",
                 str(theirs.fileno()),
                 pass_fds=(theirs.fileno(),),
+                # A signal to our process group (Ctrl-C) is for the control process, which drains while workers work.
+                start_new_session=True,
                 stdin=asyncio.subprocess.DEVNULL,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )

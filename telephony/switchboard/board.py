@@ -15,7 +15,7 @@ from ivr_flows.flow import Flow
 from ivr_flows.step import FlowInput
 from telephony.acd import Acd, AcdInput, AcdOutput
 from telephony.events import CallerContext, Command, Publish, SaveCall
-from telephony.sdp import Capabilities
+from telephony.sdp import PCMA, PCMU, Capabilities
 from telephony.switchboard.call import Call
 from telephony.switchboard.deadlines import Deadlines
 
@@ -31,6 +31,7 @@ class SwitchboardSettings:
 
     numbers: Mapping[str, str]
     media_address: str = ""
+    codecs: tuple[int, ...] = (PCMU, PCMA)
     timezone: str = "Asia/Ho_Chi_Minh"
     find_caller_s: float = 1.5
     max_call_s: float = 3 * 3600.0
@@ -86,7 +87,12 @@ class Board:
 
     def capabilities(self, call: Call, leg_address: str, leg_port: int) -> Capabilities:
         """What we offer or answer for a leg; the session id is the start of the call, in seconds (RFC 8866 5.2)."""
-        return Capabilities(address=self.settings.media_address or leg_address, port=leg_port, session_id=int(call.started_at))
+        return Capabilities(
+            address=self.settings.media_address or leg_address,
+            port=leg_port,
+            session_id=int(call.started_at),
+            codecs=self.settings.codecs,
+        )
 
 
 def summary(call: Call) -> dict[str, object]:

@@ -174,3 +174,13 @@ class TestProperties:
             return
         assert agreed.payload_type in sdp.CODECS
         sdp.parse(agreed.sdp)
+
+
+def test_only_the_codecs_that_are_taken_are_offered_and_agreed_on() -> None:
+    alaw_only = Capabilities("192.0.2.9", 7000, 1, codecs=(8,))
+    both = Capabilities("192.0.2.1", 4000, 1)
+    assert sdp.parse(sdp.offer(alaw_only)).media[0].formats == ("8", "101")
+    assert sdp.answer(sdp.offer(both), alaw_only).payload_type == 8
+    ulaw_only = Capabilities("192.0.2.1", 4000, 1, codecs=(0,))
+    with pytest.raises(SdpError, match="PCMA is needed"):
+        sdp.answer(sdp.offer(ulaw_only), alaw_only)

@@ -25,7 +25,7 @@ from hotline.config_values import host_port
 from hotline.web import create_app
 from ivr_flows import prompts as prompt_cache
 from ivr_flows.flow import Flow
-from ivr_flows.load import load as load_flow
+from ivr_flows.load import flow_files, load
 from recordings import store
 from recordings.journal import Journal
 from telephony import acd, sdp
@@ -44,7 +44,6 @@ from telephony.switchboard import Switchboard, SwitchboardSettings
 
 PAYLOAD_TYPES: Final = {"PCMU": sdp.PCMU, "PCMA": sdp.PCMA}
 USERS_EVERY_S: Final = 2.0
-TEST_SUFFIX: Final = ".test.yaml"
 
 log = structlog.get_logger("hotline")
 
@@ -321,8 +320,7 @@ class _WebServer(uvicorn.Server):
 def load_flows(settings: Settings) -> dict[str, Flow]:
     """Return the flows of the settings' folder by name. Raises what `ivr_flows.load.load` raises, or `CannotStart`."""
     folder = settings.flows_folder
-    files = sorted(path for path in folder.glob("*.yaml") if not path.name.endswith(TEST_SUFFIX))
-    flows = {flow.name: flow for flow in map(load_flow, files)}
+    flows = {flow.name: flow for flow in map(load, flow_files(folder))}
     missing = sorted({name for name in settings.numbers.values() if name not in flows})
     if missing:
         raise CannotStart(

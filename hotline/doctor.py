@@ -22,11 +22,10 @@ from hotline.config import Settings
 from hotline.config_values import Listen, host_port
 from hotline.models import model_states
 from ivr_flows import flow as flows
-from ivr_flows.load import FlowErrors, load
+from ivr_flows.load import FlowErrors, flow_files, load
 
 LOW_SPACE_OCTETS: Final = 1 << 30
 LOCK_FILE: Final = "hotline.lock"
-TEST_SUFFIX: Final = ".test.yaml"
 
 State = Literal["ok", "note", "wrong"]
 
@@ -122,9 +121,7 @@ def _address(what: str, listen: Listen) -> Finding:
 def _flows(settings: Settings) -> Iterator[Finding]:
     folder = settings.flows_folder
     sound: dict[str, flows.Flow] = {}
-    for path in sorted(folder.glob("*.yaml")):
-        if path.name.endswith(TEST_SUFFIX):
-            continue
+    for path in flow_files(folder):
         try:
             found = load(path)
         except FlowErrors as errors:

@@ -24,7 +24,9 @@ from ivr_flows.source import (
 )
 from ivr_flows.values import Reading
 
-__all__ = ["FlowError", "FlowErrors", "check", "load"]
+__all__ = ["FlowError", "FlowErrors", "check", "flow_files", "load"]
+
+TEST_SUFFIX: Final = ".test.yaml"
 
 KEYS: Final = (
     "flow", "title", "languages", "max_time_to_human", "speak", "variables", "prompts", "start", "failed", "steps",
@@ -36,6 +38,11 @@ WAYS_UNKNOWN: Final = frozenset(
     {"bad-value", "missing-exit", "missing-key", "missing-verb", "several-verbs", "unknown-key", "unknown-verb"}
 )
 RESERVED: Final = frozenset({*VIEWS, "true", "false", "none", "and", "or", "not", "if", "else", "in", "is"})
+
+
+def flow_files(folder: Path) -> list[Path]:
+    """Return the files of a folder's flows by name, without the scenarios (`.test.yaml`) that stand beside them."""
+    return sorted(path for path in folder.glob("*.yaml") if not path.name.endswith(TEST_SUFFIX))
 
 
 def load(path: Path) -> Flow:

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
-from telephony.sip.headers import Headers, param, presentable
-from telephony.sip.message import Message, Request
+from telephony.sip.headers import Headers, one_line, param, presentable
+from telephony.sip.message import Message, Request, Response
 from telephony.sip.outbox import Address
 from telephony.sip.transaction_layer import MAX_FORWARDS, Transaction
 from telephony.sip.uri import NameAddr, Uri, UriError, parse_name_addr
@@ -249,6 +249,33 @@ class Dialog:
         headers.set("cseq", f"{cseq} {method}")
         headers.set("user-agent", user_agent)
         return Request(method, target.write(), headers), destination(next_hop, self.peer)
+
+
+class Occasion:
+    """What an input came with; every action takes from it what it needs."""
+
+    __slots__ = ("now", "reason", "request", "response", "sdp", "source", "status", "transaction")
+
+    def __init__(
+        self,
+        now: float,
+        *,
+        transaction: Transaction | None = None,
+        request: Request | None = None,
+        response: Response | None = None,
+        source: Address | None = None,
+        sdp: str = "",
+        status: int = 0,
+        reason: str = "",
+    ) -> None:
+        self.now = now
+        self.transaction = transaction
+        self.request = request
+        self.response = response
+        self.source = source
+        self.sdp = sdp
+        self.status = response.status if response else status
+        self.reason = one_line(response.reason) if response else reason
 
 
 def _routed(target: Uri, routes: Sequence[str]) -> tuple[Uri, list[str], Uri]:

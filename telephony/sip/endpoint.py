@@ -18,8 +18,8 @@ from telephony.events import (
     SipCommand,
     SipEvent,
 )
-from telephony.sip.dialog import Dialog, Input
-from telephony.sip.dialog_layer import ALLOW, SDP_TYPE, DialogLayer, Occasion
+from telephony.sip.dialog import Dialog, Input, Occasion
+from telephony.sip.dialog_layer import DialogLayer
 from telephony.sip.digest import Ha1
 from telephony.sip.errors import RemoteError
 from telephony.sip.limiter import Limiter
@@ -39,6 +39,8 @@ from telephony.sip.registrar import BindingRow, Registrar
 from telephony.sip.settings import EndpointSettings
 from telephony.sip.timers import Deadlines
 from telephony.sip.transaction_layer import TAG_OCTETS, Transaction, TransactionLayer
+from telephony.sip.uas import ALLOW, SDP_TYPE
+from telephony.sip.uri import bracketed
 
 __all__ = ["BindingRow", "Endpoint", "EndpointSettings"]
 
@@ -193,6 +195,7 @@ class Endpoint:
             self._answer(transaction, request, error.status, now, error.reason, error.extra)
 
     def _receive_invite(self, transaction: Transaction, request: Request, source: Address, now: float) -> None:
+        _check_body(request)
         if request.to.tag:
             dialog = self._in_dialog(request)
             self._answer(transaction, request, 100, now)
@@ -200,7 +203,6 @@ class Endpoint:
             if not self._dialogs.step(dialog, Input.REINVITE, occasion):
                 raise RemoteError(500, "Not Now", extra=(("retry-after", "1"),))
             return
-        _check_body(request)
         self._answer(transaction, request, 100, now)
         self._dialogs.receive_invite(self._new_dialog(), transaction, request, source, now)
 
@@ -302,7 +304,7 @@ class Endpoint:
     def _report_rejection(self, source: Address, status: int, cause: str, now: float) -> None:
         held_back = self._rejections.allows(source[0], now)
         if held_back is not None:
-            event = MessageRejected(f"{source[0]}:{source[1]}", status, cause, held_back)
+            event = MessageRejected(f"{bracketed(source[0])}:{source[1]}", status, cause, held_back)
             self._outbox.events.append(event)
 
 

@@ -14,7 +14,7 @@ from telephony.sip.message import Request, Response, respond
 from telephony.sip.outbox import Address, Outbox
 from telephony.sip.settings import EndpointSettings
 from telephony.sip.timers import Deadlines
-from telephony.sip.uri import NameAddr, Uri, UriError, parse_name_addr, parse_uri
+from telephony.sip.uri import NameAddr, Uri, UriError, bracketed, parse_name_addr, parse_uri
 
 BindingRow = tuple[str, str, int, float]
 
@@ -138,7 +138,7 @@ class Registrar:
     def _report_refusal(self, user: str, source: Address, now: float) -> None:
         held_back = self._refusals.allows(source[0], now)
         if held_back is not None:
-            event = RegistrationRefused(one_line(user), f"{source[0]}:{source[1]}", held_back)
+            event = RegistrationRefused(one_line(user), f"{bracketed(source[0])}:{source[1]}", held_back)
             self._outbox.events.append(event)
 
     # ----------------------------------------------------------------------------------------------- bindings

@@ -23,6 +23,7 @@ from telephony.sip.transaction import (
     State,
     response_class,
 )
+from telephony.sip.uri import Uri, bracketed
 
 Key = tuple[str | int | None, ...]
 
@@ -91,6 +92,12 @@ class TransactionLayer:
     def __len__(self) -> int:
         return len(self._servers) + len(self._clients)
 
+    @property
+    def contact(self) -> str:
+        """The URI under which requests reach us."""
+        host, port = self.sent_by
+        return Uri(host=bracketed(host), port=port).write()
+
     # -------------------------------------------------------------------------------------------- server side
 
     def find_server(self, request: Request, via: Via) -> Transaction | None:
@@ -149,7 +156,8 @@ class TransactionLayer:
         """Write our Via with a new branch into `request`; returns the branch."""
         branch = BRANCH_COOKIE + self._token(BRANCH_OCTETS)
         host, port = self.sent_by
-        request.headers.set("via", Via(self._transport, host, port, (("branch", branch), ("rport", None))).write())
+        via = Via(self._transport, bracketed(host), port, (("branch", branch), ("rport", None)))
+        request.headers.set("via", via.write())
         return branch
 
     def _open_client(self, request: Request, branch: str, peer: Address, now: float, owner: object) -> Transaction:

@@ -90,6 +90,11 @@ class NameAddr(msgspec.Struct, frozen=True):
         return f"{name}<{self.uri.write()}>{write_params(self.params)}"
 
 
+def bracketed(host: str) -> str:
+    """Return a host as it is written in URIs, Via and logs: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
 def parse_uri(text: str) -> Uri:
     """Read a URI. Raises `UriError`."""
     found = _SCHEME.match(text)

@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from telephony.sip import settings
-from telephony.sip.dialog_layer import ALLOW
 from telephony.sip.message import MessageLimits
+from telephony.sip.uas import ALLOW
 from tests.telephony.sip.diagram import PAGE, diagrams, redraw
 
 

@@ -10,13 +10,15 @@ from telephony.events import (
     DialogConfirmed,
     DialogEnded,
     Hangup,
+    Invite,
     InviteReceived,
     MessageRejected,
     Reject,
+    Ring,
     SipCommand,
     SipEvent,
 )
-from telephony.sip.message import Request, parse_datagram
+from telephony.sip.message import Request, parse_datagram, respond
 from telephony.sip.settings import EndpointLimits, EndpointSettings
 from tests.telephony.sip.messages import OFFER, Bench, write_register, write_request
 from tests.telephony.sip.torture import VALID
@@ -293,6 +295,93 @@ class TestAddress:
         bench.send(write_request(body=OFFER))
         bench.wire.perform(HOTLINE, Answer("a-in-1", "v=0\r\n"))
         assert bench.responses()[-1].headers.get("contact") == "<sip:192.0.2.1:5060>"
+
+    def test_ipv6_is_written_in_brackets(self) -> None:
+        ours, theirs = ("2001:db8::1", 5060), ("2001:db8::2", 5060)
+        wire = FakeWire()
+        endpoint = wire.attach(ours, make_endpoint(ours))
+        endpoint.restore({"desk": [("sip:desk@[2001:db8::2]", *theirs, 1e9)]}, 0.0)
+        wire.perform(ours, Invite("out", "desk", "", "", ""))
+        invite = parse_datagram(wire.sent[-1].data)
+        assert (invite.via.host, wire.sent[-1].destination) == ("[2001:db8::1]", theirs)
+        assert invite.headers.get("contact") == "<sip:[2001:db8::1]:5060>"
+        wire.inject(write_request(via="SIP/2.0/UDP [2001:db8::2]", body=OFFER), theirs, ours)
+        assert wire.sent[-1].destination == theirs
+        assert wire.told(ours, InviteReceived)[0].source == "[2001:db8::2]:5060"
+
+
+class TestAnySequence:
+    """A phone that does anything in any order: nothing is raised, every call ends once, nothing stays behind."""
+
+    METHODS = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER")
+    MOVES = st.one_of(
+        st.tuples(st.sampled_from(METHODS), st.integers(0, 2), st.integers(1, 3), st.sampled_from(["", "ours", "x"])),
+        st.tuples(st.sampled_from(["ring", "answer", "reject", "hangup", "invite"]), st.integers(1, 3)),
+        st.tuples(
+            st.sampled_from([100, 180, 200, 200, 486]), st.sampled_from(["INVITE", "BYE"]), st.sampled_from("ab")
+        ),
+        st.floats(0.0, 40.0),
+    )
+
+    @settings(max_examples=150, deadline=None)
+    @given(st.lists(MOVES, max_size=25))
+    def test_nothing_breaks(self, moves: list[object]) -> None:
+        wire = FakeWire()
+        endpoint = wire.attach(HOTLINE, make_endpoint(HOTLINE))
+        endpoint.restore({"desk": [("sip:desk@192.0.2.2", *DESK, 1e9)]}, 0.0)
+        asked: set[str] = set()
+        for move in moves:
+            match move:
+                case float(seconds):
+                    wire.run(seconds)
+                case str(command), int(number):
+                    self.command(wire, command, number, asked)
+                case str(method), int(branch), int(cseq), str(tag):
+                    to = f"<sip:1900@h>;tag={self.tag_of(wire) if tag == 'ours' else tag}" if tag else "<sip:1900@h>"
+                    data = write_request(method, branch=f"z9hG4bK{branch}", cseq=cseq, to=to, body=OFFER)
+                    wire.inject(data, DESK, HOTLINE)
+                case int(status), str(method), str(tag):
+                    self.respond(wire, status, method, tag)
+        for dialog in [event.dialog for event in wire.told(HOTLINE, InviteReceived)] + sorted(asked):
+            wire.perform(HOTLINE, Hangup(dialog))
+        wire.settle()
+        ended = [event.dialog for event in wire.told(HOTLINE, DialogEnded)]
+        assert sorted(ended) == sorted({event.dialog for event in wire.told(HOTLINE, InviteReceived)} | asked)
+        assert endpoint.load() == (0, 0, 1)
+
+    @staticmethod
+    def command(wire: FakeWire, command: str, number: int, asked: set[str]) -> None:
+        dialog = f"a-in-{number}"
+        match command:
+            case "ring":
+                wire.perform(HOTLINE, Ring(dialog))
+            case "answer":
+                wire.perform(HOTLINE, Answer(dialog, OFFER))
+            case "reject":
+                wire.perform(HOTLINE, Reject(dialog, 486, "Busy Here"))
+            case "hangup":
+                wire.perform(HOTLINE, Hangup(dialog if number < 3 else "out-0"))
+            case _:
+                asked.add(f"out-{len(asked)}")
+                wire.perform(HOTLINE, Invite(f"out-{len(asked) - 1}", "desk", "1", "", OFFER))
+
+    @staticmethod
+    def tag_of(wire: FakeWire) -> str:
+        """The To tag of our last response that had one."""
+        for sent in reversed(wire.sent):
+            message = parse_datagram(sent.data)
+            if message.to.tag and not isinstance(message, Request):
+                return message.to.tag
+        return "none"
+
+    @staticmethod
+    def respond(wire: FakeWire, status: int, method: str, tag: str) -> None:
+        """Answer our last request of a method."""
+        for sent in reversed(wire.sent):
+            message = parse_datagram(sent.data)
+            if isinstance(message, Request) and message.method == method:
+                wire.inject(respond(message, status, "", tag).write(), DESK, HOTLINE)
+                return
 
 
 class TestResponsesThatAreNotExpected:

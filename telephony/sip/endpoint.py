@@ -208,8 +208,7 @@ class Endpoint:
 
     def _receive_bye(self, transaction: Transaction, request: Request, source: Address, now: float) -> None:
         dialog = self._in_dialog(request)
-        if not self._dialogs.step(dialog, Input.BYE, Occasion(now, request=request, source=source)):
-            raise RemoteError(481, "Call/Transaction Does Not Exist")
+        self._dialogs.step(dialog, Input.BYE, Occasion(now, request=request, source=source))
         self._answer(transaction, request, 200, now)
 
     def _receive_cancel(self, transaction: Transaction, request: Request, via: Via, now: float) -> None:

@@ -177,7 +177,7 @@ class Hotline:
             self._exit.push_async_callback(worker.stop)
         await asyncio.gather(*(worker.start() for worker in (media, render, transcribe)))
         funnel.media, funnel.render, funnel.transcribe = media, render, transcribe
-        self._workers = (media, render, transcribe)
+        self.workers = (media, render, transcribe)
 
     async def _restore_agents(self) -> None:
         async with self.sessions() as session:
@@ -228,7 +228,7 @@ class Hotline:
             self.sessions,
             self.clock,
             publish=self.funnel.publish,
-            ready=lambda: all(worker.ready for worker in self._workers),
+            ready=lambda: all(worker.ready for worker in self.workers),
         )
         app.state.funnel = self.funnel
         listen = self.settings.web.listen

@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hotline.config_values import model_path
-from hotline.demo_checks import Check, Evidence, verdicts
+from hotline.demo_checks import Check, Evidence, call_of, verdicts
 from ivr_flows.prompts import VoiceSettings
 from telephony.clock import SAMPLE_RATE_HZ
 from telephony.edge.speech_worker import SpeechSettings
@@ -243,7 +243,7 @@ class Story:
                     event = json.loads(message)
                     self.evidence.live.append(event)
                     told = TOLD.get(event["type"])
-                    if told and event.get("call", {}).get("id", self.evidence.call_id) == self.evidence.call_id:
+                    if told and self.evidence.call_id and call_of(event) in {"", self.evidence.call_id}:
                         self.tell(told)
 
             task = asyncio.create_task(listen())
@@ -316,7 +316,7 @@ class Story:
         self.evidence.strangers = list(calls["items"])
 
     async def _customers(self) -> list[str]:
-        found = await self._request("GET", "/api/v1/customers?q=&limit=200")
+        found = await self._request("GET", "/api/v1/customers?limit=100")
         return [customer["id"] for customer in found["items"]]
 
     async def _call(self, agent: dict[str, str], spoken: dict[str, Path]) -> None:
@@ -351,10 +351,7 @@ class Story:
         evidence.offered = await self._request("GET", f"/api/v1/calls/{evidence.call_id}")
 
     async def _has_live(self, kind: str) -> bool:
-        return any(
-            event["type"] == kind and event.get("call", {}).get("id") == self.evidence.call_id
-            for event in self.evidence.live
-        )
+        return any(event["type"] == kind and call_of(event) == self.evidence.call_id for event in self.evidence.live)
 
     async def _look(self) -> None:
         evidence = self.evidence
@@ -482,14 +479,24 @@ def run(*, as_json: bool = False, keep: Path | None = None) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         evidence, failure = asyncio.run(_run(tell, folder))
         checks, rate = verdicts(evidence, CALLER_SAYS, AGENT_SAYS, NUMBERS)
+        _keep_audio(evidence)
     if failure:
-        checks.append(Check("story", passed=False, detail=failure))
+        checks.insert(0, Check("the story told to its end", passed=False, detail=failure))
     passed = all(check.passed for check in checks)
     if as_json:
         _print_json(evidence, checks, rate, passed=passed)
     else:
         _show(console, evidence, checks, rate)
     return 0 if passed else 1
+
+
+def _keep_audio(evidence: Evidence) -> None:
+    """Leave the recording for whoever wants to hear it; the rest of the demo's folder goes."""
+    if evidence.audio is not None:
+        file, name = tempfile.mkstemp(prefix="hotline-demo-", suffix=".wav")
+        with open(file, "wb") as kept:
+            kept.write(evidence.audio.read_bytes())
+        evidence.kept_audio = Path(name)
 
 
 def _print_json(evidence: Evidence, checks: list[Check], rate: float | None, *, passed: bool) -> None:
@@ -506,7 +513,7 @@ def _print_json(evidence: Evidence, checks: list[Check], rate: float | None, *, 
             }
             for item in evidence.timeline
         ],
-        "recording": evidence.recording.get("id", ""),
+        "recording": str(evidence.kept_audio or ""),
         "transcript": evidence.transcript.get("text", ""),
         "word_error_rate": rate,
     }
@@ -523,6 +530,8 @@ def _show(console: Console, evidence: Evidence, checks: list[Check], rate: float
         console.print(word_line, highlight=False)
     if rate is not None:
         console.print(f"word error rate {rate:.3f}", highlight=False)
+    if evidence.kept_audio is not None:
+        console.print(f"the recording (caller left, agent right): {evidence.kept_audio}", highlight=False)
     for check in checks:
         mark = "[green]PASS[/green]" if check.passed else "[red]FAIL[/red]"
         console.print(f"{mark}  {check.name}: {check.detail}", highlight=False)

@@ -40,6 +40,7 @@ class Evidence:
     recording: dict[str, Any] = field(default_factory=dict)
     transcript: dict[str, Any] = field(default_factory=dict)
     audio: Path | None = None
+    kept_audio: Path | None = None
     customer: dict[str, Any] = field(default_factory=dict)
     timeline: list[dict[str, Any]] = field(default_factory=list)
     caller_lines: list[dict[str, Any]] = field(default_factory=list)
@@ -65,6 +66,12 @@ class Evidence:
     def said(self, type_: str) -> list[dict[str, Any]]:
         """Return the fields of the journal's entries of one type."""
         return [entry["fields"] for entry in self.journal if entry["type"] == type_]
+
+
+def call_of(event: dict[str, Any]) -> str:
+    """Return the id of the call that a live event is about, empty where it is about none."""
+    call = event.get("call")
+    return str(call["id"] if isinstance(call, dict) else event.get("call_id") or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +104,7 @@ def verdicts(
 def _check(name: str, look: Callable[[], Facts]) -> Check:
     try:
         facts = look()
-    except (LookupError, TypeError, ValueError, OSError, StopIteration) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, OSError, StopIteration) as error:
         return Check(name, passed=False, detail=f"there is nothing to look at ({type(error).__name__}: {error})")
     missing = [what for what, true in facts if not true]
     if missing:
@@ -134,7 +141,7 @@ def _greeted(evidence: Evidence) -> Facts:
 
 def _connected(evidence: Evidence) -> Facts:
     plays = [prompt for play in evidence.said("Play") for prompt in play["prompts"]]
-    order = [event["type"] for event in evidence.live if event.get("call", {}).get("id") == evidence.call_id]
+    order = [event["type"] for event in evidence.live if call_of(event) == evidence.call_id]
     offered = next(event for event in evidence.live if event["type"] == "call.offered")
     return [
         ("music in the queue", any(prompt["kind"] == "music" for prompt in plays)),

@@ -322,7 +322,7 @@ class Funnel:
         except Exception:
             log.exception("a recording was not closed; the next start closes it", recording=command.recording)
             return
-        self.publish("recording.finished", {"recording": command.recording, "call": command.call})
+        self.publish("recording.finished", {"recording": command.recording, "call_id": command.call})
         if row.transcript_state == "pending":
             self.transcribe_file(row.id, self.recordings_folder / row.path, row.language)
 

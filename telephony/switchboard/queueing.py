@@ -46,7 +46,7 @@ def perform(board: Board, output: AcdOutput, now: float) -> None:
                         "state": output.state,
                         "reason": output.reason,
                         "since": output.since,
-                        "call": output.call or None,
+                        "call_id": output.call or None,
                     },
                 ),
             )

@@ -1,0 +1,129 @@
+"""The program put together: what keeps it from starting says so, and what was started is stopped."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from hotline import auth, database
+from hotline.app import CannotStart, Hotline, load_flows, welcome
+from hotline.config import Settings, load
+from ivr_flows.load import FlowErrors
+from telephony.edge import rows
+from telephony.events import AgentStateRequested, BindingChanged
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def free_port(kind: socket.SocketKind) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def settings_in(folder: Path, more: str = "") -> Settings:
+    config = folder / "hotline.yaml"
+    config.write_text(
+        f"data: {folder / 'data'}\n"
+        f"sip: {{listen: ['udp:127.0.0.1:{free_port(socket.SOCK_DGRAM)}']}}\n"
+        f"web: {{listen: '127.0.0.1:{free_port(socket.SOCK_STREAM)}'}}\n"
+        "media: {ports: 29000-29099}\n" + more,
+        encoding="utf-8",
+    )
+    return load(config, {})
+
+
+@pytest.fixture
+async def hotline(tmp_path: Path) -> AsyncIterator[Hotline]:
+    made = Hotline(settings_in(tmp_path))
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def test_it_starts_once_a_folder_and_tells_the_first_agents_secrets_once(
+    hotline: Hotline, tmp_path: Path
+) -> None:
+    told = welcome(hotline)
+    assert [user.name for user in hotline.new_users] == ["agent1", "agent2"]
+    for user in hotline.new_users:
+        assert user.sip_password in told
+        assert user.password in told
+    assert f"hotline call 19001234 --server 127.0.0.1:{hotline.settings.sip.listen[0].port}" in told
+    second = Hotline(settings_in(tmp_path))
+    with pytest.raises(CannotStart, match="another hotline uses"):
+        await second.start()
+
+
+async def test_a_restart_keeps_people_agents_and_registrations(tmp_path: Path) -> None:
+    first = Hotline(settings_in(tmp_path))
+    await first.start()
+    workers = [worker.process_id for worker in first.workers]
+    binding = ("sip:agent1@127.0.0.1:5099", "127.0.0.1", 5099, first.clock.now() + 600)
+    first.funnel.sip_events([BindingChanged("agent1", 1, (binding,))])
+    first.funnel.happened(AgentStateRequested("agent2", "not_ready", "lunch"))
+    await first.funnel.lane.drained()
+    await first.stop()
+    for process in workers:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+    again = Hotline(settings_in(tmp_path))
+    await again.start()
+    try:
+        assert again.new_users == []
+        agents = {agent.agent: agent for agent in again.funnel.switchboard.queues.agents()}
+        assert agents["agent1"].state == "ready"
+        assert (agents["agent2"].state, agents["agent2"].reason) == ("offline", "lunch")
+        async with again.sessions() as session:
+            assert await rows.bindings(session, again.clock.now()) == {"agent1": [binding]}
+    finally:
+        await again.stop()
+
+
+async def test_somebody_added_while_it_runs_is_known_soon(hotline: Hotline) -> None:
+    async with hotline.sessions() as session:
+        await auth.add_user(session, "thanh", "agent", hotline.settings.sip.domain, hotline.clock.now())
+        await session.commit()
+    async with asyncio.timeout(20):
+        while "thanh" not in {agent.agent for agent in hotline.funnel.switchboard.queues.agents()}:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+
+
+async def test_a_port_that_is_taken_is_named_with_its_setting(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", settings.sip.listen[0].port))
+        with pytest.raises(CannotStart, match=r"SIP cannot listen on .*; change sip\.listen"):
+            await Hotline(settings).start()
+    refusal = pytest.raises(CannotStart, match=r"the web cannot listen on .*; change web\.listen")
+    with socket.create_server(("127.0.0.1", settings.web.listen.port)), refusal:
+        await Hotline(settings).start()
+
+
+def test_a_number_that_leads_to_no_flow_and_a_broken_flow_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(CannotStart, match=r"`numbers` leads to sales, but .* has only: main"):
+        load_flows(settings_in(tmp_path, "numbers: {'1900': sales}\n"))
+    flows = tmp_path / "flows"
+    flows.mkdir()
+    (flows / "main.yaml").write_text("flow: main\nsteps: {}\n", encoding="utf-8")
+    with pytest.raises(FlowErrors):
+        load_flows(settings_in(tmp_path, f"flows: {flows}\n"))
+
+
+async def test_a_database_of_a_later_version_is_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(_url: str) -> None:
+        raise database.DatabaseError("the database is of a later version")
+
+    monkeypatch.setattr(database, "upgrade", refuse)
+    settings = settings_in(tmp_path)
+    with pytest.raises(database.DatabaseError):
+        await Hotline(settings).start()
+    # And the folder is free again.
+    monkeypatch.undo()
+    again = Hotline(settings)
+    await again.start()
+    await again.stop()

@@ -10,9 +10,9 @@ from crm_bridge.shapes import (
     IdentityOut,
     InteractionOut,
     InteractionRecorded,
-    iso,
 )
 from crm_bridge.tables import Case, Identity, Interaction
+from telephony.clock import iso
 
 
 def customer_out(profile: Profile) -> CustomerOut:

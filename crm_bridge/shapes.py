@@ -23,16 +23,10 @@ from pydantic import (
 )
 
 from crm_bridge.identity import Kind
-from telephony.clock import datetime_of
 
 MAX_ATTRIBUTES_LENGTH: Final = 16_384
 _LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"  # BCP 47, the shape alone
 _ISO_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
-
-
-def iso(instant: float) -> str:
-    """Return seconds since the epoch as `2026-11-22T10:41:00.120Z`."""
-    return datetime_of(instant).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def storable(text: str) -> str:

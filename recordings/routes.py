@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from recordings.store import wav_path
 from recordings.tables import Recording, RecordingState, Transcript, TranscriptState
 from recordings.text import terms
-from telephony.clock import datetime_of
+from telephony.clock import iso
 
 router = APIRouter(tags=["recordings"])
 
@@ -158,7 +158,7 @@ async def get_transcript(request: Request, recording: str) -> TranscriptOut:
         cause=row.transcript_cause,
         language=found.language if found else row.language,
         engine=found.engine if found else None,
-        created_at=_iso(found.created_at) if found else None,
+        created_at=iso(found.created_at) if found else None,
         text=found.text if found else None,
         words=[WordOut.model_validate(word) for word in found.words] if found else None,
     )
@@ -211,8 +211,8 @@ def _out(row: Recording) -> RecordingOut:
         customer=row.customer_id,
         state=row.state,
         cause=row.cause,
-        started_at=_iso(row.started_at),
-        closed_at=None if row.closed_at is None else _iso(row.closed_at),
+        started_at=iso(row.started_at),
+        closed_at=None if row.closed_at is None else iso(row.closed_at),
         seconds=round(row.seconds, 3),
         ended_early=row.ended_early,
         language=row.language,
@@ -221,7 +221,3 @@ def _out(row: Recording) -> RecordingOut:
         audio=f"{address}/audio" if row.state == "closed" else None,
         transcript=f"{address}/transcript",
     )
-
-
-def _iso(now: float) -> str:
-    return datetime_of(now).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -32,5 +32,10 @@ def time_of(tick: int) -> float:
 
 
 def datetime_of(now: float) -> datetime:
-    """Return `now` as an aware UTC datetime, for rows and pages."""
+    """Return `now` as an aware UTC datetime."""
     return datetime.fromtimestamp(now, UTC)
+
+
+def iso(now: float) -> str:
+    """Return `now` as the API writes instants: ISO 8601, UTC, milliseconds (`2026-11-22T10:41:00.120Z`)."""
+    return datetime_of(now).isoformat(timespec="milliseconds").replace("+00:00", "Z")

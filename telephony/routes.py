@@ -9,11 +9,12 @@ from fastapi import APIRouter, HTTPException, Query, Request, WebSocket, WebSock
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
-from telephony.clock import datetime_of, time_of
+from telephony.clock import iso, time_of
 from telephony.edge import rows
-from telephony.edge.funnel import Funnel, iso
+from telephony.edge.funnel import Funnel
 from telephony.edge.live import ListenerTooSlow
 from telephony.events import AgentState, AgentStateRequested, CallSnapshot, HangupRequested
+from telephony.switchboard.board import context_body
 from telephony.tables import Call
 
 router = APIRouter()
@@ -107,7 +108,7 @@ def _funnel(request: Request | WebSocket) -> Funnel:
 
 
 def _at(instant: float) -> str | None:
-    return iso(datetime_of(instant)) if instant else None
+    return iso(instant) if instant else None
 
 
 def call_body(call: CallSnapshot, now: float) -> CallBody:
@@ -121,7 +122,7 @@ def call_body(call: CallSnapshot, now: float) -> CallBody:
         dnis=call.dnis,
         customer=call.customer or None,
         case=call.case or None,
-        context=msgspec.to_builtins(call.context),
+        context=context_body(call.context),
         language=call.language,
         flow=call.flow,
         flow_path=list(call.flow_path),
@@ -130,7 +131,7 @@ def call_body(call: CallSnapshot, now: float) -> CallBody:
         agent=call.agent or None,
         talk_s=round(talked_until - call.talk_started_at, 3) if call.talk_started_at else None,
         recording=call.recording or None,
-        started_at=iso(datetime_of(call.started_at)),
+        started_at=iso(call.started_at),
         answered_at=_at(call.answered_at),
         ended_at=_at(call.ended_at),
         ended_by=call.ended_by or None,
@@ -190,7 +191,7 @@ async def get_journal(request: Request, call: str) -> list[JournalEntry]:
     entries = _funnel(request).journal.read(call)
     return [
         JournalEntry(
-            at=iso(datetime_of(time_of(entry.tick))),
+            at=iso(time_of(entry.tick)),
             tick=entry.tick,
             kind=entry.kind,
             type=type(entry.message).__name__,
@@ -258,7 +259,7 @@ async def events(websocket: WebSocket, since: int | None = None) -> None:
     listener = funnel.live.listen(since)
     receiver = asyncio.create_task(_until_gone(websocket))
     try:
-        await websocket.send_json({"seq": funnel.live.seq, "at": iso(datetime_of(funnel.clock.now())), "type": "hello"})
+        await websocket.send_json({"seq": funnel.live.seq, "at": iso(funnel.clock.now()), "type": "hello"})
         while not receiver.done():
             sending = asyncio.create_task(listener.next())
             await asyncio.wait({sending, receiver}, return_when=asyncio.FIRST_COMPLETED)

@@ -9,7 +9,6 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from crm_bridge import context, timeline
 from recordings import store
 from recordings.journal import Journal
-from telephony.clock import datetime_of, tick_at
+from telephony.clock import iso, tick_at
 from telephony.edge import rows
 from telephony.edge.lane import Lane
 from telephony.edge.live import Live
@@ -271,7 +270,7 @@ class Funnel:
 
     def publish(self, type_: str, body: dict[str, object]) -> None:
         """Tell whoever listens."""
-        self.live.publish(type_, body, iso(datetime_of(self.clock.now())))
+        self.live.publish(type_, body, iso(self.clock.now()))
 
     # ----------------------------------------------------------------------------------------------- rows
 
@@ -379,8 +378,3 @@ class Funnel:
 
 async def _save_bindings(event: BindingChanged, session: AsyncSession) -> None:
     await rows.save_bindings(session, event)
-
-
-def iso(at: datetime) -> str:
-    """Return an instant as the API writes it: ISO 8601, UTC, milliseconds."""
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

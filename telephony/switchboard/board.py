@@ -14,6 +14,7 @@ import msgspec
 from ivr_flows.flow import Flow
 from ivr_flows.step import FlowInput
 from telephony.acd import Acd, AcdInput, AcdOutput
+from telephony.clock import iso
 from telephony.events import CallerContext, Command, Publish, SaveCall
 from telephony.sdp import PCMA, PCMU, Capabilities
 from telephony.switchboard.call import Call
@@ -105,11 +106,16 @@ def summary(call: Call) -> dict[str, object]:
         "customer": call.context.customer or None,
         "queue": call.queue or None,
         "agent": call.agent or None,
-        "started_at": call.started_at,
+        "started_at": iso(call.started_at),
     }
 
 
 def context_body(context: CallerContext) -> dict[str, object]:
-    """Return a caller's context as plain JSON values."""
-    body: dict[str, object] = msgspec.to_builtins(context)
-    return body
+    """Return a caller's context as the API shows it: plain JSON values, instants in ISO 8601."""
+    return {
+        **msgspec.to_builtins(context),
+        "open_cases": [{**msgspec.to_builtins(case), "opened_at": iso(case.opened_at)} for case in context.open_cases],
+        "last_interactions": [
+            {**msgspec.to_builtins(last), "occurred_at": iso(last.occurred_at)} for last in context.last_interactions
+        ],
+    }

@@ -15,6 +15,7 @@ from telephony.acd import (
     WithdrawOffer,
 )
 from telephony.acd.messages import DeclineCause
+from telephony.clock import iso
 from telephony.events import DialogEnded, DialogRinging, Invite, LegOpened, LegRefused, OpenLeg, Publish, SaveAgent
 from telephony.switchboard import ending, self_service
 from telephony.switchboard.board import Board, context_body
@@ -45,7 +46,7 @@ def perform(board: Board, output: AcdOutput, now: float) -> None:
                         "agent": output.agent,
                         "state": output.state,
                         "reason": output.reason,
-                        "since": output.since,
+                        "since": iso(output.since),
                         "call_id": output.call or None,
                     },
                 ),

@@ -117,13 +117,15 @@ class SpoolWriter:
             self._flush()
             os.fsync(self._file)
         finally:
-            os.close(self._file)
+            self.abandon()
         return self.ticks
 
     def abandon(self) -> None:
         """Close the file as it is, after an error."""
+        # The number may be another file's by the next time.
+        file, self._file = self._file, -1
         with contextlib.suppress(OSError):
-            os.close(self._file)
+            os.close(file)
 
     def _flush(self) -> None:
         if self._buffer:

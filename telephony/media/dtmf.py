@@ -27,7 +27,7 @@ KEYS: Final = "123A456B789C*0#D"
 HOP: Final = SAMPLES_PER_TICK // 2
 BLOCK: Final = SAMPLES_PER_TICK
 HITS: Final = 3
-MISSES: Final = 3
+MISSES: Final = 4
 SOFTEST_DBFS: Final = -42.0
 """The softest tone (each of the two) that counts, relative to a full-scale sine."""
 SHARE: Final = 0.62

@@ -46,8 +46,8 @@ def dtmf(digits: str, tone_ms: int = 100, pause_ms: int = 100, level_dbfs: float
     """
     count, pause = (ms * SAMPLE_RATE_HZ // 1000 for ms in (tone_ms, pause_ms))
     parts: list[Wave] = []
-    for digit in digits.upper():
-        key = KEYS.find(digit)
+    for digit in digits:
+        key = KEYS.find(digit.upper())
         if key < 0:
             raise UnknownDigit(f"{digit!r} is no telephone key; the keys are {KEYS}")
         tones = _sine(ROWS_HZ[key // 4], count) + _sine(COLUMNS_HZ[key % 4], count)

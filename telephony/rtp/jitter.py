@@ -126,6 +126,8 @@ class JitterRing:
         overdue = (slot < position) & (start >= self._end[legs])
         if overdue.any():
             paused = position - slot > PAUSE_TICKS
+            # What was played before the pause would be found again on the way back.
+            self._holds[legs[overdue & paused]] = _NEVER
             position = np.where(overdue, np.where(paused, slot - self._target, slot), position)
             self._position[legs] = position
         return position

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 import websockets
@@ -50,6 +51,10 @@ AGENT_SAYS: Final = (
 NUMBERS: Final = ("0912 345 678", "+84 912 345 678", "84912345678", "0084912345678")
 KEY_AFTER_S: Final = 6.5  # in mid-greeting: the recording notice before it lasts 4 s and is not interruptible
 AGENT_PICKS_UP_AFTER_S: Final = 4.0
+CALLER_SPEAKS_AFTER_KEY_S: Final = AGENT_PICKS_UP_AFTER_S + 2.0
+AGENT_SPEAKS_AFTER_S: Final = 11.0  # the caller has spoken for some 7 s from the second second on
+CALL_S: Final = KEY_AFTER_S + AGENT_PICKS_UP_AFTER_S + AGENT_SPEAKS_AFTER_S + 9.0
+TIMEZONE: Final = ZoneInfo("Asia/Ho_Chi_Minh")
 STORY_TIMEOUT_S: Final = 170.0
 
 
@@ -325,7 +330,7 @@ class Story:
         desk = await self._start(
             "the agent's phone", "hotline.phone", "agent", "--server", server,
             "--user", agent["sip_user"], "--password", agent["sip_password"],
-            "--answer-after", str(AGENT_PICKS_UP_AFTER_S), "--play", str(spoken["agent"]), "--play-after", "11",
+            "--answer-after", str(AGENT_PICKS_UP_AFTER_S), "--play", str(spoken["agent"]), "--play-after", str(AGENT_SPEAKS_AFTER_S),
             "--record", str(self.folder / "agent-heard.wav"), "--seconds", "120", "--json",
         )  # fmt: skip
         await desk.until("registered", 20)
@@ -333,10 +338,11 @@ class Story:
         earlier = {call["id"] for call in evidence.strangers}
         caller = await self._start(
             "Lan's phone", "hotline.phone", "call", HOTLINE_NUMBER, "--server", server, "--from", NUMBERS[3],
-            "--press", f"{KEY_AFTER_S}s 1", "--play", str(spoken["caller"]), "--play-after", "2",
-            "--record", str(self.folder / "caller-heard.wav"), "--seconds", "38", "--json",
+            "--press", f"{KEY_AFTER_S}s 1", "--play", str(spoken["caller"]), "--play-after", str(CALLER_SPEAKS_AFTER_KEY_S),
+            "--record", str(self.folder / "caller-heard.wav"), "--seconds", str(CALL_S), "--json",
         )  # fmt: skip
         await caller.until("answered", 20)
+        self.tell("the hotline answers, and speaks")
         calls = await self._request("GET", "/api/v1/calls?state=running")
         evidence.call_id = next(call["id"] for call in calls["items"] if call["id"] not in earlier)
         await self._see_context_before_answer()
@@ -385,7 +391,6 @@ class Story:
 
 
 TOLD: Final = {
-    "call.answered": "the hotline answers, and speaks",
     "call.queued": "Lan pressed a key while it spoke, and waits in the queue with music",
     "call.offered": "the agent is offered the call, with Lan's context",
     "call.ringing": "the agent's phone rings",
@@ -524,14 +529,15 @@ def _show(console: Console, evidence: Evidence, checks: list[Check], rate: float
     timeline = Table("when", "channel", "what", title="One customer, one timeline", show_lines=True)
     for item in evidence.timeline:
         said = "\n".join(part for part in (item["subject"], item["text"]) if part)
-        timeline.add_row(item["occurred_at"], item["channel"], said)
+        at = datetime.fromisoformat(item["occurred_at"]).astimezone(TIMEZONE)
+        timeline.add_row(f"{at:%a %d/%m %H:%M}", item["channel"], said)
     console.print(timeline)
     for word_line in evidence.lines_said():
-        console.print(word_line, highlight=False)
+        console.print(word_line, highlight=False, soft_wrap=True)
     if rate is not None:
         console.print(f"word error rate {rate:.3f}", highlight=False)
     if evidence.kept_audio is not None:
         console.print(f"the recording (caller left, agent right): {evidence.kept_audio}", highlight=False)
     for check in checks:
         mark = "[green]PASS[/green]" if check.passed else "[red]FAIL[/red]"
-        console.print(f"{mark}  {check.name}: {check.detail}", highlight=False)
+        console.print(f"{mark}  {check.name}: {check.detail}", highlight=False, soft_wrap=True)

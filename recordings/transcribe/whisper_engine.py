@@ -40,6 +40,7 @@ PAUSE_S: Final = 0.7
 LOOK_EVERY_S: Final = 0.3
 KEEP_SILENCE_S: Final = 0.5
 SPEECH_PROBABILITY: Final = 0.5
+SPEECH_PAD_MS: Final = 800  # with the 400 of faster-whisper, the first words of a phrase go missing at times
 QUIET_WINDOW_S: Final = 0.2
 ROW_S: Final = 0.02
 AUDIBLE: Final = 10**-2.6  # of the power of a word's loudest row
@@ -191,6 +192,7 @@ class WhisperRecogniser:
                 condition_on_previous_text=False,
                 word_timestamps=True,
                 vad_filter=True,
+                vad_parameters={"speech_pad_ms": SPEECH_PAD_MS},
             )
             heard = [word for segment in segments for word in segment.words or ()]
         except (RuntimeError, ValueError) as error:

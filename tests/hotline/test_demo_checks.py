@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hotline.demo_checks import Evidence, verdicts
+from hotline.demo_checks import Evidence, share_heard, verdicts
 
 CALLER = "where is my refund"
 AGENT = "it comes on friday"
@@ -93,6 +93,8 @@ def good(folder: Path) -> Evidence:
             {"channel": "email", "case": "case", "call": None},
             {"channel": "call", "case": "case", "call": call},
         ],
+        heard_by_caller=1.0,
+        heard_by_agent=0.9,
         caller_lines=[{"event": "speaking", "start": BEGUN + 1, "end": BEGUN + 3}],
         agent_lines=[{"event": "speaking", "start": BEGUN + 4, "end": BEGUN + 6}],
     )
@@ -147,6 +149,8 @@ CHANGES: dict[str, list[Callable[[Evidence], None]]] = {
         lambda e: e.live.reverse(),
         lambda e: e.live[0]["context"].update(open_cases=[]),
         lambda e: e.offered.update(state="talking"),
+        _replace("heard_by_agent", 0.5),
+        _replace("heard_by_caller", 0.0),
     ],
     NAMES[3]: [
         _replace("audio", None),
@@ -176,6 +180,26 @@ def test_each_point_fails_when_it_did_not_happen(tmp_path: Path, name: str, chan
     evidence = good(tmp_path)
     change(evidence)
     assert name in failed(evidence)
+
+
+def write_mono(path: Path, samples: Any) -> Path:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(np.asarray(samples).astype("<i2").tobytes())
+    return path
+
+
+def test_what_was_heard_is_found_wherever_it_lies_and_only_that(tmp_path: Path) -> None:
+    generator = np.random.default_rng(2)
+    said, other = generator.integers(-8000, 8000, (2, 16000))
+    sent = write_mono(tmp_path / "sent.wav", said)
+    late = np.concatenate([np.zeros(3123), said[:8000], np.zeros(777), said[8000:], np.zeros(5000)])
+    assert share_heard(sent, write_mono(tmp_path / "late.wav", late)) == 1.0
+    assert share_heard(sent, write_mono(tmp_path / "half.wav", late[:12000])) == 0.5
+    assert share_heard(sent, write_mono(tmp_path / "other.wav", np.concatenate([other, other]))) == 0.0
+    assert share_heard(sent, write_mono(tmp_path / "short.wav", [0, 0])) == 0.0
 
 
 def test_the_transcript_is_told_as_a_dialogue(tmp_path: Path) -> None:

@@ -209,6 +209,7 @@ async def test_the_agents_phone_rings_after_the_listeners_were_told(house: House
     assert [binding.host for binding in bindings] == ["192.0.2.2"]
     events = [await listener.next() for _ in range(house.funnel.live.seq)]
     offered = next(event for event in events if event["type"] == "call.offered")
+    assert isinstance(offered["seq"], int)
     assert told_before >= [offered["seq"]]
 
 

@@ -16,6 +16,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -76,6 +77,8 @@ class SpoolWriter:
         self.first_tick = first_tick
         self._next_tick = first_tick
         self._buffer = bytearray()
+        # Spools that began together are not written together.
+        self._phase = crc32(name) % BUFFER_TICKS
         try:
             self._append(_HEAD.pack(MAGIC, VERSION, CHANNELS, SAMPLE_RATE_HZ, first_tick, len(name)) + name)
         except OSError:
@@ -99,7 +102,7 @@ class SpoolWriter:
         self.pad_to(tick)
         self._buffer += np.ascontiguousarray(row, "<i2").tobytes()
         self._next_tick = tick + 1
-        if len(self._buffer) >= BUFFER_TICKS * _ROW_OCTETS:
+        if tick % BUFFER_TICKS == self._phase:
             self._flush()
 
     def pad_to(self, tick: int) -> None:

@@ -53,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # The lowest free descriptor, because select() takes none beyond 1023.
     control = os.dup(chosen.fd)
     os.close(chosen.fd)
+    # The thread that writes spools gives way at once when a tick is due.
+    sys.setswitchinterval(0.0005)
     loop = MediaLoop(settings, control)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: loop.stop())

@@ -8,6 +8,7 @@ from telephony import sdp
 from telephony.acd import (
     AcdOutput,
     AgentChanged,
+    CallLeft,
     CallRefused,
     CallTimedOut,
     OfferCall,
@@ -58,7 +59,8 @@ def perform(board: Board, output: AcdOutput, now: float) -> None:
 def _offer(board: Board, output: OfferCall, now: float) -> None:
     call = board.calls.get(output.call)
     if call is None or call.state != "queued":
-        board.tell_queues(OfferDeclined(output.call, output.agent, "failed"), now)
+        # The call is gone, which is no fault of the agent's.
+        board.tell_queues(CallLeft(output.call), now)
         return
     call.move("offered")
     call.offers += 1

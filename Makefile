@@ -16,8 +16,15 @@ help:
 	@echo "make lint  - ruff, mypy, import contracts, flows"
 	@echo "make bench - all benchmarks"
 
+# Debian keeps the venv module in a package of its own.
 $(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { rm -rf $(VENV); \
+	  if [ "$$(id -u)" = 0 ]; then \
+	    echo "installing python3-venv ..."; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq python3-venv >/dev/null; \
+	  else \
+	    echo "Python's venv module is missing. Install it with:  sudo apt-get install python3-venv" >&2; exit 1; \
+	  fi && $(PYTHON) -m venv $(VENV); }
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 # One stamp per set of packages; a change of pyproject.toml installs again.

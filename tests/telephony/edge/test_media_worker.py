@@ -171,6 +171,7 @@ def connect(running: Worker, leg: str, phone: Phone) -> None:
     assert opened.port % 2 == 0
     phone.target = (opened.address, opened.port)
     running.send(ConnectLeg(leg, "127.0.0.1", phone.port, 0, TELEPHONE_EVENT))
+    phone.next_at = time.monotonic()
 
 
 def ramp(ticks: int, seed: int) -> Samples:

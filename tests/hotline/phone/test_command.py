@@ -26,7 +26,7 @@ from telephony.events import (
     Reject,
     Ring,
 )
-from tests.hotline.phone_world import (
+from tests.hotline.phone.world import (
     LOOPBACK,
     PASSWORD,
     USER,
@@ -347,9 +347,9 @@ class TestMistakes:
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(sys.modules, "pyVoIP.VoIP", None)
-        for name in ("phone_line", "phone_sip", "phone_registration", "phone_pyvoip"):
-            monkeypatch.delitem(sys.modules, f"hotline.{name}", raising=False)
-            monkeypatch.delattr(f"hotline.{name}", raising=False)
+        for name in ("line", "sip", "registration", "pyvoip"):
+            monkeypatch.delitem(sys.modules, f"hotline.phone.{name}", raising=False)
+            monkeypatch.delattr(f"hotline.phone.{name}", raising=False)
         assert phone.call(NUMBER, server="127.0.0.1") == 1
         assert "pip install 'hotline[phone]'" in capsys.readouterr().out
 

@@ -9,21 +9,20 @@ phone of another make than the server: what the two understand of each other, th
 
 import argparse
 import re
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from hotline.phone_audio import speech
-from hotline.phone_call import ANSWER_S, CLOSE_S, Conversation, PhoneFailed, Speaking, Stopped
-from hotline.phone_dialog import LineError
-from hotline.phone_progress import Progress
-from hotline.phone_script import ScriptError, write_script
+from hotline.phone.audio import speech
+from hotline.phone.conversation import ANSWER_S, CLOSE_S, Conversation, PhoneFailed, Speaking, Stopped
+from hotline.phone.dialog import LineError
+from hotline.phone.progress import Progress
+from hotline.phone.script import ScriptError, write_script
 from ivr_flows.prompts import PromptError
 
 if TYPE_CHECKING:
-    from hotline.phone_line import Line
+    from hotline.phone.line import Line
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -127,7 +126,7 @@ def _open_line(account: Account, part: Part, conversation: Conversation) -> "Lin
     if part.record is not None and not part.record.parent.is_dir():
         raise PhoneFailed(f"--record {part.record}: there is no folder {part.record.parent}")
     try:
-        from hotline import phone_line  # noqa: PLC0415 - GPL-3.0, and not installed everywhere
+        from hotline.phone import line as phone_line  # noqa: PLC0415 - GPL-3.0, and not installed everywhere
     except ModuleNotFoundError as error:
         raise PhoneFailed(NO_PYVOIP) from error
     try:
@@ -219,7 +218,3 @@ def _parser() -> argparse.ArgumentParser:
         mode.add_argument("--seconds", type=float, metavar="N", help="end after so long")
         mode.add_argument("--json", action="store_true", help="one JSON object per line, for programs")
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from hotline.phone_dialog import LineError, Told, What
-from hotline.phone_progress import Progress
-from hotline.phone_script import Mark
+from hotline.phone.dialog import LineError, Told, What
+from hotline.phone.progress import Progress
+from hotline.phone.script import Mark
 
 if TYPE_CHECKING:
-    from hotline.phone_line import Call, Line
+    from hotline.phone.line import Call, Line
 
 POLL_S: Final = 0.05
 REGISTER_S: Final = 10.0

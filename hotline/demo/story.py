@@ -3,7 +3,7 @@
 A customer chats on Monday and writes an e-mail on Tuesday, both through the public API. Today the customer calls: a
 phone of another make, in a process of its own. The server greets by name, knows of the e-mail's request, hears a key
 pressed while it speaks, queues the call, rings the agent's registered phone, joins and records both, transcribes, and
-puts all of it on the customer's one timeline. `hotline.demo_checks` then looks whether that is what happened.
+puts all of it on the customer's one timeline. `hotline.demo.checks` then looks whether that is what happened.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ import websockets
 from rich.console import Console
 from rich.table import Table
 
-from hotline.demo_cast import DemoFailed, Process, render_speech, spawn
-from hotline.demo_checks import Check, Evidence, call_of, share_heard, verdicts
+from hotline.demo.cast import DemoFailed, Process, render_speech, spawn
+from hotline.demo.checks import Check, Evidence, call_of, share_heard, verdicts
 
 HOST: Final = "127.0.0.1"
 HOTLINE_NUMBER: Final = "19001234"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hotline.phone_dialog import Dialog, Repeater, end_of, key_of, uri_of
+from hotline.phone.dialog import Dialog, Repeater, end_of, key_of, uri_of
 from telephony.sip.message import Request, parse_datagram
 
 KEY = ("call", "1 INVITE")

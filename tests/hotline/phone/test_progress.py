@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from hotline.phone_progress import Progress
+from hotline.phone.progress import Progress
 
 
 def test_programs_get_one_object_per_line(capsys: pytest.CaptureFixture[str]) -> None:

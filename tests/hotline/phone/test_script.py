@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotline.phone_script import Mark, ScriptError, parse_press, write_script
-from tests.hotline.phone_world import keys_in
+from hotline.phone.script import Mark, ScriptError, parse_press, write_script
+from tests.hotline.phone.world import keys_in
 
 KEY = 300 * 8  # a key and its pause, in samples
 keys = st.text("0123456789*#ABCD", max_size=6)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hotline.demo_checks import Evidence, share_heard, verdicts
+from hotline.demo.checks import Evidence, share_heard, verdicts
 
 CALLER = "where is my refund"
 AGENT = "it comes on friday"

@@ -3,11 +3,11 @@
 import time
 from typing import TYPE_CHECKING, Final
 
-from hotline.phone_dialog import Told
-from hotline.phone_pyvoip import SIP
+from hotline.phone.dialog import Told
+from hotline.phone.pyvoip import SIP
 
 if TYPE_CHECKING:
-    from hotline.phone_sip import Signalling
+    from hotline.phone.sip import Signalling
 
 CHALLENGES: Final = frozenset({401, 407})
 REFRESH_S: Final = 55.0

@@ -15,11 +15,11 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from hotline.phone_audio import Ear
-from hotline.phone_dialog import LineError, Told
-from hotline.phone_pyvoip import RTP, SIP, CallState, VoIPCall, VoIPPhone
-from hotline.phone_script import Mark, Script
-from hotline.phone_sip import Medias, Signalling
+from hotline.phone.audio import Ear
+from hotline.phone.dialog import LineError, Told
+from hotline.phone.pyvoip import RTP, SIP, CallState, VoIPCall, VoIPPhone
+from hotline.phone.script import Mark, Script
+from hotline.phone.sip import Medias, Signalling
 from telephony.clock import SAMPLES_PER_TICK, TICK_S
 
 MAX_PACKET: Final = 2048

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotline.phone_audio import SILENCE_DBFS, Ear, language_of, level_of, speech
+from hotline.phone.audio import SILENCE_DBFS, Ear, language_of, level_of, speech
 from ivr_flows.prompts import PromptError
 from telephony.media.g711 import Samples
-from tests.hotline.phone_world import read_wav, voice_like, write_wav
+from tests.hotline.phone.world import read_wav, voice_like, write_wav
 
 
 def rows(count: int) -> list[Samples]:

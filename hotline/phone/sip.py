@@ -21,9 +21,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from hotline.phone_dialog import Dialog, Repeater, Told, end_of, key_of, uri_of
-from hotline.phone_pyvoip import RTP, SIP, VoIPPhone
-from hotline.phone_registration import CHALLENGES, Registration, take_challenge
+from hotline.phone.dialog import Dialog, Repeater, Told, end_of, key_of, uri_of
+from hotline.phone.pyvoip import RTP, SIP, VoIPPhone
+from hotline.phone.registration import CHALLENGES, Registration, take_challenge
 
 Medias = dict[int, Any]
 """Our RTP port -> payload type -> pyVoIP's `PayloadType`."""

@@ -10,9 +10,9 @@ import pytest
 
 pytest.importorskip("pyVoIP")
 
-from hotline.phone_dialog import Told
-from hotline.phone_line import Line
-from hotline.phone_script import write_script
+from hotline.phone.dialog import Told
+from hotline.phone.line import Line
+from hotline.phone.script import write_script
 from telephony.sip.message import Request, Response, parse_datagram
 
 LOOPBACK = "127.0.0.1"

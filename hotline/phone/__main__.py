@@ -1,0 +1,7 @@
+"""`python -m hotline.phone`."""
+
+import sys
+
+from hotline.phone.command import main
+
+sys.exit(main())

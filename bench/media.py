@@ -27,7 +27,7 @@ from typing import IO, Final
 import msgspec
 import numpy as np
 
-from telephony.edge.media_worker import MediaSettings
+from telephony.edge.media_settings import MediaSettings
 from telephony.edge.wire import Decoder, FromMedia, encode
 from telephony.events import Command, ConnectLeg, Join, LegOpened, LegRefused, OpenLeg, PlaySamples, StartRecording
 from telephony.media import g711

@@ -13,7 +13,7 @@ from typing import Final
 from telephony.clock import TICKS_PER_S
 from telephony.edge.clips import Clips
 from telephony.edge.control_link import ControlLink
-from telephony.edge.media_worker import MediaSettings
+from telephony.edge.media_settings import MediaSettings
 from telephony.edge.process_clock import ProcessClock
 from telephony.edge.recorder import Recorder
 from telephony.edge.rtp_sockets import RtpSockets

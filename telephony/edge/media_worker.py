@@ -15,21 +15,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from telephony.edge.media_settings import MediaSettings
+
 log = logging.getLogger("hotline.media")
-
-
-class MediaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a media worker needs to know.
-
-    `address` is bound and told in the SDP; `ports` are the first and the last UDP port it may use (RTP takes the even
-    ones); `anchor` is the control process's clock (`ProcessClock.anchor`).
-    """
-
-    address: str
-    ports: tuple[int, int]
-    anchor: float
-    media_timeout_s: float = 30.0
-    max_legs: int = 500
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -49,16 +49,18 @@ class Decoder(Generic[T]):
         self._buffer += data
         messages: list[T] = []
         position = 0
-        while len(self._buffer) - position >= LENGTH_OCTETS:
-            length = int.from_bytes(self._buffer[position : position + LENGTH_OCTETS], "big")
-            if length > MAX_FRAME_OCTETS:
-                raise FrameTooLong(f"a frame of {length} octets; the limit is {MAX_FRAME_OCTETS}")
-            end = position + LENGTH_OCTETS + length
-            if len(self._buffer) < end:
-                break
-            messages.append(self._decoder.decode(memoryview(self._buffer)[position + LENGTH_OCTETS : end]))
-            position = end
-        del self._buffer[:position]
+        try:
+            while len(self._buffer) - position >= LENGTH_OCTETS:
+                start = position + LENGTH_OCTETS
+                length = int.from_bytes(self._buffer[position:start], "big")
+                if length > MAX_FRAME_OCTETS:
+                    raise FrameTooLong(f"a frame of {length} octets; the limit is {MAX_FRAME_OCTETS}")
+                if len(self._buffer) < start + length:
+                    break
+                position = start + length  # first: a frame that cannot be read is not read again
+                messages.append(self._decoder.decode(bytes(self._buffer[start:position])))
+        finally:
+            del self._buffer[:position]
         return messages
 
 

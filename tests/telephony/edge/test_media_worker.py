@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 
 from recordings.spool import read_spool
-from telephony.edge.media_worker import MediaSettings, main
+from telephony.edge.media_settings import MediaSettings
+from telephony.edge.media_worker import main
 from telephony.edge.wire import Decoder, FromMedia, encode
 from telephony.events import (
     CloseLeg,

@@ -2,12 +2,13 @@
 
 import asyncio
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony.edge.wire import MAX_FRAME_OCTETS, Decoder, FrameTooLong, ToMedia, encode, read_messages
-from telephony.events import ConnectLeg, Join, MediaCommand, OpenLeg, PlaySamples
+from telephony.events import ConnectLeg, Join, MediaCommand, OpenLeg, PlaySamples, TimePassed
 
 text = st.text(max_size=40)
 commands: st.SearchStrategy[MediaCommand] = st.one_of(
@@ -32,6 +33,13 @@ def test_a_frame_beyond_the_limit_ends_the_trust() -> None:
     decoder: Decoder[MediaCommand] = Decoder(ToMedia)
     with pytest.raises(FrameTooLong, match="the limit is"):
         decoder.feed((MAX_FRAME_OCTETS + 1).to_bytes(4, "big"))
+
+
+def test_a_frame_that_cannot_be_read_is_not_read_again() -> None:
+    decoder: Decoder[MediaCommand] = Decoder(ToMedia)
+    with pytest.raises(msgspec.ValidationError):
+        decoder.feed(encode(TimePassed()) + encode(OpenLeg("a")))
+    assert decoder.feed(b"") == [OpenLeg("a")]
 
 
 async def test_reading_waits_for_a_whole_message_and_ends_with_the_stream() -> None:

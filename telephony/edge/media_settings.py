@@ -1,0 +1,17 @@
+"""What the control process tells a media worker at its start."""
+
+import msgspec
+
+
+class MediaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a media worker needs to know.
+
+    `address` is bound and told in the SDP; `ports` are the first and the last UDP port it may use (RTP takes the even
+    ones); `anchor` is the control process's clock (`ProcessClock.anchor`).
+    """
+
+    address: str
+    ports: tuple[int, int]
+    anchor: float
+    media_timeout_s: float = 30.0
+    max_legs: int = 500

@@ -6,6 +6,7 @@ Rule 2: what we speak is PCMU (0), PCMA (8) and telephone-event (RFC 4733) over 
 answer exactly one codec is named, so neither side has to guess what comes.
 """
 
+import ipaddress
 import re
 from typing import Final, Literal
 
@@ -18,6 +19,7 @@ PCMA: Final = 8
 TELEPHONE_EVENT: Final = 101
 CODECS: Final = {PCMU: "PCMU/8000", PCMA: "PCMA/8000"}
 MAX_MEDIA: Final = 32
+NOWHERE: Final = "0.0.0.0"  # noqa: S104  # said and understood here, bound nowhere
 MAX_LINES: Final = 1_000
 
 _REVERSED: Final[dict[Direction, Direction]] = {
@@ -133,7 +135,8 @@ def offer(capabilities: Capabilities, prefer: int | None = None) -> str:
 def answer(offer_text: str, capabilities: Capabilities) -> Negotiated:
     """Answer an offer: the first audio stream that we can serve is accepted, every other one refused by port 0.
 
-    Raises `SdpError`: status 400 for what is no description, 488 where nothing is in common (RFC 3264 section 6).
+    Raises `SdpError`: status 400 for what is no description, 488 where nothing is in common (RFC 3264 section 6), the
+    way to the address included.
     """
     offered = parse(offer_text)
     taken = capabilities.codecs
@@ -142,6 +145,9 @@ def answer(offer_text: str, capabilities: Capabilities) -> Negotiated:
         raise SdpError(_why_not(offered, taken))
     theirs = offered.media[chosen]
     address, direction = _far_end(offered, theirs)
+    version = _check_reachable(address)
+    if version != ipaddress.ip_address(capabilities.address).version:
+        raise SdpError(f"voice is taken over the other version of IP than {version}")
     codec = _codecs_of(theirs, taken)[0]
     event = _telephone_event(theirs)
     ours = [
@@ -166,6 +172,7 @@ def read_answer(answer_text: str) -> Negotiated:
         raise SdpError(_why_not(answered))
     theirs = answered.media[0]
     address, direction = _far_end(answered, theirs)
+    _check_reachable(address)
     codec = _codecs_of(theirs)[0]
     return Negotiated("", address, theirs.port, codec, _telephone_event(theirs), _REVERSED[direction])
 
@@ -262,9 +269,21 @@ def _far_end(description: SessionDescription, media: Media) -> tuple[str, Direct
         raise SdpError("no c= line that can be used", 400)
     address = found.group(2)
     direction = _direction(media.lines) or _direction(description.lines) or "sendrecv"
-    if address == "0.0.0.0":  # noqa: S104  # hold in the style of RFC 2543: they do not want to receive
+    if address == NOWHERE:  # hold in the style of RFC 2543: they do not want to receive
         direction = "sendonly" if direction in {"sendrecv", "sendonly"} else "inactive"
     return address, direction
+
+
+def _check_reachable(address: str) -> int:
+    """Return the IP version of a c= address. Raises `SdpError` for a name, which would have to be looked up, and for
+    groups: one caller is spoken to, never a network."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        raise SdpError("a c= line without an IP address") from None
+    if found.is_multicast or str(found) == "255.255.255.255":
+        raise SdpError("a c= line with the address of a group")
+    return found.version
 
 
 def _direction(lines: tuple[tuple[str, str], ...]) -> Direction | None:

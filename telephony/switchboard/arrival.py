@@ -97,11 +97,12 @@ def answer_when_ready(board: Board, call: Call, now: float) -> None:
     except sdp.SdpError as error:
         ending.end(board, call, f"no common media: {error}", now, status=488)
         return
-    call.payload_type = agreed.payload_type
+    call.agreed = agreed
     call.answered_at = now
     call.move("answered")
+    # Heard from now on, spoken to from the ACK on: an INVITE alone, its source forged, must not aim a stream at anyone.
     board.emit(
-        ConnectLeg(call.leg, agreed.address, agreed.port, agreed.payload_type, agreed.telephone_event),
+        ConnectLeg(call.leg, sdp.NOWHERE, 0, agreed.payload_type, agreed.telephone_event),
         Answer(call.dialog, agreed.sdp),
     )
     board.save(call)
@@ -111,6 +112,8 @@ def answer_when_ready(board: Board, call: Call, now: float) -> None:
 def confirmed(board: Board, event: DialogConfirmed, now: float) -> None:
     """The caller hears us: the flow begins."""
     call = board.by_dialog(event.dialog)
-    if call is not None and call.state == "answering":
+    if call is not None and call.state == "answering" and call.agreed is not None:
+        agreed = call.agreed
+        board.emit(ConnectLeg(call.leg, agreed.address, agreed.port, agreed.payload_type, agreed.telephone_event))
         call.move("confirmed")
         self_service.begin(board, call, now)

@@ -10,6 +10,7 @@ from typing import Final, Literal
 from ivr_flows.flow import Flow
 from ivr_flows.step import FlowState
 from telephony.events import CallerContext, CallSnapshot, LegOpened, Prompt
+from telephony.sdp import Negotiated
 
 CallState = Literal["arriving", "answering", "in_flow", "queued", "ringing", "talking", "ended"]
 CallInput = Literal["answered", "confirmed", "queued", "offered", "offer_ended", "bridged", "returned", "ended"]
@@ -60,7 +61,7 @@ class Call:
     context: CallerContext = field(default_factory=CallerContext)
     found: bool = False
     media: LegOpened | None = None
-    payload_type: int = 0
+    agreed: Negotiated | None = None
     flow_state: FlowState | None = None
     queue: str = ""
     waiting_music: tuple[Prompt, ...] = ()

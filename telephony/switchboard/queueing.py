@@ -80,7 +80,8 @@ def leg_opened(board: Board, call: Call, event: LegOpened) -> None:
     agent_leg = call.agent_leg
     if agent_leg is None:
         return
-    offer = sdp.offer(board.capabilities(call, event.address, event.port), prefer=call.payload_type)
+    prefer = call.agreed.payload_type if call.agreed else None
+    offer = sdp.offer(board.capabilities(call, event.address, event.port), prefer)
     board.emit(Invite(agent_leg.leg, agent_leg.agent, call.ani or "anonymous", call.context.name, offer))
 
 

@@ -68,7 +68,24 @@ class TestAnswer:
         assert sdp.answer(held + audio("0", "recvonly"), OURS).direction == "inactive"
 
     def test_address_of_the_stream_goes_before_that_of_the_session(self) -> None:
-        assert sdp.answer(HEAD + audio() + "c=IN IP6 2001:db8::7\r\n", OURS).address == "2001:db8::7"
+        assert sdp.answer(HEAD + audio() + "c=IN IP4 192.0.2.7\r\n", OURS).address == "192.0.2.7"
+
+    def test_ip_version_is_ours(self) -> None:
+        offer = HEAD + audio() + "c=IN IP6 2001:db8::7\r\n"
+        ours = sdp.Capabilities("2001:db8::1", 4000, 1)
+        assert sdp.answer(offer, ours).address == "2001:db8::7"
+        with pytest.raises(sdp.SdpError) as refused:
+            sdp.answer(offer, OURS)
+        assert refused.value.status == 488
+
+    @pytest.mark.parametrize("address", ["phone.example", "224.2.1.1", "255.255.255.255", "192.0.2.300", "1"])
+    def test_address_is_that_of_one_caller(self, address: str) -> None:
+        answered = HEAD + audio() + f"c=IN IP4 {address}\r\n"
+        with pytest.raises(sdp.SdpError) as refused:
+            sdp.answer(answered, OURS)
+        assert refused.value.status == 488
+        with pytest.raises(sdp.SdpError):
+            sdp.read_answer(answered)
 
     def test_first_usable_stream_is_taken_and_the_others_refused(self) -> None:
         streams = (
@@ -84,7 +101,8 @@ class TestAnswer:
         assert "t=2873397496 2873404696\r\n" in sdp.answer(offered, OURS).sdp
 
     def test_our_address_may_be_ipv6(self) -> None:
-        agreed = sdp.answer(HEAD + audio(), Capabilities("2001:db8::1", 4000, 1))
+        theirs = HEAD.replace("IN IP4 192.0.2.2", "IN IP6 2001:db8::2")
+        agreed = sdp.answer(theirs + audio(), Capabilities("2001:db8::1", 4000, 1))
         assert "c=IN IP6 2001:db8::1\r\n" in agreed.sdp
 
     @pytest.mark.parametrize(

@@ -73,10 +73,20 @@ def test_the_call_is_answered_when_the_leg_is_open_and_the_caller_known(room: Ro
     room.open_leg()
     assert not room.said(Answer)
     room.known_caller(call)
-    assert room.last(ConnectLeg) == ConnectLeg(f"{call}.caller", "192.0.2.1", 4000, 0, 101)
+    assert room.last(ConnectLeg) == ConnectLeg(f"{call}.caller", "0.0.0.0", 0, 0, 101)
     assert room.last(Answer).dialog == "d1"
     saved = room.last(SaveCall).call
     assert (saved.state, saved.ani, saved.customer) == ("answering", "+84912345678", "customer1")
+
+
+def test_nothing_is_sent_where_the_offer_points_before_its_sender_has_shown_to_hear_us(room: Room) -> None:
+    call = room.ring_in()
+    room.open_leg()
+    room.known_caller(call)
+    room.wait(30)
+    assert all(connected.address == "0.0.0.0" and not connected.port for connected in room.said(ConnectLeg))
+    room.happened(DialogConfirmed("d1"))
+    assert room.last(ConnectLeg) == ConnectLeg(f"{call}.caller", "192.0.2.1", 4000, 0, 101)
 
 
 def test_the_order_of_the_two_does_not_matter(room: Room) -> None:
@@ -120,7 +130,15 @@ def test_a_withheld_number_is_not_passed_on(room: Room) -> None:
     assert room.last(FindCaller) == FindCaller(room.last(SaveCall).call.id, "", True, "")
 
 
-@pytest.mark.parametrize(("offer", "status"), [("", 488), ("nonsense", 488)])
+@pytest.mark.parametrize(
+    ("offer", "status"),
+    [
+        ("", 488),
+        ("nonsense", 488),
+        (CALLER_OFFER.replace("192.0.2.1", "phone.example"), 488),
+        (CALLER_OFFER.replace("IP4 192.0.2.1", "IP6 2001:db8::1"), 488),
+    ],
+)
 def test_an_offer_that_cannot_be_met_is_refused(room: Room, offer: str, status: int) -> None:
     room.happened(InviteReceived("d1", "0912345678", "", False, "1900", offer, "192.0.2.1:5060"))
     for call in room.switchboard.calls():

@@ -31,7 +31,7 @@ from recordings.journal import Journal
 from telephony import acd, sdp
 from telephony.edge import recovery, rows
 from telephony.edge.funnel import Funnel
-from telephony.edge.media_worker import MediaSettings
+from telephony.edge.media_settings import MediaSettings
 from telephony.edge.process_clock import ProcessClock
 from telephony.edge.speech_worker import SpeechSettings
 from telephony.edge.udp import SipUdpEdge
@@ -246,7 +246,7 @@ class Hotline:
         async with self.sessions() as session:
             waiting = await store.pending(session)
         for row in waiting:
-            self.funnel.transcribe_file(row.id, store.wav_path(self.settings.recordings_folder, row), row.language)
+            self.funnel.recordings.transcribe(row.id, store.wav_path(self.settings.recordings_folder, row), row.language)
 
     # ------------------------------------------------------------------------------------------------- people
 

@@ -18,13 +18,13 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from crm_bridge import context, timeline
-from recordings import store
 from recordings.journal import Journal
 from telephony.clock import iso, tick_at
 from telephony.edge import rows
-from telephony.edge.lane import Lane
+from telephony.edge.lane import AWAY, Lane
 from telephony.edge.live import Live
 from telephony.edge.process_clock import ProcessClock
+from telephony.edge.recording import Recordings
 from telephony.edge.speech import Prompts, Transcriptions
 from telephony.events import (
     Answer,
@@ -58,7 +58,6 @@ from telephony.events import (
     SaveCall,
     SipCommand,
     SipEvent,
-    StartRecording,
     StopPlaying,
     StopRecording,
     TimePassed,
@@ -70,6 +69,9 @@ from telephony.switchboard import Switchboard
 
 log = structlog.get_logger("hotline.funnel")
 FIND_TIMEOUT_S = 10.0
+FIND_ATTEMPTS = 10
+FIND_PAUSE_S = 1.0
+LAST_CHANCE_S = 15.0
 
 
 class SipEdge(Protocol):
@@ -108,15 +110,28 @@ class Funnel:
     transcribe: Sender | None = None
     prompts: Prompts = field(init=False)
     transcriptions: Transcriptions = field(init=False)
+    recordings: Recordings = field(init=False)
     _events: deque[Event] = field(default_factory=deque)
     _busy: bool = False
     _timer: asyncio.TimerHandle | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
+    _inviting: set[str] = field(default_factory=set)
+    """Dialogs whose INVITE is in the lane."""
 
     def __post_init__(self) -> None:
         self.prompts = Prompts(self.prompt_path, self._to_render, self._to_media, self.happened)
         self.transcriptions = Transcriptions(self._to_transcribe, self._transcribed)
+        self.recordings = Recordings(
+            self.recordings_folder,
+            self.sessions,
+            self.clock,
+            self.lane,
+            self.transcriptions,
+            self._to_media,
+            self.publish,
+            self._start,
+        )
         self._idle.set()
 
     # ----------------------------------------------------------------------------------------------- events in
@@ -146,7 +161,11 @@ class Funnel:
         self._write_journal(call or self.switchboard.call_of(event), event, now)
         for command in commands:
             self._write_journal(self.switchboard.call_of(command), command, now)
-            self._perform(command)
+            try:
+                self._perform(command)
+            except Exception:
+                # Nor may one command that fails keep the rest of them, or whoever told the event, from going on.
+                log.exception("a command was not performed", kind=type(command).__name__, call=call)
         if self.switchboard.busy():
             self._idle.clear()
         else:
@@ -174,7 +193,7 @@ class Funnel:
         for event in events:
             match event:
                 case BindingChanged():
-                    self.lane.put("bindings", self._in_session(partial(_save_bindings, event)))
+                    self.lane.put_row("bindings", event.user, self._in_session(partial(_save_bindings, event)))
                     self.happened(event)
                 case MessageRejected():
                     log.warning("bad SIP message", source=event.source, status=event.status, cause=event.cause)
@@ -216,11 +235,15 @@ class Funnel:
 
     def _perform(self, command: Command) -> None:  # noqa: C901, PLR0912 - one match over every command is the point
         match command:
-            case Ring() | Answer() | Reject() | Hangup():
+            case Ring() | Answer() | Reject():
+                self._to_sip(command)
+            case Hangup():
+                self._inviting.discard(command.dialog)  # an offer that is over before its phone rang does not ring
                 self._to_sip(command)
             case Invite():
                 # The agent's phone rings after the rows that say so, and after the agent has been told who calls.
-                self.lane.put("invite", self._later(lambda: self._to_sip(command)))
+                self._inviting.add(command.dialog)
+                self.lane.put("invite", self._later(lambda: self._invite(command)))
             case OpenLeg() | ConnectLeg() | Join() | Leave():
                 self._to_media(command)
             case StopPlaying():
@@ -233,18 +256,19 @@ class Funnel:
             case Play():
                 self.prompts.play(command)
             case Record():
-                self.lane.put("recording", self._in_session(lambda session: self._record(session, command)))
+                self.recordings.record(command)
             case StopRecording():
-                self.lane.put("stop recording", self._later(lambda: self._to_media(command)))
+                self.recordings.stop(command)
             case FinishRecording():
-                # In its own task, after the rows before it: closing the file of a long talk must not hold up the lane.
-                self.lane.put("finish recording", self._later(lambda: self._start(self._finish(command))))
+                self.recordings.finish(command)
             case FindCaller():
                 self._start(self._find_caller(command))
             case SaveCall():
-                self.lane.put("call", self._in_session(lambda session: self._save_call(session, command.call)))
+                save = self._in_session(lambda session: self._save_call(session, command.call))
+                self.lane.put_row("call", command.call.id, save)
             case SaveAgent():
-                self.lane.put("agent", self._in_session(lambda session: rows.save_agent(session, command)))
+                save = self._in_session(lambda session: rows.save_agent(session, command))
+                self.lane.put_row("agent", command.agent, save)
             case Note():
                 pass  # written into the journal, where everything is, and performed by being there
             case Publish():
@@ -255,6 +279,11 @@ class Funnel:
     def _to_sip(self, command: SipCommand) -> None:
         if self.sip is not None:
             self.sip.perform(command)
+
+    def _invite(self, command: Invite) -> None:
+        if command.dialog in self._inviting:
+            self._inviting.discard(command.dialog)
+            self._to_sip(command)
 
     def _to_media(self, command: Command) -> None:
         if self.media is not None:
@@ -293,50 +322,8 @@ class Funnel:
         if call.customer:
             await timeline.record_call(session, call, self.clock.now())
 
-    async def _record(self, session: AsyncSession, command: Record) -> None:
-        spool = await store.create(
-            session,
-            command.recording,
-            command.call,
-            command.customer,
-            self.clock.now(),
-            command.language,
-            self.recordings_folder,
-        )
-        await session.commit()
-        self._to_media(StartRecording(command.recording, command.call, command.leg, str(spool)))
-
-    async def _finish(self, command: FinishRecording) -> None:
-        try:
-            async with self.sessions() as session:
-                row = await store.finish(
-                    session,
-                    command.recording,
-                    command.language,
-                    self.recordings_folder,
-                    self.clock.now(),
-                    command.cause,
-                )
-                await session.commit()
-        except Exception:
-            log.exception("a recording was not closed; the next start closes it", recording=command.recording)
-            return
-        self.publish("recording.finished", {"recording": command.recording, "call_id": command.call})
-        if row.transcript_state == "pending":
-            self.transcribe_file(row.id, self.recordings_folder / row.path, row.language)
-
-    def transcribe_file(self, recording: str, path: Path, language: str) -> None:
-        """Put a finished recording in the line for the recogniser."""
-        self.transcriptions.add(TranscribeFile(recording, str(path), language))
-
     def _transcribed(self, event: FileTranscribed) -> None:
-        async def save() -> None:
-            async with self.sessions() as session:
-                await store.save_transcript(session, event, self.clock.now())
-                await session.commit()
-            self.publish("recording.transcribed", {"recording": event.recording, "outcome": event.outcome})
-
-        self.lane.put("transcript", save)
+        self.recordings.transcribed(event)
 
     # ------------------------------------------------------------------------------------- who is calling
 
@@ -346,16 +333,31 @@ class Funnel:
         task.add_done_callback(self._tasks.discard)
 
     async def _find_caller(self, command: FindCaller) -> None:
+        """Look up who calls; with the database away again and again, as long as it is of use to the call."""
         ani, found = "", CallerContext()
-        try:
-            async with asyncio.timeout(FIND_TIMEOUT_S), self.sessions() as session:
-                ani, found = await context.find_caller(
-                    session, command.number, command.withheld, command.display_name, self.region, self.clock.now()
-                )
-                await session.commit()
-        except Exception:
-            log.exception("the caller could not be looked up; the call goes on without", call=command.call)
+        for attempt in range(FIND_ATTEMPTS):
+            if attempt:
+                await asyncio.sleep(FIND_PAUSE_S)
+                if not self.switchboard.is_running(command.call):
+                    break
+            try:
+                ani, found = await self._found(command)
+            except AWAY as error:
+                log.error("the caller is not looked up yet; the call goes on", call=command.call, cause=str(error))
+            except Exception:
+                log.exception("the caller could not be looked up; the call goes on without", call=command.call)
+                break
+            else:
+                break
         self.happened(CallerFound(command.call, ani, found))
+
+    async def _found(self, command: FindCaller) -> tuple[str, CallerContext]:
+        async with asyncio.timeout(FIND_TIMEOUT_S), self.sessions() as session:
+            found = await context.find_caller(
+                session, command.number, command.withheld, command.display_name, self.region, self.clock.now()
+            )
+            await session.commit()
+        return found
 
     # ------------------------------------------------------------------------------------------------- ending
 
@@ -372,7 +374,10 @@ class Funnel:
         if self._timer is not None:
             self._timer.cancel()
         await self.lane.stop()
-        await asyncio.gather(*self._tasks)
+        if self._tasks:
+            _, unfinished = await asyncio.wait(self._tasks, timeout=LAST_CHANCE_S)
+            for task in unfinished:
+                task.cancel()
         self.journal.close_all()
 
 

@@ -92,6 +92,10 @@ class Switchboard:
         """Return the running calls."""
         return [call.snapshot() for call in self._board.calls.values()]
 
+    def is_running(self, call: str) -> bool:
+        """Whether a call has not ended."""
+        return call in self._board.calls
+
     def call_of(self, message: msgspec.Struct) -> str:
         """Return the id of the call that an event or command is about, empty for none: its journal's name."""
         board = self._board

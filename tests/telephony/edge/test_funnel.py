@@ -2,9 +2,10 @@
 
 import asyncio
 import itertools
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from crm_bridge import context
 from crm_bridge.tables import Interaction
 from hotline import database
 from ivr_flows.load import load
@@ -26,6 +28,7 @@ from telephony.edge.recovery import INTERRUPTED, recover
 from telephony.events import (
     Answer,
     BindingChanged,
+    CallerContext,
     Command,
     DialogAnswered,
     DialogConfirmed,
@@ -44,6 +47,7 @@ from telephony.events import (
     RenderPrompt,
     SipCommand,
     StartRecording,
+    StopRecording,
     TranscribeFile,
     Word,
     WorkerDied,
@@ -149,6 +153,14 @@ class House:
         return call
 
 
+def spoken(start: StartRecording) -> None:
+    """Spool ten ticks, as the media worker does."""
+    writer = SpoolWriter(Path(start.path), start.recording, 1000)
+    for tick in range(1000, 1010):
+        writer.write(tick, np.full((160, 2), 100, np.int16))
+    writer.close()
+
+
 @pytest.fixture
 async def sessions(tmp_path: Path) -> AsyncIterator[async_sessionmaker[AsyncSession]]:
     url = f"sqlite+aiosqlite:///{tmp_path / 'hotline.db'}"
@@ -221,10 +233,7 @@ async def test_a_recording_is_a_row_before_it_begins_and_is_transcribed_after_it
     assert row is not None
     assert row.state == "spooling"
     house.funnel.sip_events([DialogEnded("d1", "bye")])
-    writer = SpoolWriter(Path(start.path), start.recording, 1000)
-    for tick in range(1000, 1010):
-        writer.write(tick, np.full((160, 2), 100, np.int16))
-    writer.close()
+    spoken(start)
     house.funnel.media_event(RecordingStopped(start.recording, 10))
     await house.until(lambda: house.transcribe.commands)
     asked = house.transcribe.commands[0]
@@ -248,6 +257,85 @@ async def test_without_a_database_the_call_goes_on(house: House, monkeypatch: py
     call = await house.call()
     assert house.funnel.switchboard.calls()[0].id == call
     assert house.journal.read(call)
+
+
+async def test_a_database_that_is_locked_by_another_process_keeps_no_caller_waiting(
+    house: House, tmp_path: Path
+) -> None:
+    other = sqlite3.connect(tmp_path / "hotline.db", isolation_level=None)
+    house.funnel.lane.hold_up_s = 0.05
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        call = await house.talk()
+        house.funnel.sip_events([DialogEnded("d1", "bye")])
+        await house.until(lambda: house.media.said(StopRecording))
+        spoken(house.media.said(StartRecording)[0])
+        house.funnel.media_event(RecordingStopped(house.media.said(StartRecording)[0].recording, 10))
+        await house.funnel.lane.drained()
+        assert house.funnel.lane.away
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+    await house.until(lambda: house.transcribe.commands)
+    await house.until(lambda: not house.funnel.lane.away)
+    async with house.sessions() as session:
+        row = await session.get_one(Call, call)
+        recording = (await session.scalars(select(Recording))).one()
+    assert (row.state, row.ended_by) == ("ended", "caller")
+    assert (recording.state, recording.call_id) == ("closed", call)
+
+
+async def test_a_caller_who_could_not_be_looked_up_is_looked_up_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = itertools.count()
+    find_caller = context.find_caller
+
+    async def at_the_third_time(*given: Any) -> tuple[str, CallerContext]:
+        if next(tries) < 2:
+            raise OSError("the database is away")
+        return await find_caller(*given)
+
+    monkeypatch.setattr("telephony.edge.funnel.context.find_caller", at_the_third_time)
+    monkeypatch.setattr("telephony.edge.funnel.FIND_PAUSE_S", 0.01)
+    await house.call()
+    await house.until(lambda: house.funnel.switchboard.calls()[0].ani == "+84912345678")
+
+
+async def test_the_phone_of_an_offer_that_is_over_does_not_ring(house: House) -> None:
+    held = asyncio.Event()
+
+    async def hold() -> None:
+        await held.wait()
+
+    bindings = (("sip:an@192.0.2.2", "192.0.2.2", 5060, house.funnel.clock.now() + 60),)
+    house.funnel.sip_events([BindingChanged("an", 1, bindings)])
+    call = await house.call()
+    house.funnel.lane.put("a slow piece", hold)
+    house.funnel.media_event(DigitPressed(f"{call}.caller", "1", "rfc4733", 0))
+    await house.until(lambda: f"{call}.agent1" in {leg.leg for leg in house.media.said(OpenLeg)})
+    await asyncio.sleep(0)
+    house.funnel.sip_events([DialogEnded("d1", "bye")])
+    held.set()
+    await house.funnel.lane.drained()
+    assert house.sip.said(Hangup) == [Hangup(f"{call}.agent1")]
+    assert house.sip.said(Invite) == []
+
+
+async def test_a_command_that_fails_keeps_nothing_else_from_being_done(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = await house.call()
+
+    def broken(_leg: str) -> bool:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(house.funnel.prompts, "cancel", broken)
+    house.funnel.sip_events([DialogEnded("d1", "bye")])
+    await house.funnel.lane.drained()
+    async with house.sessions() as session:
+        row = await session.get_one(Call, call)
+    assert row.state == "ended"
 
 
 async def test_a_media_worker_that_dies_ends_its_calls_with_their_cause(house: House) -> None:

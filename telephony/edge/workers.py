@@ -14,7 +14,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 import structlog
 
-from telephony.edge.wire import Decoder, encode, read_messages
+from telephony.edge.wire import Decoder, FrameTooLong, encode, read_messages
 from telephony.events import WorkerDied, WorkerKind, WorkerStarted
 
 FIRST_RESTART_S: Final = 0.2
@@ -113,7 +113,8 @@ class Worker(Generic[M]):
 
     async def _spawn(self) -> _Running:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        with theirs:
+        with contextlib.ExitStack() as unless_started, theirs:
+            unless_started.callback(ours.close)
             process = await asyncio.create_subprocess_exec(
                 *self._command,
                 "--fd",
@@ -124,6 +125,7 @@ class Worker(Generic[M]):
                 stdin=asyncio.subprocess.DEVNULL,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
+            unless_started.pop_all()
         ours.setblocking(False)
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         running = _Running(process, writer)
@@ -136,12 +138,24 @@ class Worker(Generic[M]):
 
     async def _read(self, reader: asyncio.StreamReader, running: _Running) -> None:
         decoder: Decoder[M] = Decoder(self._union)
-        with contextlib.suppress(ConnectionError):
+        try:
             while messages := await read_messages(reader, decoder):
                 for message in messages:
                     if isinstance(message, WorkerStarted):
                         running.started.set()
-                    self._on_message(message)
+                    self._take(message)
+        except ConnectionError:
+            pass  # its end; the watch knows
+        except (FrameTooLong, msgspec.MsgspecError) as error:
+            log.error("a worker cannot be understood; it is started again", worker=self.kind, cause=str(error))
+            with contextlib.suppress(ProcessLookupError):
+                running.process.kill()
+
+    def _take(self, message: M) -> None:
+        try:
+            self._on_message(message)
+        except Exception:
+            log.exception("a worker's message was not taken", worker=self.kind, kind=type(message).__name__)
 
     async def _watch_over(self, running: _Running) -> None:
         pause_s = FIRST_RESTART_S
@@ -156,9 +170,17 @@ class Worker(Generic[M]):
             self._on_died(WorkerDied(self.kind, running.process.pid, _cause(code)))
             steady = asyncio.get_running_loop().time() - started_at > STEADY_S
             pause_s = FIRST_RESTART_S if steady else min(pause_s * 2, LONGEST_RESTART_S)
-            await asyncio.sleep(pause_s)
-            running = await self._spawn()
+            running = await self._spawn_again(pause_s)
             log.info("worker restarted", worker=self.kind, process=running.process.pid)
+
+    async def _spawn_again(self, pause_s: float) -> _Running:
+        while True:
+            await asyncio.sleep(pause_s)
+            try:
+                return await self._spawn()
+            except OSError as error:  # out of memory, processes or descriptors: perhaps not for long
+                log.error("a worker cannot be started; trying again", worker=self.kind, cause=str(error))
+                pause_s = min(max(pause_s, FIRST_RESTART_S) * 2, LONGEST_RESTART_S)
 
 
 def _cause(code: int) -> str:

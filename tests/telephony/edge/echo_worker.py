@@ -1,4 +1,5 @@
-"""A worker for the tests: answers `RenderPrompt` with `PromptRendered`, and dies when asked for the prompt `die`."""
+"""A worker for the tests: answers `RenderPrompt` with `PromptRendered`, dies when asked for the
+prompt `die`, and says what nobody understands when asked for `nonsense`."""
 
 import argparse
 import os
@@ -23,6 +24,8 @@ def main() -> None:
             for message in decoder.feed(data):
                 if message.value == "die":
                     os._exit(7)
+                if message.value == "nonsense":
+                    control.sendall(b"\xff" * 100)
                 control.sendall(encode(PromptRendered(message.key)))
 
 

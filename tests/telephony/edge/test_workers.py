@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from typing import Any
 
 import pytest
 
@@ -81,3 +82,52 @@ async def test_what_waited_for_a_dead_worker_can_be_forgotten() -> None:
 async def test_a_worker_that_does_not_start_says_so() -> None:
     with pytest.raises(WorkerUnstartable, match="render worker did not start"):
         await Room("--fail").worker.start()
+
+
+async def test_a_worker_that_talks_nonsense_is_started_again() -> None:
+    room = Room()
+    await room.worker.start()
+    await room.next()
+    room.worker.send(render("nonsense"))
+    assert isinstance(await room.next(), WorkerDied)
+    assert isinstance(await room.next(), WorkerStarted)
+    room.worker.send(render("b"))
+    assert await room.next() == PromptRendered("b")
+    await room.worker.stop()
+
+
+async def test_a_message_that_nobody_could_take_does_not_end_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    room = Room()
+    await room.worker.start()
+    await room.next()
+    put = room.said.put_nowait
+
+    def broken_once(_message: object) -> None:
+        monkeypatch.setattr(room.worker, "_on_message", put)
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(room.worker, "_on_message", broken_once)
+    room.worker.send(render("a"))
+    room.worker.send(render("b"))
+    assert await room.next() == PromptRendered("b")
+    await room.worker.stop()
+
+
+async def test_a_worker_that_cannot_be_started_again_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    room = Room()
+    await room.worker.start()
+    await room.next()
+    spawn = asyncio.create_subprocess_exec
+    tries: list[int] = []
+
+    async def at_the_second_time(*arguments: Any, **options: Any) -> asyncio.subprocess.Process:
+        tries.append(1)
+        if len(tries) == 1:
+            raise BlockingIOError("no more processes")
+        return await spawn(*arguments, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", at_the_second_time)
+    room.worker.send(render("die"))
+    assert isinstance(await room.next(), WorkerDied)
+    assert isinstance(await room.next(), WorkerStarted)
+    await room.worker.stop()

@@ -21,7 +21,6 @@ from starlette.types import ASGIApp
 
 from hotline import auth, database, logs, models
 from hotline.config import Settings
-from hotline.config_values import host_port
 from hotline.web import create_app
 from ivr_flows import prompts as prompt_cache
 from ivr_flows.flow import Flow
@@ -78,8 +77,8 @@ class Hotline:
 
     async def _start(self) -> None:
         settings, now = self.settings, self.clock.now()
-        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        settings.recordings_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_folder("data", settings.data)
+        _make_folder("recordings.store", settings.recordings_folder)
         self._exit.callback(_lock(settings.data))
         flows = load_flows(settings)
         await database.upgrade(settings.database_url)
@@ -220,7 +219,7 @@ class Hotline:
         try:
             self.sip_address = await self.edge.start(listen.host, listen.port)
         except OSError as error:
-            raise CannotStart(f"SIP cannot listen on {listen}: {error.strerror}; change sip.listen") from None
+            raise CannotStart(f"SIP cannot listen on {listen}: {_cause(error)}; change sip.listen") from None
 
     async def _start_web(self) -> None:
         app = create_app(
@@ -235,7 +234,7 @@ class Hotline:
         try:
             listener = socket.create_server((listen.host, listen.port), reuse_port=False, backlog=256)
         except OSError as error:
-            raise CannotStart(f"the web cannot listen on {listen}: {error.strerror}; change web.listen") from None
+            raise CannotStart(f"the web cannot listen on {listen}: {_cause(error)}; change web.listen") from None
         self.web_address: tuple[str, int] = listener.getsockname()[:2]
         server = _WebServer(app)
         task = asyncio.create_task(server.serve(sockets=[listener]), name="web")
@@ -246,7 +245,8 @@ class Hotline:
         async with self.sessions() as session:
             waiting = await store.pending(session)
         for row in waiting:
-            self.funnel.recordings.transcribe(row.id, store.wav_path(self.settings.recordings_folder, row), row.language)
+            path = store.wav_path(self.settings.recordings_folder, row)
+            self.funnel.recordings.transcribe(row.id, path, row.language)
 
     # ------------------------------------------------------------------------------------------------- people
 
@@ -271,7 +271,7 @@ class Hotline:
 
     async def drain(self) -> None:
         """Take no new calls, and wait for the running ones."""
-        log.info("draining: no new calls", running=len(self.funnel.switchboard.calls()))
+        log.info("draining: no new calls; a second signal hangs up", running=len(self.funnel.switchboard.calls()))
         await self.funnel.drain()
 
     def hang_up_all(self) -> None:
@@ -324,9 +324,22 @@ def load_flows(settings: Settings) -> dict[str, Flow]:
     missing = sorted({name for name in settings.numbers.values() if name not in flows})
     if missing:
         raise CannotStart(
-            f"`numbers` leads to {', '.join(missing)}, but {folder} has only: {', '.join(flows) or 'nothing'}"
+            f"`numbers` leads to {', '.join(missing)}, but {folder} has only: {', '.join(flows) or 'nothing'}; "
+            "put the flow there, or correct `numbers` or `flows` in the settings"
         )
     return flows
+
+
+def _make_folder(what: str, folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotStart(f"the folder {folder} cannot be made: {_cause(error)}; change `{what}`") from None
+
+
+def _cause(error: OSError) -> str:
+    """Return the system's words alone: uvloop's errors have only the number, `create_server` repeats the address."""
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def _lock(data: Path) -> Callable[[], None]:
@@ -340,27 +353,7 @@ def _lock(data: Path) -> Callable[[], None]:
     return lambda: os.close(file)
 
 
-def welcome(hotline: Hotline) -> str:
-    """Return what `hotline serve` prints: how to dial, and, once, the first agents' passwords."""
-    settings = hotline.settings
-    sip = host_port(*hotline.sip_address)
-    number = next((number for number in settings.numbers if number != "*"), "19001234")
-    lines = [
-        f"hotline serves {', '.join(f'{dialled} -> {flow}' for dialled, flow in settings.numbers.items())}",
-        f"  dial      sip:{number}@{sip}",
-        f"  or        hotline call {number} --server {sip} --from 0912345678",
-        f"  web       {settings.web.url}  (hotline tokens add NAME --scope admin makes a token)",
-        f"  data      {settings.data}",
-    ]
-    if hotline.new_users:
-        lines += ["", "Two agents, whose passwords are shown this once:"]
-        for user in hotline.new_users:
-            lines.append(f"  phone     sip:{user.sip_user}@{sip}  user {user.sip_user}  password {user.sip_password}")
-            lines.append(f"  sign-in   {user.name}  password {user.password}")
-    return "\n".join(lines)
-
-
-async def _serve(settings: Settings, announce: Callable[[str], None]) -> None:
+async def _serve(settings: Settings, announce: Callable[[Hotline], None]) -> None:
     asked = asyncio.Queue[signal.Signals]()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -368,7 +361,7 @@ async def _serve(settings: Settings, announce: Callable[[str], None]) -> None:
     hotline = Hotline(settings)
     await hotline.start()
     try:
-        announce(welcome(hotline))
+        announce(hotline)
         print("ready", file=sys.stderr, flush=True)  # noqa: T201 - what starts this program waits for the line
         await asked.get()
         draining = asyncio.create_task(hotline.drain())
@@ -382,7 +375,7 @@ async def _serve(settings: Settings, announce: Callable[[str], None]) -> None:
         await hotline.stop()
 
 
-def serve(settings: Settings, announce: Callable[[str], None] = print) -> None:
+def serve(settings: Settings, announce: Callable[[Hotline], None]) -> None:
     """Run the server until SIGTERM or SIGINT; the first drains, a second hangs up. Raises `CannotStart`."""
     logs.configure()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -1,6 +1,7 @@
 """The command line. What runs the server, the demo or the phone is imported by its command alone: the rest is quick."""
 
 import asyncio
+import getpass
 import importlib.util
 import json as json_text
 import os
@@ -19,7 +20,18 @@ from hotline import auth, database, doctor, models
 from hotline.auth import NewUser, Role
 from hotline.config import chosen_file
 from hotline.config_values import host_port
-from hotline.terminal import FAILED, Config, Data, Failed, FriendlyGroup, in_session, print_rows, say, settings_of
+from hotline.terminal import (
+    FAILED,
+    Config,
+    Data,
+    Failed,
+    FriendlyGroup,
+    in_session,
+    pasteable,
+    print_rows,
+    say,
+    settings_of,
+)
 from ivr_flows.load import check
 from recordings.tables import Recording
 from telephony.clock import datetime_of
@@ -61,10 +73,16 @@ def main() -> None:
 def serve(config: Config = None, data: Data = None) -> None:
     """Run the server; SIGTERM drains it: no new calls, running calls go on."""
     from hotline import app as server  # noqa: PLC0415
+    from hotline.welcome import welcome  # noqa: PLC0415
 
     settings = settings_of(config, data)
+    options = "".join(f" {name} {value}" for name, value in (("--config", config), ("--data", data)) if value)
+
+    def announce(started: "server.Hotline") -> None:
+        typer.echo(pasteable(welcome(settings, started.sip_address, started.new_users, options)))
+
     try:
-        server.serve(settings)
+        server.serve(settings, announce)
     except server.CannotStart as error:
         raise Failed(str(error)) from error
 
@@ -118,8 +136,23 @@ def call(  # noqa: PLR0913, PLR0917  (each is an option that people type)
 
 # --------------------------------------------------------------------------------------------------- people, tokens
 
-Password = Annotated[str | None, typer.Option(metavar="P", help="Sign-in password; made up when not given.")]
-SipPassword = Annotated[str | None, typer.Option(metavar="P", help="The phone's password; made up when not given.")]
+
+def _given(password: str | None) -> str | None:
+    """Return the password itself: `-` stands for one that is typed, or comes as a line of standard input."""
+    if password != "-":
+        return password
+    return getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+
+
+# The words of a command line are seen by everybody on the machine.
+Password = Annotated[
+    str | None,
+    typer.Option(metavar="P", callback=_given, help="Sign-in password, - to be asked; made up when not given."),
+]
+SipPassword = Annotated[
+    str | None,
+    typer.Option(metavar="P", callback=_given, help="The phone's password, - to be asked; made up when not given."),
+]
 
 
 @users.command("add")
@@ -282,7 +315,7 @@ def doctor_(config: Config = None, data: Data = None) -> None:
         console.print(f"{finding.state:5}", style=colours[finding.state], end="  ", markup=False)
         console.print(f"{finding.what:{width}}  {finding.detail}", markup=False)
         if finding.mend:
-            console.print(f"{'':5}  {'':{width}}  mend: {finding.mend}", style="bold", markup=False)
+            console.print(f"{'':5}  {'':{width}}  mend: {pasteable(finding.mend)}", style="bold", markup=False)
     if any(finding.state == "wrong" for finding in findings):
         raise typer.Exit(FAILED)
 

@@ -5,6 +5,8 @@ Exit codes: 0 done, 1 the check failed or the input is bad, 2 wrong usage.
 
 import asyncio
 import os
+import re
+import shutil
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -41,6 +43,12 @@ Data = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Data f
 
 Result = TypeVar("Result")
 
+# `hotline …` and `pip install …` inside a sentence, where a command is meant.
+COMMAND: Final = re.compile(
+    r"(?<![\w./-])(?:pip(?= install\b)|"
+    r"hotline(?= (?:serve|demo|call|doctor|flow|users|tokens|db|recordings|models|bench)\b))"
+)
+
 
 class Failed(Exception):
     """A command that cannot do what was asked; the text says why and what mends it."""
@@ -53,15 +61,43 @@ class FriendlyGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except (Failed, *EXPECTED) as error:
-            say(str(error))
+            say(pasteable(str(error)))
         except DBAPIError as error:
-            say(f"the database failed: {error.orig}; `hotline db upgrade` may mend it, `hotline doctor` says more")
+            mend = "`hotline db upgrade` may mend it, `hotline doctor` says more"
+            say(pasteable(f"the database failed: {error.orig}; {mend}"))
         except ModuleNotFoundError as error:
             extra = EXTRAS.get((error.name or "").partition(".")[0])
             if extra is None:
                 raise
-            say(f"{error.name} is not installed: pip install 'hotline[{extra}]'")
+            say(pasteable(f"{error.name} is not installed: pip install 'hotline[{extra}]'"))
         raise typer.Exit(FAILED)
+
+
+def pasteable(text: str) -> str:
+    """Return `text` with its commands as they must be typed here: a fresh set-up has neither `hotline` nor its `pip`
+    on the PATH, and the `pip` that is there belongs to another Python.
+    """
+    return COMMAND.sub(lambda found: _program() if found[0] == "hotline" else _pip(), text)
+
+
+def _program() -> str:
+    called, on_path = Path(sys.argv[0]), shutil.which("hotline")
+    if called.name == "__main__.py":
+        return f"{_python()} -m hotline"
+    if called.name != "hotline" or (on_path and called.exists() and called.samefile(on_path)):
+        return "hotline"
+    return str(called)
+
+
+def _pip() -> str:
+    on_path = shutil.which("pip")
+    ours = on_path is not None and Path(on_path).parent == Path(sys.executable).parent
+    return "pip" if ours else f"{_python()} -m pip"
+
+
+def _python() -> str:
+    python, here = Path(sys.executable), Path.cwd()
+    return str(python.relative_to(here) if python.is_relative_to(here) else python)
 
 
 def say(text: str) -> None:

@@ -50,9 +50,29 @@ def test_a_user_is_added_listed_and_given_new_secrets(run: Run) -> None:
 
 
 def test_a_phones_password_may_be_given(run: Run) -> None:
-    assert (
-        lines_of(run("users", "add", "x", "--role", "agent", "--sip-password", "1234").stdout)["sip_password"] == "1234"
-    )
+    arguments = ("users", "add", "x", "--role", "agent", "--sip-password")
+    refused = run(*arguments, "12345678901")
+    assert (refused.exit_code, "12 characters or more" in refused.stderr) == (1, True)
+    assert lines_of(run(*arguments, "123456789012").stdout)["sip_password"] == "123456789012"
+
+
+def test_passwords_may_come_by_standard_input(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hotline", "users", "add", "lan", "--role", "agent", "--data", str(tmp_path)]
+    typed = "correct horse\nbattery staple\n"
+    done = subprocess.run(
+        [*command, "--password", "-", "--sip-password", "-"],
+        input=typed, text=True, capture_output=True, check=True, timeout=30, cwd=tmp_path,
+    )  # fmt: skip
+    secrets = lines_of(done.stdout)
+    assert (secrets["password"], secrets["sip_password"]) == ("correct horse", "battery staple")
+
+
+def test_what_is_written_is_nobody_elses_whatever_the_folder_allows(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    command = [sys.executable, "-m", "hotline", "users", "list", "--data", str(data)]
+    subprocess.run(command, check=True, timeout=30, cwd=tmp_path, capture_output=True, umask=0o022)
+    assert {path.name: oct(path.stat().st_mode & 0o777) for path in data.iterdir()} == {"hotline.db": "0o600"}
 
 
 def test_a_token_stands_alone_on_standard_output(run: Run) -> None:
@@ -205,13 +225,13 @@ class CannotStart(RuntimeError):
 
 def test_serve_runs_with_the_settings_that_count(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     served: list[Any] = []
-    pretend(monkeypatch, "app", serve=served.append, CannotStart=CannotStart)
+    pretend(monkeypatch, "app", serve=lambda settings, _announce: served.append(settings), CannotStart=CannotStart)
     assert run("serve", "--data", "here").exit_code == 0
     assert served[0].data == tmp_path / "here"
 
 
 def test_a_server_that_cannot_start_says_why(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_settings: object) -> None:
+    def refuse(_settings: object, _announce: object) -> None:
         raise CannotStart("the web cannot listen on tcp:127.0.0.1:8080: Address already in use; change web.listen")
 
     pretend(monkeypatch, "app", serve=refuse, CannotStart=CannotStart)

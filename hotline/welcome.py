@@ -1,0 +1,43 @@
+"""What `hotline serve` says when it takes calls: how to dial, what is missing, and the first agents' secrets, once."""
+
+from collections.abc import Sequence
+
+from hotline import models
+from hotline.auth import NewUser
+from hotline.config import Settings
+from hotline.config_values import host_port
+
+
+def welcome(
+    settings: Settings, sip_address: tuple[str, int], new_users: Sequence[NewUser] = (), options: str = ""
+) -> str:
+    """Return the text. `options` are what the command was given, for commands that must find the same settings."""
+    sip = host_port(*sip_address)
+    number = next((number for number in settings.numbers if number != "*"), "19001234")
+    lines = [
+        f"The hotline serves {', '.join(f'{_dialled(one)} -> {flow}' for one, flow in settings.numbers.items())}",
+        f"  dial      sip:{number}@{sip}",
+        f"  or        hotline call {number} --server {sip} --from 0912345678",
+        f"  web       {settings.web.url}  (a token: hotline tokens add NAME --scope admin{options})",
+        f"  data      {settings.data}",
+        *(f"  missing   {sentence}" for sentence in _missing(settings)),
+    ]
+    if new_users:
+        lines += ["", "Two agents, whose passwords are shown this once:"]
+        for user in new_users:
+            lines.append(f"  phone     sip:{user.sip_user}@{sip}  user {user.sip_user}  password {user.sip_password}")
+            lines.append(f"  sign-in   {user.name}  password {user.password}")
+    return "\n".join(lines)
+
+
+def _dialled(number: str) -> str:
+    return "every number" if number == "*" else number
+
+
+def _missing(settings: Settings) -> list[str]:
+    """Return what is set for speech and is not there: else a caller would be the first to notice the silence."""
+    return [
+        f"the {state.role} for {state.language}: {state.cause}{f'; {state.mend}' if state.mend else ''}"
+        for state in models.model_states(settings)
+        if state.engine and state.cause
+    ]

@@ -50,6 +50,7 @@ class Recovered:
     seconds: float = 0.0
     language: str = ""
     cause: str = ""
+    ended_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +123,22 @@ async def finish(
 
 
 async def recover(session: AsyncSession, folder: Path, now: float) -> list[Recovered]:
-    """Finish every recording that the last run left spooling, and report spools that no row knows.
+    """Finish every recording that the last run left spooling, or could not close (its disk was full), and report
+    spools that no row knows.
 
     For the start alone, before any media worker runs: whoever spools now would have the spool closed over it.
     """
-    spooling = (await session.scalars(select(Recording.id).where(Recording.state == "spooling"))).all()
+    unfinished = await session.execute(
+        select(Recording.id, Recording.state, Recording.ended_early).where(Recording.state.in_(("spooling", "failed")))
+    )
     found: list[Recovered] = []
-    for recording in spooling:
-        row = await finish(session, recording, "", folder, now, INTERRUPTED)
-        found.append(Recovered(row.id, row.call_id, row.state, row.seconds, row.language, row.cause))
+    for recording, state, ended_early in unfinished.all():
+        if state == "failed" and not await asyncio.to_thread(spool_path(folder, recording).is_file):
+            continue
+        cause = INTERRUPTED if state == "spooling" else ended_early
+        row = await finish(session, recording, "", folder, now, cause)
+        ended_at = row.started_at + row.seconds
+        found.append(Recovered(row.id, row.call_id, row.state, row.seconds, row.language, row.cause, ended_at))
     return found + await _unlisted(session, folder)
 
 

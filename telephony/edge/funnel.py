@@ -172,8 +172,8 @@ class Funnel:
             self._idle.set()
 
     def _write_journal(self, call: str, message: Event | Command, now: float) -> None:
-        if not call or isinstance(message, SaveCall | Publish):
-            return  # what rows and listeners are told follows from the rest
+        if not call or isinstance(message, Publish) or (isinstance(message, SaveCall) and not message.call.ended_at):
+            return  # what rows and listeners are told follows from the rest; how a call ended must outlive a lost row
         try:
             self.journal.append(call, tick_at(now), message)
         except OSError as error:

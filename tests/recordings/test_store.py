@@ -163,6 +163,20 @@ async def test_a_start_closes_what_the_last_run_left(sessions: Sessions, folder:
         assert [each.state for each in again] == ["unlisted"]
 
 
+async def test_what_a_full_disk_kept_from_closing_is_closed_by_a_later_start(
+    session: AsyncSession, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool_ticks(await create(session, folder), 10)
+    with monkeypatch.context() as full:
+        full.setattr(store, "close_to_wav", fail)
+        assert (await finish(session, folder, cause="the disk was full")).state == "failed"
+    [recovered] = await store.recover(session, folder, ENDED_AT)
+    assert (recovered.state, recovered.ended_at) == ("closed", STARTED_AT + 10 * TICK_S)
+    row = await session.get_one(Recording, "r1")
+    assert (row.transcript_state, row.ended_early) == ("pending", "the disk was full")
+    assert await store.recover(session, folder, ENDED_AT) == []
+
+
 async def test_a_first_start_has_nothing_to_recover(session: AsyncSession, folder: Path) -> None:
     assert await store.recover(session, folder, STARTED_AT) == []
 

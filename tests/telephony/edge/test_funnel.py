@@ -393,3 +393,41 @@ async def test_a_call_cut_off_by_a_crash_is_closed_at_the_next_start(house: Hous
     assert recording.state != "spooling"
     assert item.attributes["ended_by"] == INTERRUPTED
     assert await recover(house.sessions, house.journal, tmp_path / "recordings", 2e9) == 0
+
+
+async def test_an_interrupted_call_lasted_as_long_as_its_recording_and_a_damaged_journal_stops_no_start(
+    house: House, tmp_path: Path
+) -> None:
+    call = await house.talk()
+    await house.funnel.lane.drained()
+    spoken(house.media.said(StartRecording)[0])
+    journal = house.journal.path(call)
+    assert journal is not None
+    journal.write_bytes(b"\0\0\0\n" + journal.read_bytes())
+    assert await recover(house.sessions, Journal(tmp_path / "journals"), tmp_path / "recordings", 2e9) == 1
+    async with house.sessions() as session:
+        row = await session.get_one(Call, call)
+        recording = (await session.scalars(select(Recording))).one()
+    assert row.ended_at == recording.started_at + recording.seconds
+    assert row.ended_at > (row.talk_started_at or 0) > 0
+
+
+async def test_a_call_whose_end_was_not_saved_any_more_has_it_in_its_journal(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = await house.call()
+    await house.funnel.lane.drained()
+
+    async def broken(*_: object) -> None:
+        raise ValueError("a row that cannot be")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "save_call", broken)
+        house.funnel.sip_events([DialogEnded("d1", "bye")])
+        await house.funnel.lane.drained()
+    assert await recover(house.sessions, Journal(tmp_path / "journals"), tmp_path / "recordings", 2e9) == 1
+    async with house.sessions() as session:
+        row = await session.get_one(Call, call)
+        item = (await session.scalars(select(Interaction))).one()
+    assert (row.state, row.ended_by) == ("ended", "caller")
+    assert item.attributes["ended_by"] == "caller"

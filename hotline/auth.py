@@ -133,6 +133,8 @@ async def reset_user(
 async def _give_secrets(row: User, role: Role, realm: str, password: str | None, sip_password: str | None) -> NewUser:
     if password is not None and len(password) < 8:
         raise AuthError("the password is too short: give 8 characters or more, or none to have one made")
+    if sip_password is not None and len(sip_password) < 12:
+        raise AuthError("the phone's password is too short: give 12 characters or more, or none to have one made")
     new = NewUser(row.name, role, password or _secret(), row.name, sip_password or _secret(), realm)
     phone = hash_password(row.name, realm, new.sip_password)
     row.password_hash = await asyncio.to_thread(_hasher.hash, new.password)

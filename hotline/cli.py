@@ -63,6 +63,7 @@ bench = _group("bench", "Benchmarks.")
 
 def main() -> None:
     """Run the command line; the program's entry point."""
+    os.umask(0o077)  # profiles and voices are nobody else's on this machine, in whatever folder they are kept
     app(prog_name="hotline")
 
 
@@ -137,10 +138,10 @@ def call(  # noqa: PLR0913, PLR0917  (each is an option that people type)
 # --------------------------------------------------------------------------------------------------- people, tokens
 
 
-def _given(password: str | None) -> str | None:
+def _given(written: str | None) -> str | None:
     """Return the password itself: `-` stands for one that is typed, or comes as a line of standard input."""
-    if password != "-":
-        return password
+    if written != "-":
+        return written
     return getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
 
 

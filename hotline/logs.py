@@ -26,7 +26,8 @@ def configure(*, verbose: bool = False) -> None:
 def _renderers(*, terminal: bool) -> list[Processor]:
     # Plain tracebacks: the local variables of a frame are personal data.
     if terminal:
-        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        # Quoted: what strangers send must not steer the terminal.
+        return [structlog.dev.ConsoleRenderer(repr_native_str=True, exception_formatter=structlog.dev.plain_traceback)]
     return [
         structlog.processors.format_exc_info,
         structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),

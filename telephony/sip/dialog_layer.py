@@ -36,6 +36,9 @@ from telephony.sip.uac import UserAgentClient
 from telephony.sip.uas import UserAgentServer
 from telephony.sip.uri import Uri, bracketed
 
+MAX_NAME_LENGTH: Final = 128
+"""Of numbers and names that strangers write and that rows, journals and listeners are given: no real one is longer."""
+
 _UNANSWERED: Final = frozenset({State.RECEIVED, State.CALLING, State.TRYING, State.EARLY})
 _ENDINGS: Final[dict[Action, DialogEnding]] = {
     Action.END_BYE: "bye",
@@ -89,10 +92,10 @@ class DialogLayer:
         self._tell(
             InviteReceived(
                 dialog=id_,
-                number="" if withheld else one_line(request.from_.uri.number),
-                display_name="" if withheld else one_line(request.from_.display_name),
+                number="" if withheld else one_line(request.from_.uri.number)[:MAX_NAME_LENGTH],
+                display_name="" if withheld else one_line(request.from_.display_name)[:MAX_NAME_LENGTH],
                 withheld=withheld,
-                dnis=one_line(request.uri.number),
+                dnis=one_line(request.uri.number)[:MAX_NAME_LENGTH],
                 sdp=dialog.remote_sdp,
                 source=f"{bracketed(source[0])}:{source[1]}",
             )

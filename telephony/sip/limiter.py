@@ -4,13 +4,14 @@
 class Limiter:
     """Lets one report through per source and interval, and counts the rest.
 
-    At most `size` sources are told apart; the one heard of first gives way.
+    At most `size` sources are told apart. Where that many have been reported within the interval, those that are new
+    are not: whoever forges sources must not have as many reports as packets.
     """
 
     def __init__(self, every_s: float, size: int) -> None:
         self._every_s = every_s
         self._size = size
-        self._sources: dict[str, tuple[float, int]] = {}
+        self._sources: dict[str, tuple[float, int]] = {}  # in the order of their last report
 
     def allows(self, source: str, now: float) -> int | None:
         """Return None when it is too early, else how many reports of this source were held back since the last."""
@@ -19,7 +20,10 @@ class Limiter:
             self._sources[source] = (last, held + 1)
             return None
         self._sources.pop(source, None)
-        while len(self._sources) >= self._size:
-            del self._sources[next(iter(self._sources))]
+        if len(self._sources) >= self._size:
+            first = next(iter(self._sources))
+            if now - self._sources[first][0] < self._every_s:
+                return None
+            del self._sources[first]
         self._sources[source] = (now, 0)
         return held

@@ -19,6 +19,8 @@ from telephony.sip.uri import NameAddr, Uri, UriError, bracketed, parse_name_add
 BindingRow = tuple[str, str, int, float]
 
 _MAX_DIGITS: Final = 10
+_MAX_CONTACT: Final = 512
+_MAX_USER: Final = 64
 _EXPIRY: Final = "expiry"
 
 
@@ -138,7 +140,7 @@ class Registrar:
     def _report_refusal(self, user: str, source: Address, now: float) -> None:
         held_back = self._refusals.allows(source[0], now)
         if held_back is not None:
-            event = RegistrationRefused(one_line(user), f"{bracketed(source[0])}:{source[1]}", held_back)
+            event = RegistrationRefused(one_line(user)[:_MAX_USER], f"{bracketed(source[0])}:{source[1]}", held_back)
             self._outbox.events.append(event)
 
     # ----------------------------------------------------------------------------------------------- bindings
@@ -155,12 +157,12 @@ class Registrar:
             self._store(user, [binding for binding in held if not self._is_newer(request, binding)])
             return
         changed = [self._binding(contact, request, source, now) for contact in contacts]
-        identities = {binding.contact.identity for binding in changed}
+        identities = {binding.contact.identity: binding for binding in changed}
         for binding in held:
             if binding.contact.identity in identities and not self._is_newer(request, binding):
                 raise RemoteError(500, "REGISTER Out Of Order")
         kept = [binding for binding in held if binding.contact.identity not in identities]
-        kept += [binding for binding in changed if binding.expires_at > now]
+        kept += [binding for binding in identities.values() if binding.expires_at > now]
         self._store(user, kept[-self._bounds.bindings_per_user :])
 
     @staticmethod
@@ -175,6 +177,8 @@ class Registrar:
             raise RemoteError(400, "Malformed Contact") from None
         if contact.uri.scheme not in {"sip", "sips"}:
             raise RemoteError(400, "A Contact That Is No SIP URI")
+        if len(contact.uri.write()) > _MAX_CONTACT:
+            raise RemoteError(400, "Contact Too Long")
         expires = self._expires(contact, request)
         return Binding(contact.uri, source, now + expires, request.call_id, request.cseq.number)
 

@@ -71,6 +71,13 @@ class TestCall:
         pair.run(0.1)
         assert pair.invites(DESK)[0].display_name == "LanX-Evil: 1"
 
+    def test_what_strangers_write_is_cut_to_a_names_length(self) -> None:
+        pair = Pair()
+        pair.call(number="9" * 2000, display_name="L" * 2000)
+        pair.run(0.1)
+        (invite,) = pair.invites(DESK)
+        assert (invite.number, invite.display_name) == ("9" * 128, "L" * 128)
+
     def test_far_end_hangs_up(self) -> None:
         pair = Pair()
         pair.establish()

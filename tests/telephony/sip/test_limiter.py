@@ -15,5 +15,10 @@ class TestLimiter:
     def test_memory_is_bounded(self) -> None:
         limiter = Limiter(60.0, 10)
         for number in range(1_000):
-            assert limiter.allows(str(number), 0.0) == 0
-        assert len(limiter._sources) == 10
+            limiter.allows(str(number), 7.0 * number)
+        assert len(limiter._sources) <= 10
+
+    def test_forged_sources_have_no_more_reports_than_there_is_room_for(self) -> None:
+        limiter = Limiter(60.0, 10)
+        assert sum(limiter.allows(str(number), number / 100) is not None for number in range(6_000)) == 10
+        assert limiter.allows("again", 61.0) == 0

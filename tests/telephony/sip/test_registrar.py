@@ -123,6 +123,11 @@ class TestBindings:
         bench.wire.perform(HOTLINE, Invite("out", "desk", "", "", ""))
         assert bench.wire.sent[-1].destination == ("192.0.2.2", 5060)
 
+    def test_one_contact_twice_is_one_binding(self) -> None:
+        bench = Bench()
+        self.send(bench, 1, "<sip:desk@192.0.2.2:5060>, <sip:desk@192.0.2.2:5060>;expires=600")
+        assert changes(bench)[-1].bindings == (("sip:desk@192.0.2.2:5060", "192.0.2.2", 5060, 600.0),)
+
     def test_asking_changes_nothing(self) -> None:
         bench = Bench()
         self.send(bench, 1, "<sip:desk@192.0.2.2:5060>")
@@ -150,7 +155,7 @@ class TestBindings:
     def test_star_and_nothing_else(self, contact: str, fields: tuple[str, ...]) -> None:
         assert self.send(Bench(), 1, contact, fields)[0] == 400
 
-    @pytest.mark.parametrize("contact", ["<sip:a@>", "<mailto:a@b>", "garbage"])
+    @pytest.mark.parametrize("contact", ["<sip:a@>", "<mailto:a@b>", "garbage", f"<sip:{'a' * 600}@b>"])
     def test_contact_that_leads_nowhere(self, contact: str) -> None:
         bench = Bench()
         assert self.send(bench, 1, contact)[0] == 400

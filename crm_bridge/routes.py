@@ -6,6 +6,7 @@ Reads `app.state.sessions` (async sessionmaker), `app.state.settings.region`, `a
 
 import base64
 import binascii
+import contextlib
 import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Final
@@ -204,11 +205,11 @@ def _next(key: str, last_id: str) -> str:
 
 def _place(cursor: str) -> tuple[str, str]:
     """Return the sort key and the id of the last item of the page before."""
-    try:
+    with contextlib.suppress(binascii.Error, ValueError, TypeError, RecursionError):
         key, last_id = json.loads(base64.urlsafe_b64decode(cursor))
-        return storable(key), storable(last_id)
-    except (binascii.Error, ValueError, TypeError, RecursionError):
-        raise _invalid(("query", "cursor"), CURSOR_BROKEN) from None
+        if isinstance(key, str) and isinstance(last_id, str):
+            return storable(key), storable(last_id)
+    raise _invalid(("query", "cursor"), CURSOR_BROKEN)
 
 
 def _instant_and_id(cursor: str) -> tuple[float, str]:

@@ -145,7 +145,7 @@ async def _snapshot(request: Request, call: str) -> CallSnapshot:
     async with request.app.state.sessions() as session:
         row = await session.get(Call, call)
     if row is None:
-        raise HTTPException(404, f"There is no call {call!r}; GET /api/v1/calls lists them.")
+        raise HTTPException(404, "There is no such call; GET /api/v1/calls lists them.")
     return rows.snapshot_of(row)
 
 
@@ -245,7 +245,7 @@ async def set_agent_state(request: Request, agent: str, body: StateRequest) -> A
     """Ask that an agent be ready or not ready; during a call it takes effect after it."""
     funnel = _funnel(request)
     if agent not in {known.agent for known in funnel.switchboard.queues.agents()}:
-        raise HTTPException(404, f"There is no agent {agent!r}; GET /api/v1/agents lists them.")
+        raise HTTPException(404, "There is no such agent; GET /api/v1/agents lists them.")
     funnel.happened(AgentStateRequested(agent, body.state, body.reason))
     await funnel.lane.drained()
     return next(item for item in await list_agents(request) if item.name == agent)

@@ -247,7 +247,9 @@ async def test_lists_are_walked_page_by_page(api: Api) -> None:
     assert len(items) == 6
 
 
-@pytest.mark.parametrize("cursor", ["%", "AAAA", "WzEsMl0=", "e30=", "WyJcdTAwMDAiLCAiIl0=", "WyIxIl0=", "ế"])
+@pytest.mark.parametrize(
+    "cursor", ["%", "AAAA", "WzEsMl0=", "e30=", "WyJcdTAwMDAiLCAiIl0=", "WyIxIl0=", "ế", "W1siYSJdLCJiIl0="]
+)
 async def test_a_broken_cursor_says_so(api: Api, cursor: str) -> None:
     customer = (await api.post(identities=ZALO))["customer"]
     for address in ("/customers", f"/customers/{customer}/timeline"):

@@ -56,8 +56,8 @@ def _recogniser_state(settings: Settings, language: str) -> ModelState:
             language,
             "recogniser",
             cause="none: recordings are kept, and wait for a model",
-            mend=f"unpack a Vosk or faster-whisper model, and set speech.recognisers.{language}: "
-            "{engine: vosk, model: FOLDER}",
+            mend="unpack a Vosk model (https://alphacephei.com/vosk/models has many) or a faster-whisper one, and set "
+            f"speech.recognisers.{language}: {{engine: vosk, model: FOLDER}}",
         )
     cause, mend = _missing_package(chosen.model)
     if chosen.engine == "whisper" and find_spec("faster_whisper") is None:

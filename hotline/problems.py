@@ -73,8 +73,10 @@ async def _http_error(_request: Request, error: Exception) -> Response:
 async def _invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  (registered for it alone)
     faults = error.errors()
-    if any(fault["type"] == "json_invalid" for fault in faults):
-        return Problem(400, "The body is not JSON.")
+    for fault in faults:
+        if fault["type"] == "json_invalid":
+            # The parser's sentences are fixed: they say nothing of what was sent.
+            return Problem(400, f"The body is not JSON: {fault['ctx']['error']}, at character {fault['loc'][-1]}.")
     content_type = request.headers.get("content-type", "")
     if content_type and "json" not in content_type and any(tuple(fault["loc"]) == ("body",) for fault in faults):
         return Problem(415, "Send JSON, with `Content-Type: application/json`.")
@@ -82,9 +84,17 @@ async def _invalid_request(request: Request, error: Exception) -> Response:
     return Problem(422, "What was sent is not what is due here; see `errors`.", members=members)
 
 
+# What pydantic says too briefly to be mended.
+SENTENCES: Final = {
+    "missing": "is missing: it must be there",
+    "extra_forbidden": "is not known here: leave it out, or look up its name in /api/v1/openapi.json",
+    "timezone_aware": "has no zone: write it as 2026-11-22T10:41:00+07:00",
+}
+
+
 def _fault(fault: Mapping[str, Any]) -> dict[str, str]:
     place, *inside = fault["loc"]
-    detail = str(fault["msg"]).removeprefix("Value error, ")
+    detail = SENTENCES.get(fault["type"]) or str(fault["msg"]).removeprefix("Value error, ")
     if place == "body":
         return {"pointer": _pointer(inside), "detail": detail}
     name = "header" if place == "header" else "parameter"

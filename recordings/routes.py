@@ -9,13 +9,15 @@ import binascii
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import FileResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope, Send
 
 from recordings.store import wav_path
 from recordings.tables import Recording, RecordingState, Transcript, TranscriptState
@@ -23,6 +25,11 @@ from recordings.text import terms
 from telephony.clock import iso
 
 router = APIRouter(tags=["recordings"])
+
+RANGE_FAULTS: Final = {
+    400: "The header Range is not one: write it as `bytes=FIRST-LAST`, FIRST no greater than LAST.",
+    416: "The recording is not that long: Content-Range says its length in octets.",
+}
 
 
 class _Shape(BaseModel):
@@ -81,6 +88,20 @@ class TranscriptOut(_Shape):
     words: list[WordOut] | None
 
 
+class AudioFile(FileResponse):
+    """A file; a `Range` that it cannot serve is an error of the application like any other (RFC 9110 section 14.2)."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def watched(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] in RANGE_FAULTS:
+                length = Headers(raw=message["headers"]).get("content-range")
+                kept = {"Content-Range": length} if length else None
+                raise HTTPException(message["status"], RANGE_FAULTS[message["status"]], kept)
+            await send(message)
+
+        await super().__call__(scope, receive, watched)
+
+
 @asynccontextmanager
 async def _reading(request: Request) -> AsyncIterator[AsyncSession]:
     """A session that never waits for a writer. It is over before an answer is sent: a download may take minutes."""
@@ -124,14 +145,15 @@ async def get_recording(request: Request, recording: str) -> RecordingOut:
 
 @router.get(
     "/recordings/{recording}/audio",
-    response_class=FileResponse,
+    response_class=AudioFile,
     responses={
         200: {"content": {"audio/wav": {}}, "description": "The stereo WAV file; left is the caller. Takes ranges."},
         404: {"description": "There is no such recording, or no file of it."},
         409: {"description": "The call is still being recorded."},
+        416: {"description": "The range begins after the end."},
     },
 )
-async def get_audio(request: Request, recording: str) -> FileResponse:
+async def get_audio(request: Request, recording: str) -> AudioFile:
     """Hear a recording."""
     async with _reading(request) as session:
         row = await _row(session, recording)
@@ -143,7 +165,7 @@ async def get_audio(request: Request, recording: str) -> FileResponse:
     path = wav_path(folder, row)
     if not await asyncio.to_thread(path.is_file):
         raise HTTPException(404, f"The file {row.path} is not in the recordings folder: restore it from a backup.")
-    return FileResponse(path, media_type="audio/wav", filename=f"{row.id}.wav")
+    return AudioFile(path, media_type="audio/wav", filename=f"{row.id}.wav")
 
 
 @router.get("/recordings/{recording}/transcript", responses={404: {"description": "There is no such recording."}})

@@ -70,8 +70,8 @@ def settings_for(recognisers: Mapping[str, RecogniserSettings], language: str) -
     found = recognisers.get(language) or recognisers.get(base_language(language))
     if found is None:
         raise ModelMissing(
-            f"No recogniser is set for the language {language}: run `hotline models install {base_language(language)}` "
-            f"or set speech.recognisers.{base_language(language)} to an engine and a model folder."
+            f"No recogniser is set for the language {language}: unpack a model of it, and set "
+            f"speech.recognisers.{base_language(language)} to its engine and folder."
         )
     return found
 

@@ -42,10 +42,10 @@ def missing(settings: RecogniserSettings) -> str:
     if importlib.util.find_spec("vosk") is None:
         return "The package vosk is not installed: run `pip install vosk`."
     if not settings.model:
-        return "No model folder is set beside the engine: set `model` to one (`hotline models install`)."
+        return "No model folder is set beside the engine: set `model` to one."
     folder = Path(settings.model)
     if not folder.is_dir():
-        return f"There is no folder {folder}: unpack a Vosk model there (`hotline models install`)."
+        return f"There is no folder {folder}: unpack a Vosk model there."
     if not ((folder / "am" / "final.mdl").is_file() or (folder / "final.mdl").is_file()):
         return f"{folder} is not a Vosk model (no am/final.mdl in it): point at the folder that holds am/ and graph/."
     return ""

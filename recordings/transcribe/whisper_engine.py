@@ -67,10 +67,10 @@ def missing(settings: RecogniserSettings, language: str) -> str:
     if importlib.util.find_spec("faster_whisper") is None:
         return "The package faster-whisper is not installed: run `pip install 'hotline[whisper]'`."
     if not settings.model:
-        return "No model folder is set beside the engine: set `model` to one (`hotline models install`)."
+        return "No model folder is set beside the engine: set `model` to one."
     folder = Path(settings.model)
     if not folder.is_dir():
-        return f"There is no folder {folder}: put a faster-whisper model there (`hotline models install {language}`)."
+        return f"There is no folder {folder}: put a faster-whisper model there."
     for name in ("model.bin", "config.json", "tokenizer.json"):
         if not (folder / name).is_file():
             return f"{folder} is not a whole faster-whisper model (no {name} in it): install it again."

@@ -143,7 +143,10 @@ async def test_audio_whole_and_in_part(client: httpx.AsyncClient, session: Async
     assert (part.status_code, part.content) == (206, octets[100:200])
     assert part.headers["content-range"] == f"bytes 100-199/{len(octets)}"
     beyond = await client.get("/recordings/r1/audio", headers={"Range": f"bytes={len(octets)}-"})
-    assert beyond.status_code == 416
+    assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{len(octets)}")
+    assert "not that long" in beyond.json()["detail"]
+    backwards = await client.get("/recordings/r1/audio", headers={"Range": "bytes=5-2"})
+    assert (backwards.status_code, "write it as" in backwards.json()["detail"]) == (400, True)
 
 
 async def test_audio_that_is_not_there_says_why(client: httpx.AsyncClient, session: AsyncSession) -> None:

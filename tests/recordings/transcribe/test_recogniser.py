@@ -99,7 +99,7 @@ def test_no_settings_or_no_folder_awaits_a_model(tmp_path: Path) -> None:
     path = write(tmp_path / "r1.wav", silence(1.0), silence(1.0))
     nothing_set = transcribed(path, "vi")
     assert (nothing_set.outcome, nothing_set.engine, nothing_set.words) == ("awaiting_model", "", ())
-    assert "hotline models install vi" in nothing_set.cause
+    assert "set speech.recognisers.vi to its engine and folder" in nothing_set.cause
     assert "speech.recognisers.vi" in nothing_set.cause
     absent = RecogniserSettings("vosk", str(tmp_path / "vi"))
     no_folder = transcribe_file(path, "vi", {"vi": absent}, RecogniserCache(), recording="r1")

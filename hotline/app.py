@@ -43,6 +43,7 @@ from telephony.switchboard import Switchboard, SwitchboardSettings
 
 PAYLOAD_TYPES: Final = {"PCMU": sdp.PCMU, "PCMA": sdp.PCMA}
 USERS_EVERY_S: Final = 2.0
+HANG_UP_S: Final = 10.0
 
 log = structlog.get_logger("hotline")
 
@@ -369,7 +370,7 @@ async def _serve(settings: Settings, announce: Callable[[Hotline], None]) -> Non
         await asyncio.wait({draining, again}, return_when=asyncio.FIRST_COMPLETED)
         if not draining.done():
             hotline.hang_up_all()
-            await draining
+            await asyncio.wait({draining}, timeout=HANG_UP_S)  # a worker that hangs keeps nobody from stopping
         again.cancel()
     finally:
         await hotline.stop()

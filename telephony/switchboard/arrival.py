@@ -48,6 +48,7 @@ def _take(board: Board, event: InviteReceived, flow_name: str, now: float) -> No
     board.call_of_dialog[call.dialog] = call.id
     board.call_of_leg[call.leg] = call.id
     board.deadlines.put((call.id, "find_caller"), now + board.settings.find_caller_s)
+    board.deadlines.put((call.id, "answer"), now + board.settings.answer_s)
     board.deadlines.put((call.id, "max_call"), now + board.settings.max_call_s)
     board.emit(
         Ring(call.dialog),
@@ -100,6 +101,7 @@ def answer_when_ready(board: Board, call: Call, now: float) -> None:
     call.agreed = agreed
     call.answered_at = now
     call.move("answered")
+    board.deadlines.put((call.id, "answer"), None)
     # Heard from now on, spoken to from the ACK on: an INVITE alone, its source forged, must not aim a stream at anyone.
     board.emit(
         ConnectLeg(call.leg, sdp.NOWHERE, 0, agreed.payload_type, agreed.telephone_event),
@@ -107,6 +109,12 @@ def answer_when_ready(board: Board, call: Call, now: float) -> None:
     )
     board.save(call)
     board.publish("call.answered", call)
+
+
+def unanswered(board: Board, call: Call, now: float) -> None:
+    """The media worker has not said a word: the caller shall not ring for ever, but try elsewhere."""
+    if call.state == "arriving":
+        ending.end(board, call, "no media: the media worker does not answer", now, status=503)
 
 
 def confirmed(board: Board, event: DialogConfirmed, now: float) -> None:

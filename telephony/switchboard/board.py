@@ -35,6 +35,7 @@ class SwitchboardSettings:
     codecs: tuple[int, ...] = (PCMU, PCMA)
     timezone: str = "Asia/Ho_Chi_Minh"
     find_caller_s: float = 1.5
+    answer_s: float = 8.0
     max_call_s: float = 3 * 3600.0
     max_calls: int = 500
 

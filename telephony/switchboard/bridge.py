@@ -3,7 +3,7 @@
 from ivr_flows.step import QueueLeft
 from telephony import sdp
 from telephony.acd import OfferAnswered, OfferDeclined, TalkEnded
-from telephony.events import ConnectLeg, DialogAnswered, Join, Leave, Record
+from telephony.events import ConnectLeg, DialogAnswered, Hangup, Join, Leave, Record
 from telephony.switchboard import ending, queueing, self_service
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import Call
@@ -12,7 +12,10 @@ from telephony.switchboard.call import Call
 def agent_answered(board: Board, event: DialogAnswered, now: float) -> None:
     """The agent picked up: the music stops, both hear each other, and the recording begins with the same tick."""
     call = board.by_dialog(event.dialog)
-    if call is None or call.agent_leg is None or call.agent_leg.leg != event.dialog or call.state != "ringing":
+    if call is None:
+        board.emit(Hangup(event.dialog))  # the offer was over before its answer came; nobody is to talk to silence
+        return
+    if call.agent_leg is None or call.agent_leg.leg != event.dialog or call.state != "ringing":
         return
     agent_leg = call.agent_leg
     try:

@@ -207,6 +207,7 @@ def _max_call_due(board: Board, call: Call, now: float) -> None:
 _DUE: Final[dict[str, Callable[[Board, Call, float], None]]] = {
     "flow": _flow_due,
     "find_caller": arrival.answer_when_ready,
+    "answer": arrival.unanswered,
     "max_call": _max_call_due,
 }
 

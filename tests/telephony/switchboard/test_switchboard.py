@@ -156,6 +156,22 @@ def test_no_free_port_is_a_503_and_leaves_nothing(room: Room) -> None:
     assert room.last(SaveCall).call.ended_by == "no media: no free port"
 
 
+def test_a_media_worker_that_says_nothing_lets_no_caller_ring_for_ever(room: Room) -> None:
+    room.ring_in()
+    room.wait(7)
+    assert room.state() == "arriving"
+    room.wait(2)
+    assert room.last(Reject) == Reject("d1", 503, "no media: the media worker does not answer")
+    assert room.last(CloseLeg).leg == room.last(OpenLeg).leg
+    assert not room.switchboard.busy()
+    assert room.switchboard.deadline() is None
+
+
+def test_an_answer_to_an_offer_that_is_over_is_hung_up(room: Room) -> None:
+    room.happened(DialogAnswered("late", CALLER_OFFER))
+    assert room.commands == [Hangup("late")]
+
+
 def test_one_call_too_many_and_a_draining_server_say_503(tmp_path: Path) -> None:
     room = Room(tmp_path, max_calls=1)
     room.ring_in("d1")

@@ -21,6 +21,7 @@ from hotline.auth import NewUser, Role
 from hotline.config import chosen_file
 from hotline.config_values import host_port
 from hotline.terminal import (
+    EXTRAS,
     FAILED,
     Config,
     Data,
@@ -94,6 +95,9 @@ def demo(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Make one whole call on loopback, and check it."""
+    absent = [module for module in EXTRAS if importlib.util.find_spec(module) is None]
+    if absent:
+        raise Failed(f"the demo needs {', '.join(absent)}, not installed yet: pip install 'hotline[demo]'")
     from hotline import demo as story  # noqa: PLC0415
 
     settings_of(config)

@@ -113,7 +113,10 @@ def settings_of(config: Path | None, data: Path | None = None) -> Settings:
 @asynccontextmanager
 async def session_on(settings: Settings) -> AsyncIterator[AsyncSession]:
     """A session on the database, which is made or brought up to date first; it commits when the block ends well."""
+    current, _ = await database.revisions(settings.database_url)
     await database.upgrade(settings.database_url)
+    if current is None:
+        say(f"There was no database for {settings.data}, so one was made; --data or --config finds a server's own.")
     engine = database.open_engine(settings.database_url)
     try:
         async with database.session_factory(engine).begin() as session:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, HTTPException, Query, Request, WebSocket, WebSocketDisconnect
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
 from telephony.clock import iso, time_of
@@ -15,12 +15,16 @@ from telephony.edge.funnel import Funnel
 from telephony.edge.live import ListenerTooSlow
 from telephony.events import AgentState, AgentStateRequested, CallSnapshot, HangupRequested
 from telephony.switchboard.board import context_body
+from telephony.switchboard.call import CallState
 from telephony.tables import Call
 
 router = APIRouter()
 
 # RFC 6455 section 7.4.1: the server is going to lose events for this listener; it is to come back with `since`.
 TRY_AGAIN_LATER = 1013
+
+
+Seconds = Annotated[float, AfterValidator(lambda seconds: round(seconds, 3))]
 
 
 class Body(BaseModel):
@@ -76,10 +80,10 @@ class QueueBody(Body):
     name: str
     open: bool
     waiting: int
-    longest_wait_s: float
+    longest_wait_s: Seconds
     ready: int
     staffed: int
-    estimated_wait_s: float | None
+    estimated_wait_s: Seconds | None
 
 
 class AgentBody(Body):
@@ -152,7 +156,7 @@ async def _snapshot(request: Request, call: str) -> CallSnapshot:
 @router.get("/calls")
 async def list_calls(
     request: Request,
-    state: Annotated[str, Query(description="`running`, or one state such as `queued` or `ended`.")] = "",
+    state: Annotated[CallState | Literal["running"] | None, Query(description="`running`: not ended yet.")] = None,
     customer: Annotated[str, Query(max_length=64)] = "",
     agent: Annotated[str, Query(max_length=64)] = "",
     before: Annotated[float | None, Query(description="Only calls that started before this (from `next`).")] = None,

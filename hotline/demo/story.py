@@ -24,6 +24,7 @@ from zoneinfo import ZoneInfo
 
 import websockets
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from hotline.demo.cast import DemoFailed, Process, render_speech, spawn
@@ -344,7 +345,8 @@ def run(*, as_json: bool = False, keep: Path | None = None) -> int:
     started = datetime.now(UTC)
 
     def tell(what: str) -> None:
-        console.print(f"[dim]{(datetime.now(UTC) - started).total_seconds():6.1f} s[/dim]  {what}", highlight=False)
+        since = (datetime.now(UTC) - started).total_seconds()
+        console.print(f"[dim]{since:6.1f} s[/dim]  {escape(what)}", highlight=False)
 
     with contextlib.ExitStack() as exits:
         folder = keep or Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="hotline-demo-")))
@@ -397,14 +399,14 @@ def _show(console: Console, evidence: Evidence, checks: list[Check], rate: float
     for item in evidence.timeline:
         said = "\n".join(part for part in (item["subject"], item["text"]) if part)
         at = datetime.fromisoformat(item["occurred_at"]).astimezone(TIMEZONE)
-        timeline.add_row(f"{at:%a %d/%m %H:%M}", item["channel"], said)
+        timeline.add_row(f"{at:%a %d/%m %H:%M}", item["channel"], escape(said))
     console.print(timeline)
     for word_line in evidence.lines_said():
-        console.print(word_line, highlight=False, soft_wrap=True)
+        console.print(word_line, highlight=False, markup=False, soft_wrap=True)
     if rate is not None:
         console.print(f"word error rate {rate:.3f}", highlight=False)
     if evidence.kept_audio is not None:
-        console.print(f"the recording (caller left, agent right): {evidence.kept_audio}", highlight=False)
+        console.print(f"the recording (caller left, agent right): {evidence.kept_audio}", highlight=False, markup=False)
     for check in checks:
         mark = "[green]PASS[/green]" if check.passed else "[red]FAIL[/red]"
-        console.print(f"{mark}  {check.name}: {check.detail}", highlight=False, soft_wrap=True)
+        console.print(f"{mark}  {check.name}: {escape(check.detail)}", highlight=False, soft_wrap=True)

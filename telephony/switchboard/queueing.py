@@ -47,7 +47,7 @@ def perform(board: Board, output: AcdOutput, now: float) -> None:
                         "agent": output.agent,
                         "state": output.state,
                         "reason": output.reason,
-                        "since": iso(output.since),
+                        "since": iso(output.since) if output.since else None,
                         "call_id": output.call or None,
                     },
                 ),

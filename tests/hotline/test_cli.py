@@ -75,6 +75,12 @@ def test_what_is_written_is_nobody_elses_whatever_the_folder_allows(tmp_path: Pa
     assert {path.name: oct(path.stat().st_mode & 0o777) for path in data.iterdir()} == {"hotline.db": "0o600"}
 
 
+def test_a_database_made_by_the_way_is_not_taken_for_a_servers(run: Run, tmp_path: Path) -> None:
+    made = f"There was no database for {tmp_path / 'elsewhere'}"
+    assert made in run("tokens", "add", "crm", "--scope", "read", "--data", "elsewhere").stderr
+    assert made not in run("tokens", "add", "crm", "--scope", "read", "--data", "elsewhere").stderr
+
+
 def test_a_token_stands_alone_on_standard_output(run: Run) -> None:
     added = run("tokens", "add", "crm", "--scope", "read", "--scope", "live", "--days", "30")
     assert added.stdout.startswith("hotline_")
@@ -237,6 +243,14 @@ def test_a_server_that_cannot_start_says_why(run: Run, monkeypatch: pytest.Monke
     pretend(monkeypatch, "app", serve=refuse, CannotStart=CannotStart)
     result = run("serve")
     assert (result.exit_code, result.stderr.startswith("the web cannot listen")) == (1, True)
+
+
+def test_a_demo_without_its_packages_says_what_to_install(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hotline.cli.EXTRAS", {"pyVoIP": "phone", "no_such_voice": "demo"})
+    refused = run("demo")
+    assert refused.exit_code == 1
+    assert "the demo needs no_such_voice" in refused.stderr
+    assert "pip install 'hotline[demo]'" in refused.stderr
 
 
 @pytest.mark.parametrize("status", [0, 1])

@@ -17,10 +17,10 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from crm_bridge import context, timeline
+from crm_bridge import context
 from recordings.journal import Journal
 from telephony.clock import iso, tick_at
-from telephony.edge import rows
+from telephony.edge import call_rows, rows
 from telephony.edge.lane import AWAY, Lane
 from telephony.edge.live import Live
 from telephony.edge.process_clock import ProcessClock
@@ -31,7 +31,6 @@ from telephony.events import (
     BindingChanged,
     CallerContext,
     CallerFound,
-    CallSnapshot,
     CloseLeg,
     Command,
     ConnectLeg,
@@ -264,7 +263,9 @@ class Funnel:
             case FindCaller():
                 self._start(self._find_caller(command))
             case SaveCall():
-                save = self._in_session(lambda session: self._save_call(session, command.call))
+                save = self._in_session(
+                    lambda session: call_rows.save(session, command.call, self.region, self.clock.now())
+                )
                 self.lane.put_row("call", command.call.id, save)
             case SaveAgent():
                 save = self._in_session(lambda session: rows.save_agent(session, command))
@@ -316,11 +317,6 @@ class Funnel:
             work()
 
         return run
-
-    async def _save_call(self, session: AsyncSession, call: CallSnapshot) -> None:
-        await rows.save_call(session, call)
-        if call.customer:
-            await timeline.record_call(session, call, self.clock.now())
 
     def _transcribed(self, event: FileTranscribed) -> None:
         self.recordings.transcribed(event)

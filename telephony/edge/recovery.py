@@ -7,11 +7,10 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from crm_bridge import timeline
 from recordings import store
 from recordings.journal import Journal, JournalDamaged
 from telephony.clock import time_of
-from telephony.edge import rows
+from telephony.edge import call_rows, rows
 from telephony.events import CallSnapshot, SaveCall
 
 INTERRUPTED: Final = "interrupted: the server stopped"
@@ -20,7 +19,11 @@ log = structlog.get_logger("hotline.recovery")
 
 
 async def recover(
-    sessions: async_sessionmaker[AsyncSession], journal: Journal, recordings_folder: Path, now: float
+    sessions: async_sessionmaker[AsyncSession],
+    journal: Journal,
+    recordings_folder: Path,
+    now: float,
+    region: str = "VN",
 ) -> int:
     """Close what the last run left open; return how many calls it cut off.
 
@@ -37,9 +40,7 @@ async def recover(
         calls = await rows.unfinished_calls(session)
         for row in calls:
             snapshot = _ended(journal, rows.snapshot_of(row), recorded_until.get(row.id, 0.0))
-            await rows.save_call(session, snapshot)
-            if snapshot.customer:
-                await timeline.record_call(session, snapshot, now)
+            await call_rows.save(session, snapshot, region, now)
             log.warning("call closed after an interruption", call=row.id)
         await session.commit()
     return len(calls)

@@ -302,6 +302,26 @@ async def test_a_caller_who_could_not_be_looked_up_is_looked_up_again(
     await house.until(lambda: house.funnel.switchboard.calls()[0].ani == "+84912345678")
 
 
+async def test_a_caller_who_was_not_found_in_time_is_found_when_the_row_is_written(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise OSError("the database is away")
+
+    monkeypatch.setattr("telephony.edge.funnel.FIND_ATTEMPTS", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr("telephony.edge.funnel.context.find_caller", away)
+        call = await house.call()
+    assert house.funnel.switchboard.calls()[0].ani == ""
+    house.funnel.sip_events([DialogEnded("d1", "bye")])
+    await house.funnel.lane.drained()
+    async with house.sessions() as session:
+        row = await session.get_one(Call, call)
+        item = (await session.scalars(select(Interaction))).one()
+    assert (row.ani, row.ended_by) == ("+84912345678", "caller")
+    assert item.customer_id == row.customer_id
+
+
 async def test_the_phone_of_an_offer_that_is_over_does_not_ring(house: House) -> None:
     held = asyncio.Event()
 

@@ -1,0 +1,23 @@
+"""A call's row and its entry on the customer's timeline, written together."""
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm_bridge import context, timeline
+from recordings import store
+from telephony.edge import rows
+from telephony.events import CallSnapshot
+
+
+async def save(session: AsyncSession, call: CallSnapshot, region: str, now: float) -> None:
+    """Write a call as it stands. Of one that is over, and whose caller could not be looked up in time (the database
+    was away, or the server stopped), the caller is looked up now: it belongs on somebody's timeline."""
+    if call.ended_at and call.number and not call.ani:
+        ani, found = await context.find_caller(session, call.number, False, "", region, now)
+        call = msgspec.structs.replace(call, ani=ani, context=found, customer=found.customer)
+    if call.ended_at and call.recording:
+        # The talk may have begun before the caller was found.
+        await store.set_customer(session, call.id, call.customer)
+    await rows.save_call(session, call)
+    if call.customer:
+        await timeline.record_call(session, call, now)

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 from hotline import auth, database, logs, models
 from hotline.config import Settings
 from hotline.connections import Connection
+from hotline.connections import Connection
 from hotline.web import create_app
 from ivr_flows import prompts as prompt_cache
 from ivr_flows.flow import Flow
@@ -297,6 +298,7 @@ class _WebServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                http=Connection,
                 ws="websockets-sansio",
                 timeout_graceful_shutdown=2,
             )

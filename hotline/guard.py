@@ -21,7 +21,8 @@ from typing import Final, Protocol
 
 import structlog
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
 
 from hotline import auth
 from hotline.database import Sessions, reading
@@ -38,6 +39,7 @@ RULES: Final[tuple[tuple[str, str, auth.Scope], ...]] = (
     ("GET", "/api/v1/**", "read"),
 )
 POLICY_VIOLATION: Final = 1008  # RFC 6455 section 7.4.1
+RECHECK_S: Final = 30.0
 
 
 class Clock(Protocol):
@@ -125,7 +127,7 @@ class Guard:
             found = await self._ask(scope)
             if isinstance(found, auth.Principal):
                 scope.setdefault("state", {})["principal"] = found
-                await self._app(scope, receive, send)
+                await self._app(scope, receive, send if scope["type"] == "http" else self._while_good(scope, send))
             else:
                 await _refuse(found, scope, receive, send)
 
@@ -144,8 +146,26 @@ class Guard:
             self._throttle.failed(source, now)
             log.warning("a wrong token", source=source)
             return _unauthorized("The token is wrong, or no longer good.", 'error="invalid_token"')
-        needed = scope_for(scope.get("method", "WEBSOCKET"), scope["path"])
+        needed = _needed(scope)
         return principal if principal.may(needed) else _forbidden(needed)
+
+    def _while_good(self, scope: Scope, send: Send) -> Send:
+        """A WebSocket outlives a request: nothing more is told over it once its token is removed or has expired."""
+        token, needed = _bearer(scope) or "", _needed(scope)
+        checked_at = self._clock.now()
+
+        async def checked(message: Message) -> None:
+            nonlocal checked_at
+            now = self._clock.now()
+            if message["type"] == "websocket.send" and now - checked_at >= RECHECK_S:
+                principal = await self._principal(token, now)
+                if principal is None or not principal.may(needed):
+                    await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": "the token is void"})
+                    raise WebSocketDisconnect(POLICY_VIOLATION)
+                checked_at = now
+            await send(message)
+
+        return checked
 
     async def _principal(self, token: str, now: float) -> auth.Principal | None:
         async with self._reading() as session:
@@ -168,6 +188,10 @@ def _is_open(scope: Scope) -> bool:
     if scope["type"] == "lifespan":  # the server itself, starting and ending
         return True
     return scope["type"] == "http" and scope["path"] in OPEN and scope["method"] in ("GET", "HEAD")
+
+
+def _needed(scope: Scope) -> auth.Scope:
+    return scope_for(scope.get("method", "WEBSOCKET"), scope["path"])
 
 
 def _bearer(scope: Scope) -> str | None:

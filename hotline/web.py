@@ -36,6 +36,14 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
     "X-Frame-Options": "DENY",
 }
 
+STRANGERS_DOINGS: Final = frozenset(
+    {
+        "ASGI callable returned without completing handshake.",
+        "Invalid HTTP request received.",
+        "Unsupported upgrade request.",
+    }
+)
+
 PublishEvent = Callable[[str, dict[str, object]], None]
 Readiness = bool | Mapping[str, bool]  # whether calls can come in, or each part of that by its name
 
@@ -107,9 +115,9 @@ def create_app(
 
 
 def _is_a_fault(record: logging.LogRecord) -> bool:
-    """Uvicorn's sans-IO WebSockets take a refusal with a body (ASGI's `websocket.http.response`) for a forgotten
-    handshake, and say so as an error: strangers could fill the log with it."""
-    return record.msg != "ASGI callable returned without completing handshake."
+    """What strangers could fill the log with is none: bytes that are no request, and refused WebSockets, which uvicorn
+    takes for forgotten handshakes when the refusal has a body (ASGI's `websocket.http.response`)."""
+    return record.msg not in STRANGERS_DOINGS
 
 
 def _nobody_listens(_type: str, _body: dict[str, object]) -> None:

@@ -1,5 +1,6 @@
 """The door: who passes, who is told what, and what guessing costs."""
 
+import contextlib
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -8,8 +9,10 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import delete
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
 
 from hotline.database import Sessions
 from hotline.guard import RULES, Guard, Throttle, scope_for
@@ -143,6 +146,23 @@ async def test_a_websocket_is_refused_before_it_is_open(guard: Guard, token_with
     sent = await knock(guard, "/api/v1/events", read, {"websocket.http.response": {}})
     assert [message["type"] for message in sent] == ["websocket.http.response.start", "websocket.http.response.body"]
     assert sent[0]["status"] == 403
+
+
+@pytest.mark.parametrize(("removed", "after_s", "told"), [(True, 31, 0), (True, 29, 1), (False, 31, 1)])
+async def test_a_websocket_ends_with_its_token(
+    sessions: Sessions, clock: StandingClock, token_with: TokenMaker, *, removed: bool, after_s: float, told: int
+) -> None:
+    async def speaks_later(scope: Scope, receive: Receive, send: Send) -> None:
+        async with sessions.begin() as session:
+            if removed:
+                await session.execute(delete(Token))
+        clock.at += after_s
+        await send({"type": "websocket.send", "text": "who calls"})
+
+    sent = []
+    with contextlib.suppress(WebSocketDisconnect):
+        sent = await knock(Guard(speaks_later, sessions, clock), "/api/v1/events", await token_with(["live"]))
+    assert len([message for message in sent if message["type"] == "websocket.send"]) == told
 
 
 async def test_an_unknown_kind_of_connection_gets_nothing(guard: Guard) -> None:

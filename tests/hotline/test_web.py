@@ -1,6 +1,7 @@
 """The application as a whole: every route behind the door, every error a problem, probes that tell the truth."""
 
 import asyncio
+import logging
 import re
 import socket
 from collections.abc import AsyncIterator
@@ -130,9 +131,13 @@ async def test_a_real_server_refuses_a_websocket_with_the_reason_and_a_quiet_log
             assert caught.value.response.status_code == status
             assert caught.value.response.headers["content-type"] == "application/problem+json"
             assert "X-Frame-Options" in caught.value.response.headers
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        writer.write(b"no request\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 400")
+        writer.close()
         server.should_exit = True
         await running
-    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 # ----------------------------------------------------------------------------------------------------------- errors

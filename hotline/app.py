@@ -21,8 +21,6 @@ from starlette.types import ASGIApp
 
 from hotline import auth, database, logs, models
 from hotline.config import Settings
-from hotline.connections import Connection
-from hotline.connections import Connection
 from hotline.web import create_app
 from ivr_flows import prompts as prompt_cache
 from ivr_flows.flow import Flow
@@ -93,7 +91,7 @@ class Hotline:
             await session.commit()
             self._secrets = await auth.sip_secrets(session)
         journal = Journal(settings.data / "journals")
-        await recovery.recover(self.sessions, journal, settings.recordings_folder, now)
+        await recovery.recover(self.sessions, journal, settings.recordings_folder, now, settings.region)
         self.funnel = Funnel(
             clock=self.clock,
             switchboard=self._switchboard(flows),

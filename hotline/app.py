@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 
 from hotline import auth, database, logs, models
 from hotline.config import Settings
+from hotline.connections import Connection
 from hotline.web import create_app
 from ivr_flows import prompts as prompt_cache
 from ivr_flows.flow import Flow

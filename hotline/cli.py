@@ -109,14 +109,16 @@ def call(  # noqa: PLR0913, PLR0917  (each is an option that people type)
     number: Annotated[str, typer.Argument(help="The number to dial.")],
     config: Config = None,
     server: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where to call; else sip.listen.")] = "",
-    from_: Annotated[str, typer.Option("--from", metavar="N", help="The caller's number.")] = "",
+    from_: Annotated[
+        str, typer.Option("--from", metavar="N", help="The caller's number; `anonymous`, or none, hides it.")
+    ] = "",
     user: Annotated[str, typer.Option(metavar="U", help="User, for a server that asks.")] = "",
     password: Annotated[str, typer.Option(metavar="P", help="Password, for a server that asks.")] = "",
     press: Annotated[str, typer.Option(metavar='"1 # 2"', help="Keys to press, as tones in the audio.")] = "",
     text: Annotated[str, typer.Option("--say", metavar="TEXT", help="Text to speak.")] = "",
     play: Annotated[Path | None, typer.Option(metavar="F", help="A .wav file to play.")] = None,
     record: Annotated[Path | None, typer.Option(metavar="F", help="Write what is heard to this .wav file.")] = None,
-    seconds: Annotated[float | None, typer.Option(metavar="N", help="Hang up after N seconds.")] = None,
+    seconds: Annotated[float | None, typer.Option(metavar="N", min=0.1, help="Hang up after N seconds.")] = None,
 ) -> None:
     """Call a number with a command-line phone."""
     if importlib.util.find_spec("pyVoIP") is None:

@@ -1,0 +1,142 @@
+"""Calls, queues, agents and live events over HTTP, from a whole program without its phones."""
+
+import json
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+import websockets
+
+from hotline import auth
+from hotline.app import Hotline
+from hotline.config import load
+from telephony.clock import iso
+from telephony.events import BindingChanged
+from telephony.tables import Call
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def free_port(kind: socket.SocketKind) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+async def hotline(tmp_path: Path) -> AsyncIterator[Hotline]:
+    config = tmp_path / "hotline.yaml"
+    config.write_text(
+        f"data: {tmp_path / 'data'}\n"
+        f"sip: {{listen: ['udp:127.0.0.1:{free_port(socket.SOCK_DGRAM)}']}}\n"
+        f"web: {{listen: '127.0.0.1:{free_port(socket.SOCK_STREAM)}'}}\n"
+        "media: {ports: 29100-29199}\n",
+        encoding="utf-8",
+    )
+    made = Hotline(load(config, {}))
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def token(hotline: Hotline) -> str:
+    async with hotline.sessions() as session:
+        made = await auth.add_token(session, "test", ["admin"], hotline.clock.now())
+        await session.commit()
+    return made
+
+
+@pytest.fixture
+async def client(hotline: Hotline, token: str) -> AsyncIterator[httpx.AsyncClient]:
+    address = f"{hotline.settings.web.url}/api/v1"
+    async with httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {token}"}) as made:
+        yield made
+
+
+async def add_calls(hotline: Hotline) -> float:
+    """Two calls that ended and one that a crash left open, a second apart; return when the first began."""
+    began = hotline.clock.now() - 100
+    ended = {"state": "ended", "ended_by": "caller", "dnis": "19001234"}
+    async with hotline.sessions() as session:
+        session.add(
+            Call(id="a" * 32, started_at=began, ended_at=began + 9, ani="+84912345678", agent="agent1", **ended)
+        )
+        session.add(Call(id="b" * 32, started_at=began + 1, ended_at=began + 9, customer_id="c1", **ended))
+        session.add(Call(id="c" * 32, started_at=began + 2, state="queued", dnis="19001234"))
+        await session.commit()
+    return began
+
+
+async def test_calls_are_listed_newest_first_narrowed_and_in_pages(hotline: Hotline, client: httpx.AsyncClient) -> None:
+    began = await add_calls(hotline)
+
+    async def ids(**query: str) -> str:
+        answer = await client.get("/calls", params=query)
+        assert answer.status_code == 200, answer.text
+        return "".join(call["id"][0] for call in answer.json()["items"])
+
+    assert await ids() == "cba"
+    assert await ids(state="ended") == "ba"
+    assert await ids(state="running") == "c"
+    assert await ids(customer="c1") == "b"
+    assert await ids(agent="agent1") == "a"
+    first = (await client.get("/calls", params={"limit": "2"})).json()
+    assert await ids(before=first["next"]) == "a"
+    one = (await client.get(f"/calls/{'a' * 32}")).json()
+    assert (one["ani"], one["customer"], one["started_at"]) == ("+84912345678", None, iso(began))
+    assert {"context", "queue", "answered_at", "ended_at", "ended_by"} <= set(one)
+
+
+async def test_what_is_not_there_says_where_to_look(hotline: Hotline, client: httpx.AsyncClient) -> None:
+    await add_calls(hotline)
+    wrong = await client.get("/calls", params={"state": "waiting"})
+    assert (wrong.status_code, "'queued'" in wrong.json()["errors"][0]["detail"]) == (422, True)
+    for method, path in (("GET", "/calls/x"), ("GET", "/calls/x/journal"), ("POST", "/calls/x/hangup")):
+        answer = await client.request(method, path)
+        assert (answer.status_code, "GET /api/v1/calls" in answer.json()["detail"]) == (404, True)
+    over = await client.post(f"/calls/{'a' * 32}/hangup")
+    assert (over.status_code, over.json()["detail"]) == (409, "The call has ended already.")
+    nobody = await client.post("/agents/nobody/state", json={"state": "ready"})
+    assert (nobody.status_code, "GET /api/v1/agents" in nobody.json()["detail"]) == (404, True)
+    lunch = await client.post("/agents/agent1/state", json={"state": "lunch"})
+    assert lunch.json()["errors"][0]["pointer"] == "#/state"
+
+
+async def test_agents_say_what_they_are_and_what_they_asked_for(hotline: Hotline, client: httpx.AsyncClient) -> None:
+    async def care() -> tuple[str, int, int]:
+        (queue,) = (await client.get("/queues")).json()
+        return queue["name"], queue["staffed"], queue["ready"]
+
+    before = (await client.get("/agents")).json()[0]
+    assert before == {
+        "name": "agent1", "state": "offline", "reason": "", "since": None, "call": None, "reachable": False,
+    }  # fmt: skip
+    hotline.funnel.happened(BindingChanged("agent1", 1))
+    asked = await client.post("/agents/agent1/state", json={"state": "not_ready", "reason": "lunch"})
+    assert (asked.status_code, asked.json()["state"], asked.json()["reason"]) == (202, "not_ready", "lunch")
+    assert await care() == ("care", 0, 0)
+    asked = await client.post("/agents/agent1/state", json={"state": "ready"})
+    assert asked.json()["since"] is not None
+    assert await care() == ("care", 1, 1)
+
+
+async def test_live_events_come_after_hello_and_what_was_missed_on_request(
+    hotline: Hotline, client: httpx.AsyncClient, token: str
+) -> None:
+    # A wish of an agent whose phone was never there: its state has no beginning, and none is made up.
+    await client.post("/agents/agent1/state", json={"state": "not_ready", "reason": "lunch"})
+    address = hotline.settings.web.url.replace("http", "ws") + "/api/v1/events?since=0"
+    async with websockets.connect(address, additional_headers={"Authorization": f"Bearer {token}"}) as socket_:
+        hello = told(await socket_.recv())
+        assert (hello["type"], hello["seq"]) == ("hello", 1)
+        changed = told(await socket_.recv())
+        assert (changed["type"], changed["reason"], changed["since"]) == ("agent.changed", "lunch", None)
+
+
+def told(text: str | bytes) -> dict[str, object]:
+    parsed: dict[str, object] = json.loads(text)
+    return parsed

@@ -43,6 +43,9 @@ class Leg:
     bridge: str = ""
     last_tone: str = ""
     last_tone_at: int = LONG_AGO
+    keys: float = 0.0
+    """How many keys came of late, less those that have had their time."""
+    key_at: int = LONG_AGO
     faults: Counter[str] = field(default_factory=Counter)
     """Packets thrown away, by reason."""
 

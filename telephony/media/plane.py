@@ -50,6 +50,9 @@ DEAF_TO_TONES_TICKS: Final = 10 * TICKS_PER_S
 """A leg that sends telephone-events sends its keys so; tones in its audio are the same keys again."""
 SAME_PRESS_TICKS: Final = 6
 """120 ms: a tone found so long before an event began is that event's press."""
+KEYS_AT_ONCE: Final = 40
+KEYS_PER_TICK: Final = 0.2
+"""No dialler sends more than ten keys a second. Packets can claim four hundred, and each would be journaled."""
 DATAGRAM_OCTETS: Final = HEADER_OCTETS + SAMPLES_PER_TICK
 
 PlaneCommand = ConnectLeg | CloseLeg | PlaySamples | StopPlaying | Join | Leave | StartRecording | StopRecording
@@ -273,6 +276,12 @@ class MediaPlane:
 
 
 def _press(leg: Leg, digit: str, source: DigitSource, tick: int) -> list[MediaEvent]:
+    leg.keys = max(0.0, leg.keys - (tick - leg.key_at) * KEYS_PER_TICK)
+    leg.key_at = tick
+    if leg.keys + 1 > KEYS_AT_ONCE:
+        leg.faults["key_flood"] += 1
+        return []
+    leg.keys += 1
     pressed: list[MediaEvent] = [DigitPressed(leg.name, digit, source, tick)]
     if leg.playback is not None and leg.playback.barge_in:
         pressed += _end_playback(leg, "barged_in", tick)

@@ -1,5 +1,7 @@
 """From INVITE to the flow's first step: the caller is found and a leg opened at once, then the call is answered."""
 
+from typing import Final
+
 from telephony import sdp
 from telephony.events import (
     Answer,
@@ -18,11 +20,16 @@ from telephony.switchboard import ending, self_service
 from telephony.switchboard.board import ANY_NUMBER, Board
 from telephony.switchboard.call import Call
 
+ARRIVALS_S: Final = 10.0
+ARRIVALS_PER_CALL: Final = 2
+ARRIVALS_SPARE: Final = 20
+"""In `ARRIVALS_S` so many calls are taken: twice those that may be there at once, and these."""
+
 
 def invited(board: Board, event: InviteReceived, now: float) -> None:
     """Take the call, or refuse it with the status that is due."""
     flow_name = board.settings.numbers.get(event.dnis) or board.settings.numbers.get(ANY_NUMBER)
-    if board.draining or len(board.calls) >= board.settings.max_calls:
+    if board.draining or len(board.calls) >= board.settings.max_calls or not _admitted(board, now):
         board.emit(Reject(event.dialog, 503, "Service Unavailable"))
     elif flow_name is None or flow_name not in board.flows:
         board.emit(Reject(event.dialog, 404, "Not Found"))
@@ -30,6 +37,17 @@ def invited(board: Board, event: InviteReceived, now: float) -> None:
         board.emit(Reject(event.dialog, 488, "Not Acceptable Here"))
     else:
         _take(board, event, flow_name, now)
+
+
+def _admitted(board: Board, now: float) -> bool:
+    """Whether one more call may be taken now: each leaves rows, a journal and perhaps a profile, and whoever cancels at
+    once could make thousands a second, from forged addresses, without ever reaching `max_calls`."""
+    most = ARRIVALS_SPARE + ARRIVALS_PER_CALL * board.settings.max_calls
+    level = max(0.0, board.arrivals - (now - board.arrived_at) * most / ARRIVALS_S)
+    if level + 1 > most:
+        return False
+    board.arrivals, board.arrived_at = level + 1, now
+    return True
 
 
 def _take(board: Board, event: InviteReceived, flow_name: str, now: float) -> None:

@@ -58,6 +58,9 @@ class Board:
     acd_outputs: deque[AcdOutput] = field(default_factory=deque)
     flow_inputs: deque[tuple[Call, FlowInput]] = field(default_factory=deque)
     draining: bool = False
+    arrivals: float = 0.0
+    """How many calls were taken of late, at `arrived_at`."""
+    arrived_at: float = 0.0
 
     def by_dialog(self, dialog: str) -> Call | None:
         """Return the running call that a dialog belongs to."""

@@ -23,7 +23,7 @@ from telephony.events import (
 )
 from telephony.media.g711 import Samples
 from telephony.media.legs import Origin, UnknownLeg
-from telephony.media.plane import MediaPlane, PlaneCommand, Refused, refusal
+from telephony.media.plane import KEYS_AT_ONCE, KEYS_PER_TICK, MediaPlane, PlaneCommand, Refused, refusal
 from telephony.media.tones import dtmf
 from telephony.rtp.jitter import TARGET_TICKS
 from tests.telephony.media.room import FIRST_TICK, MAX_LEGS, SILENCE, Phone, Room, joined, noise
@@ -125,6 +125,16 @@ def test_a_key_ends_a_prompt_in_the_same_tick(barge_in: bool) -> None:
     over = PromptFinished("a", "menu", "barged_in", FIRST_TICK + 5)
     assert room.events == ([pressed, over] if barge_in else [pressed])
     assert (np.abs(phone.heard[5]).max() <= 8) == barge_in
+
+
+def test_nobody_presses_four_hundred_keys_a_second() -> None:
+    room = Room()
+    phone = room.add("a")
+    for tick in range(250):
+        room.step({"a": [phone.key(5, 160, began=1000 * (8 * tick + each)) for each in range(8)]})
+    pressed = [event for event in room.events if isinstance(event, DigitPressed)]
+    assert KEYS_AT_ONCE <= len(pressed) <= KEYS_AT_ONCE + 250 * KEYS_PER_TICK
+    assert room.plane.faults("a")["key_flood"] == 2000 - len(pressed)
 
 
 def test_keys_by_tones_end_a_prompt_too() -> None:

@@ -172,6 +172,17 @@ def test_an_answer_to_an_offer_that_is_over_is_hung_up(room: Room) -> None:
     assert room.commands == [Hangup("late")]
 
 
+def test_calls_that_come_and_go_at_once_are_taken_only_so_fast(tmp_path: Path) -> None:
+    room = Room(tmp_path, max_calls=10)
+    for number in range(1000):
+        room.happened(InviteReceived(f"d{number}", "", "", True, "1900", CALLER_OFFER, "192.0.2.1:5060"), 0.01)
+        room.happened(DialogEnded(f"d{number}", "cancelled", 487))
+    assert 70 <= len(room.said(FindCaller)) <= 80
+    assert {reject.status for reject in room.said(Reject)} == {503}
+    room.happened(InviteReceived("later", "", "", True, "1900", CALLER_OFFER, "192.0.2.1:5060"), after_s=1.0)
+    assert room.last(Ring).dialog == "later"
+
+
 def test_one_call_too_many_and_a_draining_server_say_503(tmp_path: Path) -> None:
     room = Room(tmp_path, max_calls=1)
     room.ring_in("d1")

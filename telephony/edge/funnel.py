@@ -165,6 +165,8 @@ class Funnel:
             except Exception:
                 # Nor may one command that fails keep the rest of them, or whoever told the event, from going on.
                 log.exception("a command was not performed", kind=type(command).__name__, call=call)
+        if call and not self.switchboard.is_running(call):
+            self.journal.close(call)  # what still comes opens it again
         if self.switchboard.busy():
             self._idle.clear()
         else:

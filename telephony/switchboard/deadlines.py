@@ -1,4 +1,8 @@
-"""Many deadlines, one next: a heap with lazy deletion."""
+"""Many deadlines, one next: a heap with lazy deletion.
+
+What is moved or cleared stays in the heap until it surfaces, or until it is the greater part of the heap and is thrown
+out: the longest call allowed may be hours away when its call has long ended.
+"""
 
 import heapq
 from collections.abc import Hashable
@@ -15,6 +19,10 @@ class Deadlines(Generic[K]):
         self._heap: list[tuple[float, int, K]] = []
         self._order = 0
 
+    def __len__(self) -> int:
+        """How much memory is taken, in entries."""
+        return len(self._heap)
+
     def put(self, key: K, when: float | None) -> None:
         """Set, move or (None) clear the deadline of `key`."""
         if when is None:
@@ -23,6 +31,9 @@ class Deadlines(Generic[K]):
             self._when[key] = when
             self._order += 1  # equal instants come out in the order they were set; keys need no ordering
             heapq.heappush(self._heap, (when, self._order, key))
+            if len(self._heap) > 4 * len(self._when) + 64:
+                self._heap = [entry for entry in self._heap if self._when.get(entry[2]) == entry[0]]
+                heapq.heapify(self._heap)
 
     def next(self) -> float | None:
         """Return the earliest deadline."""

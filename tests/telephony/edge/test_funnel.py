@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -153,6 +154,11 @@ class House:
         return call
 
 
+def open_files() -> set[str]:
+    """What this process has open."""
+    return {os.readlink(file) for file in Path("/proc/self/fd").iterdir() if file.is_symlink()}
+
+
 def spoken(start: StartRecording) -> None:
     """Spool ten ticks, as the media worker does."""
     writer = SpoolWriter(Path(start.path), start.recording, 1000)
@@ -187,6 +193,9 @@ async def test_a_call_is_a_row_and_a_journal_and_an_entry_on_the_timeline(house:
     assert row is not None
     assert (row.state, row.ended_by, row.ani) == ("ended", "caller", "+84912345678")
     assert [(item.channel, item.call_id, item.customer_id) for item in items] == [("call", call, row.customer_id)]
+    journal = house.journal.path(call)
+    assert journal is not None
+    assert str(journal) not in open_files()
     kinds = [type(entry.message).__name__ for entry in house.journal.read(call)]
     assert kinds[0] == "InviteReceived"
     assert {"FindCaller", "CallerFound", "Answer", "Play", "DialogEnded", "CloseLeg"} <= set(kinds)

@@ -23,3 +23,13 @@ def test_next_and_due_are_those_of_a_plain_dictionary(changes: list[tuple[str, f
     assert sorted(due) == sorted(key for key, when in plain.items() if when <= now)
     assert [plain[key] for key in due] == sorted(plain[key] for key in due)
     assert deadlines.next() == min((when for when in plain.values() if when > now), default=None)
+
+
+def test_memory_follows_what_is_in_force_however_far_away_the_rest_was() -> None:
+    deadlines: Deadlines[int] = Deadlines()
+    deadlines.put(-1, 5e9)
+    for call in range(10_000):
+        deadlines.put(call, 1e9 + call)
+        deadlines.put(call, None)
+    assert len(deadlines) <= 70
+    assert deadlines.next() == 5e9

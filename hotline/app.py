@@ -341,7 +341,9 @@ def _make_folder(what: str, folder: Path) -> None:
 
 
 def _cause(error: OSError) -> str:
-    """Return the system's words alone: uvloop's errors have only the number, `create_server` repeats the address."""
+    """Return the system's words alone: uvloop hides them behind its own, `create_server` repeats the address."""
+    if error.errno is None and isinstance(error.__cause__, OSError):
+        error = error.__cause__
     return os.strerror(error.errno) if error.errno else str(error)
 
 

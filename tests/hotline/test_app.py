@@ -3,6 +3,8 @@
 import asyncio
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -97,6 +99,16 @@ async def test_a_port_that_is_taken_is_named_with_its_setting(tmp_path: Path) ->
     refusal = pytest.raises(CannotStart, match=r"the web cannot listen on .*: Address already in use; change web")
     with socket.create_server(("127.0.0.1", settings.web.listen.port)), refusal:
         await Hotline(settings).start()
+
+
+def test_the_loop_that_serves_does_not_hide_the_cause(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", settings.sip.listen[0].port))
+        command = [sys.executable, "-m", "hotline", "serve", "--config", str(tmp_path / "hotline.yaml")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 1
+    assert ": Address already in use; change sip.listen" in done.stderr
 
 
 async def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ async def _snapshot(request: Request, call: str) -> CallSnapshot:
 @router.get("/calls")
 async def list_calls(
     request: Request,
-    state: Annotated[CallState | Literal["running"] | None, Query(description="`running`: not ended yet.")] = None,
+    state: Annotated[Literal[CallState, "running"] | None, Query(description="`running`: not ended yet.")] = None,
     customer: Annotated[str, Query(max_length=64)] = "",
     agent: Annotated[str, Query(max_length=64)] = "",
     before: Annotated[float | None, Query(description="Only calls that started before this (from `next`).")] = None,

@@ -94,7 +94,9 @@ async def test_calls_are_listed_newest_first_narrowed_and_in_pages(hotline: Hotl
 async def test_what_is_not_there_says_where_to_look(hotline: Hotline, client: httpx.AsyncClient) -> None:
     await add_calls(hotline)
     wrong = await client.get("/calls", params={"state": "waiting"})
-    assert (wrong.status_code, "'queued'" in wrong.json()["errors"][0]["detail"]) == (422, True)
+    (fault,) = wrong.json()["errors"]
+    assert (wrong.status_code, fault["parameter"]) == (422, "state")
+    assert "'queued'" in fault["detail"]
     for method, path in (("GET", "/calls/x"), ("GET", "/calls/x/journal"), ("POST", "/calls/x/hangup")):
         answer = await client.request(method, path)
         assert (answer.status_code, "GET /api/v1/calls" in answer.json()["detail"]) == (404, True)

@@ -230,7 +230,7 @@ class Endpoint:
 
     def _receive_register(self, transaction: Transaction, request: Request, source: Address, now: float) -> None:
         response = self._registrar.receive(request, transaction.tag, source, now)
-        self._transactions.respond(transaction, response, now)
+        self._send(transaction, request, response, now)
 
     def _in_dialog(self, request: Request) -> Dialog:
         """Return the dialog of a request. Raises 481 for none, 500 for one out of order (section 12.2.2)."""
@@ -243,14 +243,12 @@ class Endpoint:
         return dialog
 
     def _is_full(self, request: Request) -> bool:
-        """Whether memory is spent: first for what begins something, far later for what ends something."""
+        """Whether memory is spent: first for new calls, far later for what ends one and for phones that register."""
         limits = self.settings.limits
         load = len(self._transactions)
         if request.method == "INVITE" and not request.to.tag and len(self._dialogs) >= limits.dialogs:
             return True
-        if request.method in {"BYE", "CANCEL"}:
-            return load >= 2 * limits.transactions
-        return load >= limits.transactions
+        return load >= limits.transactions * (1 if request.method == "INVITE" else 2)
 
     # ------------------------------------------------------------------------------- responses and commands
 
@@ -278,7 +276,14 @@ class Endpoint:
         response = respond(request, status, reason, transaction.tag if status > 100 else "")
         for name, value in fields:
             response.headers.set(name, value)
+        self._send(transaction, request, response, now)
+
+    def _send(self, transaction: Transaction, request: Request, response: Response, now: float) -> None:
+        """Send a response. What anybody can have for asking (a challenge, a refusal, our abilities) is not remembered
+        (section 8.2.7): a retransmission is answered anew, and a flood of requests takes no room from others."""
         self._transactions.respond(transaction, response, now)
+        if request.method != "INVITE" and (response.status >= 300 or request.method == "OPTIONS"):
+            self._transactions.abandon(transaction)
 
     # -------------------------------------------------------------------------------------- broken messages
 

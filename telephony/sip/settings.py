@@ -21,8 +21,8 @@ class RegistrarSettings(msgspec.Struct, frozen=True):
 class EndpointLimits(msgspec.Struct, frozen=True):
     """What memory the far end may make us spend.
 
-    Above `transactions` a new INVITE, REGISTER or OPTIONS is answered 503 without being remembered, and at twice as
-    many every request is. `sources` is how many senders of broken messages are told apart.
+    Above `transactions` a new INVITE is answered 503 without being remembered, and at twice as many every request
+    is. `sources` is how many senders of broken messages are told apart.
     """
 
     message: MessageLimits = MessageLimits()

@@ -149,7 +149,8 @@ class TransactionLayer:
         return transaction if Action.TELL in told else None
 
     def abandon(self, transaction: Transaction) -> None:
-        """Destroy a client transaction whose CANCEL brought no final response (section 9.1)."""
+        """Destroy a transaction: a client's whose CANCEL brought no final response (section 9.1), or a server's whose
+        response need not be remembered (section 8.2.7)."""
         self._enter(transaction, State.TERMINATED, 0.0)
 
     def stamp(self, request: Request) -> str:

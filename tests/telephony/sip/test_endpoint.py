@@ -243,19 +243,30 @@ class TestBroken:
 class TestLimits:
     def test_transactions(self) -> None:
         bench = bench_with(EndpointLimits(transactions=3))
-        seen = [statuses(bench, write_request("OPTIONS", branch=f"z9hG4bK{n}")) for n in range(5)]
-        assert seen == [[200], [200], [200], [503], [503]]
+        bench.wire.reactions[HOTLINE] = lambda event: (
+            [Reject(event.dialog, 404, "Not Found")] if isinstance(event, InviteReceived) else []
+        )
+        seen = [statuses(bench, write_request(branch=f"z9hG4bK{n}", call_id=f"c{n}"))[-1] for n in range(5)]
+        assert seen == [404, 404, 404, 503, 503]
         assert len(bench.wire.told(HOTLINE, MessageRejected)) == 1
+        assert statuses(bench, write_register()) == [401]  # a flood of calls keeps no phone from registering
         bench.wire.run(33.0)
-        assert statuses(bench, write_request("OPTIONS", branch="z9hG4bKlater")) == [200]
+        assert statuses(bench, write_request(branch="z9hG4bKlater", call_id="later")) == [100, 404]
+
+    @pytest.mark.parametrize("method", ["OPTIONS", "REGISTER", "BYE", "CANCEL", "SUBSCRIBE"])
+    def test_what_strangers_have_for_asking_takes_no_room(self, method: str) -> None:
+        bench = bench_with(EndpointLimits(transactions=3))
+        for number in range(100):
+            assert statuses(bench, write_request(method, branch=f"z9hG4bK{number}"))[-1] != 503
+        assert bench.endpoint.load() == (0, 0, 0)
 
     def test_full_house_still_lets_go(self) -> None:
         bench = bench_with(EndpointLimits(transactions=2))
         bench.send(write_request(body=OFFER))
         bench.wire.perform(HOTLINE, Answer("a-in-1", "v=0\r\n"))
         to = bench.responses()[0].headers.get("to")
-        assert statuses(bench, write_request("OPTIONS", branch="z9hG4bK2")) == [200]
-        assert statuses(bench, write_request("OPTIONS", branch="z9hG4bK3")) == [503]
+        bench.send(write_request(branch="z9hG4bK2", call_id="c2"))
+        assert statuses(bench, write_request(branch="z9hG4bK3", call_id="c3")) == [503]
         assert statuses(bench, write_request("BYE", to=to, cseq=2, branch="z9hG4bK4")) == [200]
 
     def test_dialogs(self) -> None:

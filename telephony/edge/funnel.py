@@ -70,6 +70,8 @@ log = structlog.get_logger("hotline.funnel")
 FIND_TIMEOUT_S = 10.0
 FIND_ATTEMPTS = 10
 FIND_PAUSE_S = 1.0
+LOOK_UPS = 4
+"""At once: SQLite takes one writer at a time, and lets the others ask again and again in no order."""
 LAST_CHANCE_S = 15.0
 
 
@@ -115,6 +117,7 @@ class Funnel:
     _timer: asyncio.TimerHandle | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
+    _looking_up: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, LOOK_UPS))
     _inviting: set[str] = field(default_factory=set)
     """Dialogs whose INVITE is in the lane."""
 
@@ -350,7 +353,7 @@ class Funnel:
         self.happened(CallerFound(command.call, ani, found))
 
     async def _found(self, command: FindCaller) -> tuple[str, CallerContext]:
-        async with asyncio.timeout(FIND_TIMEOUT_S), self.sessions() as session:
+        async with self._looking_up, asyncio.timeout(FIND_TIMEOUT_S), self.sessions() as session:
             found = await context.find_caller(
                 session, command.number, command.withheld, command.display_name, self.region, self.clock.now()
             )

@@ -143,6 +143,7 @@ async def get_recording(request: Request, recording: str) -> RecordingOut:
         return _out(await _row(session, recording))
 
 
+@router.head("/recordings/{recording}/audio", response_class=AudioFile, include_in_schema=False)
 @router.get(
     "/recordings/{recording}/audio",
     response_class=AudioFile,

@@ -28,7 +28,7 @@ DONE: Final = 0
 FAILED: Final = 1
 NO_PYVOIP: Final = "the phone needs pyVoIP, which is not installed: pip install 'hotline[phone]'"
 _SEPARATORS: Final = re.compile(r"[\s().\-]")
-_NUMBER: Final = re.compile(r"[0-9A-Za-z+*#_.!~-]+", re.ASCII)
+_NUMBER: Final = re.compile(r"\+?[0-9*#]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

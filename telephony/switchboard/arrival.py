@@ -16,7 +16,7 @@ from telephony.events import (
     Reject,
     Ring,
 )
-from telephony.switchboard import ending, self_service
+from telephony.switchboard import ending
 from telephony.switchboard.board import ANY_NUMBER, Board
 from telephony.switchboard.call import Call
 
@@ -136,10 +136,10 @@ def unanswered(board: Board, call: Call, now: float) -> None:
 
 
 def confirmed(board: Board, event: DialogConfirmed, now: float) -> None:
-    """The caller hears us: the flow begins."""
+    """The caller hears us: the flow begins, a moment later, since phones swallow the first of what they hear."""
     call = board.by_dialog(event.dialog)
     if call is not None and call.state == "answering" and call.agreed is not None:
         agreed = call.agreed
         board.emit(ConnectLeg(call.leg, agreed.address, agreed.port, agreed.payload_type, agreed.telephone_event))
         call.move("confirmed")
-        self_service.begin(board, call, now)
+        board.deadlines.put((call.id, "greet"), now + board.settings.greet_after_s)

@@ -34,6 +34,7 @@ class SwitchboardSettings:
     media_address: str = ""
     codecs: tuple[int, ...] = (PCMU, PCMA)
     timezone: str = "Asia/Ho_Chi_Minh"
+    greet_after_s: float = 0.3
     find_caller_s: float = 1.5
     answer_s: float = 8.0
     max_call_s: float = 3 * 3600.0

@@ -96,5 +96,5 @@ def _forget(board: Board, call: Call) -> None:
     del board.calls[call.id]
     board.call_of_dialog.pop(call.dialog, None)
     board.call_of_leg.pop(call.leg, None)
-    for what in ("find_caller", "answer", "max_call", "flow"):
+    for what in ("find_caller", "answer", "greet", "max_call", "flow"):
         board.deadlines.put((call.id, what), None)

@@ -208,6 +208,7 @@ _DUE: Final[dict[str, Callable[[Board, Call, float], None]]] = {
     "flow": _flow_due,
     "find_caller": arrival.answer_when_ready,
     "answer": arrival.unanswered,
+    "greet": self_service.begin,
     "max_call": _max_call_due,
 }
 

@@ -141,6 +141,7 @@ class Room:
         self.open_leg()
         self.known_caller(call)
         self.happened(DialogConfirmed(dialog))
+        self.wait(0.3)
         return call
 
     def agents_register(self, *names: str) -> None:

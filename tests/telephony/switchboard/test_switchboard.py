@@ -105,6 +105,7 @@ def test_a_slow_customer_profile_delays_nobody_and_still_gets_the_call(room: Roo
     room.wait(0.2)
     assert room.said(Answer)
     room.happened(DialogConfirmed("d1"))
+    room.wait(0.3)
     assert "Lan" not in room.last(Play).prompts[0].value
     room.known_caller(call)
     assert room.last(SaveCall).call.customer == "customer1"
@@ -117,7 +118,18 @@ def test_a_leg_that_opens_after_the_wait_is_over_is_answered_at_once(room: Room)
     assert room.said(Answer)
 
 
-def test_the_flow_begins_with_the_ack_and_greets_by_name(room: Room) -> None:
+def test_the_flow_begins_a_moment_after_the_ack(room: Room) -> None:
+    call = room.ring_in()
+    room.open_leg()
+    room.known_caller(call)
+    room.happened(DialogConfirmed("d1"))
+    room.wait(0.29)
+    assert not room.said(Play)
+    room.wait(0.02)
+    assert room.said(Play)
+
+
+def test_the_greeting_is_by_name(room: Room) -> None:
     room.in_menu()
     play = room.last(Play)
     assert play.prompts[0].value == "Hello Lan. Press 1 for an agent."

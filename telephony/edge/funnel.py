@@ -70,8 +70,6 @@ log = structlog.get_logger("hotline.funnel")
 FIND_TIMEOUT_S = 10.0
 FIND_ATTEMPTS = 10
 FIND_PAUSE_S = 1.0
-LOOK_UPS = 4
-"""At once: SQLite takes one writer at a time, and lets the others ask again and again in no order."""
 LAST_CHANCE_S = 15.0
 
 
@@ -117,7 +115,8 @@ class Funnel:
     _timer: asyncio.TimerHandle | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
-    _looking_up: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, LOOK_UPS))
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """To write: SQLite lets those who wait for its one writer ask again and again, in no order; a lock has one."""
     _inviting: set[str] = field(default_factory=set)
     """Dialogs whose INVITE is in the lane."""
 
@@ -311,7 +310,7 @@ class Funnel:
 
     def _in_session(self, work: Callable[[AsyncSession], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
         async def run() -> None:
-            async with self.sessions() as session:
+            async with self._turn, self.sessions() as session:
                 await work(session)
                 await session.commit()
 
@@ -353,7 +352,7 @@ class Funnel:
         self.happened(CallerFound(command.call, ani, found))
 
     async def _found(self, command: FindCaller) -> tuple[str, CallerContext]:
-        async with self._looking_up, asyncio.timeout(FIND_TIMEOUT_S), self.sessions() as session:
+        async with asyncio.timeout(FIND_TIMEOUT_S), self._turn, self.sessions() as session:
             found = await context.find_caller(
                 session, command.number, command.withheld, command.display_name, self.region, self.clock.now()
             )

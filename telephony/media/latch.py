@@ -2,7 +2,8 @@
 
 The address in the SDP is wrong behind most NATs, so a leg answers to where its media comes from. That invites hijack
 by anyone who can guess a port; hence the lock: after `LOCK_AFTER` packets from one source no other is heard until
-that source has been silent for `SILENT_TICKS`.
+that source has been silent for `SILENT_TICKS`. Once `ESTABLISHED` packets came from it, silence opens the leg to that
+same host and to the SDP's alone: whoever truly moves elsewhere in mid-call says so by re-INVITE.
 """
 
 from typing import Final
@@ -10,6 +11,7 @@ from typing import Final
 from telephony.clock import TICKS_PER_S
 
 LOCK_AFTER: Final = 3
+ESTABLISHED: Final = 50
 SILENT_TICKS: Final = TICKS_PER_S
 NOWHERE: Final = ("", "0.0.0.0", "::")  # noqa: S104 (compared with, never bound)
 
@@ -57,9 +59,13 @@ class Latch:
 
     def heard(self, tick: int) -> None:
         """Note a packet from the locked source."""
+        self._packets += 1
         self._heard_at = tick
 
     def _may_change_to(self, source: Address, tick: int) -> bool:
-        if self._source is None or tick - self._heard_at > SILENT_TICKS:
+        if self._source is None:
             return True
+        if tick - self._heard_at > SILENT_TICKS:
+            known = {self._source[0], self._sdp[0] if self._sdp else ""}
+            return self._packets < ESTABLISHED or source[0] in known
         return self.locked is None and source == self._sdp

@@ -1,6 +1,6 @@
 import pytest
 
-from telephony.media.latch import LOCK_AFTER, SILENT_TICKS, Latch
+from telephony.media.latch import ESTABLISHED, LOCK_AFTER, SILENT_TICKS, Latch
 
 SDP, NAT, OTHER = ("10.0.0.1", 4000), ("203.0.113.7", 61000), ("192.0.2.9", 5)
 
@@ -67,6 +67,21 @@ def test_another_source_once_the_first_is_silent() -> None:
     assert latch.admits(OTHER, 11 + SILENT_TICKS)
     assert locked(latch) is None
     assert destination(latch) == OTHER
+
+
+def test_an_established_leg_is_open_to_its_own_hosts_alone() -> None:
+    latch = connected()
+    for tick in range(LOCK_AFTER):
+        latch.admits(NAT, tick)
+    for tick in range(LOCK_AFTER, ESTABLISHED):
+        latch.heard(tick)
+    long_after = ESTABLISHED + 100 * SILENT_TICKS
+    assert not latch.admits(OTHER, long_after)
+    assert destination(latch) == NAT
+    assert latch.admits((NAT[0], 61002), long_after)
+    for tick in range(ESTABLISHED):
+        latch.admits((NAT[0], 61002), long_after + tick)
+    assert latch.admits(SDP, long_after + ESTABLISHED + 2 * SILENT_TICKS)
 
 
 def test_a_changed_address_unlocks_and_the_same_does_not() -> None:

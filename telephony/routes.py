@@ -147,6 +147,7 @@ async def _snapshot(request: Request, call: str) -> CallSnapshot:
         if running.id == call:
             return running
     async with request.app.state.sessions() as session:
+        await session.connection(execution_options={"read_only": True})
         row = await session.get(Call, call)
     if row is None:
         raise HTTPException(404, "There is no such call; GET /api/v1/calls lists them.")
@@ -175,6 +176,7 @@ async def list_calls(
     if before is not None:
         query = query.where(Call.started_at < before)
     async with request.app.state.sessions() as session:
+        await session.connection(execution_options={"read_only": True})
         found: Sequence[Call] = (await session.scalars(query)).all()
     now = request.app.state.clock.now()
     running = {call.id: call for call in _funnel(request).switchboard.calls()}

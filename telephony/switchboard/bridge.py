@@ -43,18 +43,18 @@ def agent_answered(board: Board, event: DialogAnswered, now: float) -> None:
     board.publish("call.talking", call)
 
 
-def agent_hung_up(board: Board, call: Call, now: float) -> None:
-    """The agent's dialog ended in mid-talk: the caller goes on in the flow, at the queue step's `answered`."""
+def agent_gone(board: Board, call: Call, now: float, *, by: str = "agent", dialog_open: bool = False) -> None:
+    """The agent hung up, or is not heard any more: the caller goes on in the flow, at the queue step's `answered`."""
     agent_leg = call.agent_leg
     if agent_leg is None:
         return
     board.emit(Leave(call.leg))
     ending.stop_recording(board, call)
-    ending.drop_agent_leg(board, call, dialog_open=False)
+    ending.drop_agent_leg(board, call, dialog_open=dialog_open)
     call.move("returned")
-    call.talk_ended_by = "agent"
+    call.talk_ended_by = by
     call.talk_ended_at = now
     board.tell_queues(TalkEnded(call.id, agent_leg.agent), now)
     board.save(call)
-    board.publish("call.talk_ended", call, by="agent")
+    board.publish("call.talk_ended", call, by=by)
     board.tell_flow(call, QueueLeft("answered"))

@@ -138,7 +138,7 @@ def _dialog_ended(board: Board, event: DialogEnded, now: float) -> None:
     if event.dialog == call.dialog:
         ending.caller_gone(board, call, event, now)
     elif call.agent_leg is not None and call.agent_leg.answered:
-        bridge.agent_hung_up(board, call, now)
+        bridge.agent_gone(board, call, now)
     else:
         queueing.agent_refused(board, call, event, now)
 
@@ -161,9 +161,12 @@ def _prompt_finished(board: Board, event: PromptFinished, _now: float) -> None:
 
 def _media_timed_out(board: Board, event: MediaTimedOut, now: float) -> None:
     call = board.by_leg(event.leg)
-    if call is not None:
-        who = "caller" if event.leg == call.leg else "agent"
-        ending.end(board, call, f"no audio from the {who}", now)
+    if call is None:
+        return
+    if event.leg == call.leg:
+        ending.end(board, call, "no audio from the caller", now)
+    elif call.agent_leg is not None and call.agent_leg.answered:
+        bridge.agent_gone(board, call, now, by="no audio from the agent", dialog_open=True)
 
 
 def _agent_state_requested(board: Board, event: AgentStateRequested, now: float) -> None:

@@ -31,6 +31,19 @@ def agent_phone(server: Server, folder: Path) -> Baresip:
 
 def test_kill_9_in_mid_call_loses_nothing(tmp_path: Path) -> None:
     with running_server(tmp_path, SETTINGS) as server:
+        # An English-speaking customer, so that the model that is installed can transcribe the talk after the restart.
+        server.post(
+            "/interactions",
+            {
+                "channel": "chat",
+                "direction": "inbound",
+                "occurred_at": "2026-03-02T03:00:00Z",
+                "identities": [{"kind": "phone", "value": "0912 345 678"}],
+                "text": "hello",
+                "external_id": "1",
+                "attributes": {"language": "en"},
+            },
+        )
         phone = agent_phone(server, tmp_path / "desk")
         caller = subprocess.Popen(
             [
@@ -72,5 +85,14 @@ def test_kill_9_in_mid_call_loses_nothing(tmp_path: Path) -> None:
         assert item["call"]["ended_by"] == "interrupted: the server stopped"
         assert item["call"]["recording"] == f"/api/v1/recordings/{recording['id']}"
         assert server.get("/calls?state=running")["items"] == []
+        # What was said up to then is transcribed after all.
+        transcript = wait_for(
+            "the transcript",
+            lambda: next(
+                (t for t in [server.get(f"/recordings/{recording['id']}/transcript")] if t["state"] != "pending"), None
+            ),
+            60,
+        )
+        assert transcript["state"] == "done", transcript
         # And the hotline takes calls as before.
         assert server.request("GET", "/readyz")[0] == 200

@@ -364,11 +364,26 @@ def test_a_caller_who_leaves_the_queue_frees_the_ringing_agent(room: Room) -> No
     assert room.last(SaveAgent).state == "ready"
 
 
-def test_silence_from_either_side_ends_the_call(room: Room) -> None:
+def test_silence_from_the_caller_ends_the_call(room: Room) -> None:
+    call = room.talking()
+    room.happened(MediaTimedOut(f"{call}.caller", 0))
+    assert room.last(SaveCall).call.ended_by == "no audio from the caller"
+    assert {command.dialog for command in room.said(Hangup)} == {"d1", f"{call}.agent1"}
+
+
+def test_silence_from_the_agent_gives_the_caller_back_to_the_flow(room: Room) -> None:
+    call = room.talking()
+    room.happened(MediaTimedOut(f"{call}.agent1", 0))
+    assert room.said(Hangup) == [Hangup(f"{call}.agent1")]
+    assert room.last(Play).prompts[0].value == "Thank you."
+    assert room.last(SaveAgent).state == "after_call_work"
+
+
+def test_silence_from_the_agent_where_nothing_follows_is_why_the_call_ended(tmp_path: Path) -> None:
+    room = Room(tmp_path, answered="end")
     call = room.talking()
     room.happened(MediaTimedOut(f"{call}.agent1", 0))
     assert room.last(SaveCall).call.ended_by == "no audio from the agent"
-    assert {command.dialog for command in room.said(Hangup)} == {"d1", f"{call}.agent1"}
 
 
 def test_somebody_may_end_a_call(room: Room) -> None:

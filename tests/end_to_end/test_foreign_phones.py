@@ -61,9 +61,13 @@ def agent(server: Server, tmp_path: Path) -> Iterator[Baresip]:
 
 
 def last_call(server: Server) -> dict[str, Any]:
-    """Return the newest call."""
-    calls: list[dict[str, Any]] = server.get("/calls")["items"]
-    return calls[0]
+    """Return the newest call once its row says that it ended: the BYE is answered before the row is written."""
+
+    def ended() -> dict[str, Any] | None:
+        calls: list[dict[str, Any]] = server.get("/calls")["items"]
+        return calls[0] if calls and calls[0]["state"] == "ended" else None
+
+    return wait_for("the call's row says that it ended", ended)
 
 
 def journal(server: Server, call: str, type_: str) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ for writers takes `engine.execution_options(read_only=True)`.
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -26,8 +27,10 @@ from sqlalchemy import Connection, Engine, MetaData, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.util import await_only
 
 BUSY_TIMEOUT_MS: Final = 10_000
+WAL_RETRY_MS: Final = 20
 DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 ROOMS_WITH_TABLES: Final = ("crm_bridge.tables", "recordings.tables", "telephony.tables", "hotline.tables")
 
@@ -168,7 +171,6 @@ def _make_folder(url: URL) -> None:
 def _prepare_sqlite(engine: Engine, foreign_keys: bool) -> None:
     pragmas = (
         f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
-        "PRAGMA journal_mode=WAL",
         "PRAGMA synchronous=NORMAL",
         f"PRAGMA foreign_keys={'ON' if foreign_keys else 'OFF'}",
     )
@@ -179,12 +181,28 @@ def _prepare_sqlite(engine: Engine, foreign_keys: bool) -> None:
         cursor = dbapi_connection.cursor()
         for pragma in pragmas:
             cursor.execute(pragma)
+        _use_wal(cursor)
         cursor.close()
 
     @event.listens_for(engine, "begin")
     def _begun(connection: Connection) -> None:
         read_only = connection.get_execution_options().get("read_only", False)
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def _use_wal(cursor: Any) -> None:
+    """Switch to WAL. While others open the same new database this fails at once, whatever the busy timeout (SQLite
+    calls no busy handler for it), so it is tried again for as long."""
+    tries = BUSY_TIMEOUT_MS // WAL_RETRY_MS
+    for left in reversed(range(tries)):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if not left or "locked" not in str(error):
+                raise
+            await_only(asyncio.sleep(WAL_RETRY_MS / 1000))
+        else:
+            return
 
 
 def _cause(error: BaseException) -> str:

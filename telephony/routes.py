@@ -1,13 +1,15 @@
 """Calls, queues and agents over HTTP, and live events over a WebSocket. Who may ask is decided before it gets here."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, HTTPException, Query, Request, WebSocket, WebSocketDisconnect
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from telephony.clock import iso, time_of
 from telephony.edge import rows
@@ -142,12 +144,19 @@ def call_body(call: CallSnapshot, now: float) -> CallBody:
     )
 
 
-async def _snapshot(request: Request, call: str) -> CallSnapshot:
-    for running in _funnel(request).switchboard.calls():
-        if running.id == call:
-            return running
+@asynccontextmanager
+async def _reading(request: Request) -> AsyncIterator[AsyncSession]:
+    """A session that never waits for a writer."""
     async with request.app.state.sessions() as session:
         await session.connection(execution_options={"read_only": True})
+        yield session
+
+
+async def _snapshot(request: Request, call: str) -> CallSnapshot:
+    running = _funnel(request).switchboard.call(call)
+    if running is not None:
+        return running
+    async with _reading(request) as session:
         row = await session.get(Call, call)
     if row is None:
         raise HTTPException(404, "There is no such call; GET /api/v1/calls lists them.")
@@ -175,8 +184,7 @@ async def list_calls(
         query = query.where(Call.agent == agent)
     if before is not None:
         query = query.where(Call.started_at < before)
-    async with request.app.state.sessions() as session:
-        await session.connection(execution_options={"read_only": True})
+    async with _reading(request) as session:
         found: Sequence[Call] = (await session.scalars(query)).all()
     now = request.app.state.clock.now()
     running = {call.id: call for call in _funnel(request).switchboard.calls()}

@@ -13,8 +13,6 @@ from telephony.events import (
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import Call
 
-PROVISIONAL_STATES = frozenset({"arriving"})
-
 
 def caller_gone(board: Board, call: Call, event: DialogEnded, now: float) -> None:
     """The caller's dialog is over."""
@@ -38,7 +36,7 @@ def end(board: Board, call: Call, by: str, now: float, *, status: int = 0, dialo
         board.tell_queues(CallLeft(call.id), now)
     stop_recording(board, call)
     if dialog_open:
-        if was in PROVISIONAL_STATES and status:
+        if was == "arriving" and status:
             board.emit(Reject(call.dialog, status, by))
         else:
             board.emit(Hangup(call.dialog))

@@ -88,6 +88,11 @@ class Switchboard:
         """Whether any call is running, or any recording is still being written."""
         return bool(self._board.calls or self._board.open_recordings)
 
+    def call(self, identity: str) -> CallSnapshot | None:
+        """Return a running call, None for one that is not."""
+        found = self._board.calls.get(identity)
+        return None if found is None else found.snapshot()
+
     def calls(self) -> list[CallSnapshot]:
         """Return the running calls."""
         return [call.snapshot() for call in self._board.calls.values()]

@@ -7,12 +7,12 @@ Rule 1: an identity belongs to one customer, and every interaction and case to o
 Rule 2: an identity says where it came from (`source`, `evidence`) and how far to trust it (`assurance`,
 `confidence`), so that a link can be questioned, shown and taken back.
 Rule 3: what two writers may change at once stands in columns of its own (a call's `attributes`, its recording, its
-transcript), so that neither overwrites the other.
+transcript, what its agent noted), so that neither overwrites the other.
 """
 
 from typing import Any
 
-from sqlalchemy import JSON, Double, Float, ForeignKey, Index, Integer, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import JSON, Double, Float, ForeignKey, Index, Integer, MetaData, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 NAMING = {
@@ -22,6 +22,8 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+NOTHING = text("''")
 
 
 class Base(DeclarativeBase):
@@ -107,6 +109,8 @@ class Interaction(Base):
     call_id: Mapped[str | None] = mapped_column(String(32))
     recording_id: Mapped[str | None] = mapped_column(String(32))
     transcript: Mapped[str] = mapped_column(String(16), default="")  # timeline.TranscriptState
+    disposition: Mapped[str] = mapped_column(String(64), default="", server_default=NOTHING)
+    note: Mapped[str] = mapped_column(Text, default="", server_default=NOTHING)
     external_id: Mapped[str | None] = mapped_column(String(255))
     attributes: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     outcome: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

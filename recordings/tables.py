@@ -6,11 +6,13 @@ empty when all went well; `transcript_state` is `none` while the call lasts.
 
 from typing import Any, Literal
 
-from sqlalchemy import JSON, Double, ForeignKey, Index, MetaData, String, Text
+from sqlalchemy import JSON, Double, ForeignKey, Index, MetaData, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 RecordingState = Literal["spooling", "closed", "failed", "lost"]
 TranscriptState = Literal["none", "pending", "done", "awaiting_model", "failed"]
+
+NOTHING = text("''")
 
 
 class Base(DeclarativeBase):
@@ -32,7 +34,8 @@ class Recording(Base):
 
     `spooling`: its rows are being appended to the spool. `closed`: `path` is a whole WAV file. `failed`: the spool is
     there and could not be turned into one. `lost`: there is nothing on disk. `path` is relative to the recordings
-    folder; `ticks` count 20 ms each; `ended_early` is the cause of an end before the talk's.
+    folder; `ticks` count 20 ms each; `ended_early` is the cause of an end before the talk's. `ani`, `agent`, `queue`
+    and `person` (the customer's name; folded as `recordings.text` folds) are the call's, copied here to be searched.
     """
 
     __tablename__ = "recordings"
@@ -50,6 +53,11 @@ class Recording(Base):
     seconds: Mapped[float] = mapped_column(Double, default=0.0)
     ended_early: Mapped[str] = mapped_column(Text, default="")
     language: Mapped[str] = mapped_column(String(16), default="")
+    ani: Mapped[str] = mapped_column(String(32), default="", server_default=NOTHING)
+    agent: Mapped[str] = mapped_column(String(64), default="", server_default=NOTHING)
+    queue: Mapped[str] = mapped_column(String(64), default="", server_default=NOTHING)
+    person: Mapped[str] = mapped_column(String(200), default="", server_default=NOTHING)
+    person_folded: Mapped[str] = mapped_column(String(200), default="", server_default=NOTHING)
     transcript_state: Mapped[TranscriptState] = mapped_column(String(16), index=True, default="none")
     transcript_cause: Mapped[str] = mapped_column(Text, default="")
 

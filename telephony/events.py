@@ -85,13 +85,35 @@ class CallerContext(Value, frozen=True):
     last_interactions: tuple[PastInteraction, ...] = ()
 
 
+Codec = Literal["PCMU", "PCMA", "opus"]
+LegKind = Literal["rtp", "webrtc"]
+
+
+class WebRtc(Value, frozen=True):
+    """One side of a WebRTC transport as its SDP says it (RFC 8839 ICE, RFC 8842 DTLS).
+
+    `candidates` are the values of `a=candidate:` lines, `fingerprint` that of `a=fingerprint:` ("sha-256 AB:CD:..."),
+    `setup` that of `a=setup:`.
+    """
+
+    ufrag: str
+    password: str
+    candidates: tuple[str, ...]
+    fingerprint: str
+    setup: Literal["active", "passive", "actpass"] = "actpass"
+
+
 # ------------------------------------------------------------------------------------- events: SIP endpoint
 
 DialogEnding = Literal["bye", "cancelled", "rejected", "timed_out", "failed", "local"]
 
 
 class InviteReceived(Event, frozen=True):
-    """A new incoming INVITE. 100 has gone out already. `sdp` is the offer, empty when the INVITE brought none."""
+    """A new incoming INVITE. 100 has gone out already. `sdp` is the offer, empty when the INVITE brought none.
+
+    `claimed` says that the number is only what somebody typed: the call came over a WebSocket, from a page, where no
+    network vouches for it.
+    """
 
     dialog: str
     number: str
@@ -100,6 +122,7 @@ class InviteReceived(Event, frozen=True):
     dnis: str
     sdp: str
     source: str
+    claimed: bool = False
 
 
 class DialogRinging(Event, frozen=True):
@@ -134,16 +157,31 @@ class DialogEnded(Event, frozen=True):
     reason: str = ""
 
 
+class DialogUnreachable(Event, frozen=True):
+    """The connection that a confirmed dialog's requests go over is lost (a closed WebSocket). The dialog goes on: its
+    media may still flow, and the far end may come back."""
+
+    dialog: str
+
+
+class DialogReachable(Event, frozen=True):
+    """The far end of an unreachable dialog is back over a new connection, in the same dialog."""
+
+    dialog: str
+
+
 class BindingChanged(Event, frozen=True):
     """A user's registration changed; `contacts` is how many bindings it has now (0: gone).
 
     `bindings` are (contact URI, source host, source port, expiry as seconds since the epoch), for the row that
-    survives a restart.
+    survives a restart; a binding over a WebSocket ends with its connection and is not among them. `webrtc` says that
+    the phone an INVITE would ring is a browser's.
     """
 
     user: str
     contacts: int
     bindings: tuple[tuple[str, str, int, float], ...] = ()
+    webrtc: bool = False
 
 
 class RegistrationRefused(Event, frozen=True):
@@ -176,11 +214,12 @@ DigitSource = Literal["rfc4733", "inband", "info"]
 
 
 class LegOpened(Event, frozen=True):
-    """A leg has its RTP socket; `address` and `port` go into our SDP."""
+    """A leg has its RTP socket; `address` and `port` go into our SDP, and of a WebRTC leg `webrtc` too."""
 
     leg: str
     address: str
     port: int
+    webrtc: WebRtc | None = None
 
 
 class LegRefused(Event, frozen=True):
@@ -216,6 +255,20 @@ class MediaTimedOut(Event, frozen=True):
     tick: int
 
 
+class MediaStalled(Event, frozen=True):
+    """No RTP from the far end of a leg that had been heard, for a second: a reloaded page, a lost network."""
+
+    leg: str
+    tick: int
+
+
+class MediaResumed(Event, frozen=True):
+    """A stalled leg is heard again."""
+
+    leg: str
+    tick: int
+
+
 class RecordingStarted(Event, frozen=True):
     """The first row of the spool is this tick."""
 
@@ -243,7 +296,7 @@ class LegClosed(Event, frozen=True):
 
 # ----------------------------------------------------------------------------- events: workers, bridge, agents
 
-WorkerKind = Literal["media", "render", "transcribe"]
+WorkerKind = Literal["media", "render", "transcribe", "live"]
 AgentState = Literal["offline", "not_ready", "ready", "ringing", "talking", "after_call_work"]
 
 
@@ -285,6 +338,43 @@ class HangupRequested(Event, frozen=True):
     by: str
 
 
+class HoldRequested(Event, frozen=True):
+    """The agent of a talk wants the caller to hear music for a while."""
+
+    call: str
+    agent: str
+
+
+class ResumeRequested(Event, frozen=True):
+    """The agent wants the held caller back."""
+
+    call: str
+    agent: str
+
+
+class TransferRequested(Event, frozen=True):
+    """The agent of a talk gives the caller to another agent, or to a queue (exactly one of the two), and leaves."""
+
+    call: str
+    by: str
+    agent: str = ""
+    queue: str = ""
+
+
+class PhraseRecognised(Event, frozen=True):
+    """Words of a running recording as they are spoken. A phrase comes again, with the same `phrase` number, each time
+    more of it is understood; with `final` it stays. Seconds count from the recording's start; channel 0 is the caller.
+    """
+
+    recording: str
+    phrase: int
+    channel: int
+    text: str
+    start: float
+    end: float
+    final: bool
+
+
 class TimePassed(Event, frozen=True):
     """The armed deadline is reached; each part of the core looks at its own."""
 
@@ -315,13 +405,17 @@ class Reject(Command, frozen=True):
 
 class Invite(Command, frozen=True):
     """Call the registered phone of `user` in a dialog that the switchboard names. `number` and `display_name` are
-    the caller's, for the phone's screen."""
+    the caller's, for the phone's screen. `call` goes along in the header `X-Hotline-Call`, so that a page knows which
+    of the server's calls rings. With `auto_answer` the phone is asked to answer by itself (`Call-Info: ...;
+    answer-after=0`): its user is in that call already, and comes back."""
 
     dialog: str
     user: str
     number: str
     display_name: str
     sdp: str
+    call: str = ""
+    auto_answer: bool = False
 
 
 class Hangup(Command, frozen=True):
@@ -335,16 +429,22 @@ class Hangup(Command, frozen=True):
 
 
 class OpenLeg(Command, frozen=True):
-    """Bind an RTP socket for a leg; `LegOpened` or `LegRefused` answers."""
+    """Bind an RTP socket for a leg; `LegOpened` or `LegRefused` answers. A `webrtc` leg gathers its candidates first;
+    `offers` says that the SDP which comes of it is the offer, so that we are the controlling side of ICE (RFC 8445
+    section 6.1.1)."""
 
     leg: str
+    kind: LegKind = "rtp"
+    offers: bool = False
 
 
 class ConnectLeg(Command, frozen=True):
     """Say where a leg's far end is and what it speaks; may be repeated (a re-INVITE).
 
-    `payload_type` is what we send (0 PCMU, 8 PCMA); both are always received. `telephone_event` is the negotiated
-    payload type of RFC 4733, -1 for none: then tones in the audio are listened for. In-band detection runs either way.
+    `payload_type` is what we send: 0 PCMU, 8 PCMA, or the negotiated number of Opus; `codec` names it. PCMU and PCMA
+    are always received. `telephone_event` is the negotiated payload type of RFC 4733, -1 for none: then tones in the
+    audio are listened for. In-band detection runs either way. `webrtc` is the far end of a WebRTC leg: with it ICE and
+    DTLS begin (said again, it changes nothing), and `address` and `port` do not count.
     """
 
     leg: str
@@ -352,6 +452,8 @@ class ConnectLeg(Command, frozen=True):
     port: int
     payload_type: int
     telephone_event: int = -1
+    codec: Codec = "PCMU"
+    webrtc: WebRtc | None = None
 
 
 class CloseLeg(Command, frozen=True):
@@ -423,12 +525,14 @@ class StopRecording(Command, frozen=True):
 
 
 class FindCaller(Command, frozen=True):
-    """Ask the bridge who calls; `CallerFound` answers, always. `number` as it came off the wire."""
+    """Ask the bridge who calls; `CallerFound` answers, always. `number` as it came off the wire; one that is only
+    `claimed` finds the profile that it names, and proves nothing (assurance 0)."""
 
     call: str
     number: str
     withheld: bool
     display_name: str
+    claimed: bool = False
 
 
 class SaveCall(Command, frozen=True):
@@ -513,6 +617,12 @@ class CallSnapshot(Value, frozen=True):
     talk_ended_at: float = 0.0
     ended_at: float = 0.0
     ended_by: str = ""
+    held_at: float = 0.0
+    """Since when the caller is on hold, 0 for not."""
+    away_at: float = 0.0
+    """Since when the agent of the talk is not heard, 0 for not: a reloaded page, a lost network."""
+    transferred_by: str = ""
+    """The agent who gave the call on last."""
 
 
 class RenderPrompt(Command, frozen=True):
@@ -564,6 +674,20 @@ class FileTranscribed(Event, frozen=True):
     cause: str = ""
 
 
+class FollowRecording(Command, frozen=True):
+    """Have the live recogniser read a spool as it grows, and tell what is said; `PhraseRecognised` answers, often."""
+
+    recording: str
+    path: str
+    language: str
+
+
+class StopFollowing(Command, frozen=True):
+    """End that."""
+
+    recording: str
+
+
 MediaCommand = (
     OpenLeg | ConnectLeg | CloseLeg | PlaySamples | StopPlaying | Join | Leave | StartRecording | StopRecording
 )
@@ -574,6 +698,8 @@ MediaEvent = (
     | DigitPressed
     | PromptFinished
     | MediaTimedOut
+    | MediaStalled
+    | MediaResumed
     | RecordingStarted
     | RecordingStopped
 )
@@ -584,6 +710,8 @@ SipEvent = (
     | DialogAnswered
     | DialogConfirmed
     | DialogEnded
+    | DialogUnreachable
+    | DialogReachable
     | BindingChanged
     | RegistrationRefused
     | MessageRejected

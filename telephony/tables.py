@@ -6,7 +6,7 @@ not exist (yet) is NULL; a word that does not exist is empty.
 
 from typing import Any
 
-from sqlalchemy import JSON, Double, Index, Integer, MetaData, String
+from sqlalchemy import JSON, Double, Index, Integer, MetaData, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 NAMING = {
@@ -16,6 +16,8 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+NOTHING = text("''")
 
 
 class Base(DeclarativeBase):
@@ -50,6 +52,11 @@ class Call(Base):
     talk_ended_at: Mapped[float | None] = mapped_column(Double)
     ended_at: Mapped[float | None] = mapped_column(Double)
     ended_by: Mapped[str] = mapped_column(String(256), default="")
+    transferred_by: Mapped[str] = mapped_column(String(64), default="", server_default=NOTHING)
+    # What the agent wrote after the call; no snapshot touches these three.
+    disposition: Mapped[str] = mapped_column(String(64), default="", server_default=NOTHING)
+    note: Mapped[str] = mapped_column(Text, default="", server_default=NOTHING)
+    wrapped_up_at: Mapped[float | None] = mapped_column(Double)
 
 
 class Agent(Base):

@@ -53,10 +53,18 @@ class Call(Base):
     ended_at: Mapped[float | None] = mapped_column(Double)
     ended_by: Mapped[str] = mapped_column(String(256), default="")
     transferred_by: Mapped[str] = mapped_column(String(64), default="", server_default=NOTHING)
-    # What the agent wrote after the call; no snapshot touches these three.
-    disposition: Mapped[str] = mapped_column(String(64), default="", server_default=NOTHING)
-    note: Mapped[str] = mapped_column(Text, default="", server_default=NOTHING)
-    wrapped_up_at: Mapped[float | None] = mapped_column(Double)
+
+
+class WrapUp(Base):
+    """What an agent wrote of a call after it; one row for each agent who talked in it."""
+
+    __tablename__ = "wrap_ups"
+
+    call_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    agent: Mapped[str] = mapped_column(String(64), primary_key=True)
+    disposition: Mapped[str] = mapped_column(String(64))
+    note: Mapped[str] = mapped_column(Text)
+    at: Mapped[float] = mapped_column(Double)
 
 
 class Agent(Base):

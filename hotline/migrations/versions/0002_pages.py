@@ -39,11 +39,17 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_audit_at_id"), "audit", ["at", "id"])
     op.create_index(op.f("ix_audit_about"), "audit", ["about"])
+    op.create_table(
+        "wrap_ups",
+        sa.Column("call_id", sa.String(length=32), nullable=False),
+        sa.Column("agent", sa.String(length=64), nullable=False),
+        sa.Column("disposition", sa.String(length=64), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("call_id", "agent", name=op.f("pk_wrap_ups")),
+    )
     with op.batch_alter_table("calls", schema=None) as batch_op:
         batch_op.add_column(_text("transferred_by", 64))
-        batch_op.add_column(_text("disposition", 64))
-        batch_op.add_column(sa.Column("note", sa.Text(), nullable=False, server_default=sa.text("''")))
-        batch_op.add_column(sa.Column("wrapped_up_at", sa.Double(), nullable=True))
     with op.batch_alter_table("recordings", schema=None) as batch_op:
         for name, length in (("ani", 32), ("agent", 64), ("queue", 64), ("person", 200), ("person_folded", 200)):
             batch_op.add_column(_text(name, length))
@@ -60,7 +66,7 @@ def downgrade() -> None:
         for name in ("person_folded", "person", "queue", "agent", "ani"):
             batch_op.drop_column(name)
     with op.batch_alter_table("calls", schema=None) as batch_op:
-        for name in ("wrapped_up_at", "note", "disposition", "transferred_by"):
-            batch_op.drop_column(name)
+        batch_op.drop_column("transferred_by")
+    op.drop_table("wrap_ups")
     op.drop_table("audit")
     op.drop_table("web_sessions")

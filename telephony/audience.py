@@ -1,0 +1,24 @@
+"""What of the live events an agent's page is told. Pure.
+
+Rule: an agent sees everything of calls that are offered to it or that it talks in, the state of every agent (a transfer
+needs to know), and of all other calls no more than that something changed in their queue. Numbering stays as it is, so
+that a page which comes back knows from where to go on.
+"""
+
+from typing import Any, Final
+
+Event = dict[str, Any]
+
+OF_EVERYBODY: Final = frozenset({"hello", "agent.changed"})
+
+
+def seen_by(agent: str, event: Event) -> Event | None:
+    """Return the event as this agent may see it, None for one that is not for it."""
+    if event["type"] in OF_EVERYBODY:
+        return event
+    call = event.get("call") or {}
+    if agent in (call.get("agent"), event.get("agent"), event.get("by")):
+        return event
+    if call.get("queue"):
+        return {"seq": event["seq"], "at": event["at"], "type": "queue.changed", "queue": call["queue"]}
+    return None

@@ -34,7 +34,8 @@ from telephony.edge.funnel import Funnel
 from telephony.edge.media_settings import MediaSettings
 from telephony.edge.process_clock import ProcessClock
 from telephony.edge.speech_worker import SpeechSettings
-from telephony.edge.udp import SipUdpEdge
+from telephony.edge.sip import SipEdge
+from telephony.edge.websocket import SipWebSockets
 from telephony.edge.wire import FromMedia, FromSpeech
 from telephony.edge.workers import Worker
 from telephony.events import BindingChanged, HangupRequested, Prompt, SaveAgent
@@ -62,10 +63,12 @@ class Hotline:
         self._voices = models.voices(settings)
         self.new_users: list[auth.NewUser] = []
         self._secrets: dict[str, auth.SipSecret] = {}
+        self.page_secrets: dict[str, dict[str, Ha1]] = {}
+        """User, session: what the phone of that session's page registers with."""
         self._exit = contextlib.AsyncExitStack()
         self._users_task: asyncio.Task[None] | None = None
         self.funnel: Funnel
-        self.edge: SipUdpEdge
+        self.edge: SipEdge
 
     # --------------------------------------------------------------------------------------------------- starting
 
@@ -212,8 +215,9 @@ class Hotline:
         )
         async with self.sessions() as session:
             known = await rows.bindings(session, self.clock.now())
-        self.edge = SipUdpEdge(endpoint, self.clock, self.funnel.sip_events)
+        self.edge = SipEdge(endpoint, self.clock, self.funnel.sip_events)
         self.funnel.sip = self.edge
+        self.sip_sockets = SipWebSockets(self.edge)
         self._exit.callback(self.edge.close)
         self.edge.restore(known)
         for user, bindings in known.items():
@@ -232,6 +236,7 @@ class Hotline:
             ready=lambda: all(worker.ready for worker in self.workers),
         )
         app.state.funnel = self.funnel
+        app.state.sip = self.sip_sockets
         listen = self.settings.web.listen
         try:
             listener = socket.create_server((listen.host, listen.port), reuse_port=False, backlog=256)
@@ -252,9 +257,12 @@ class Hotline:
 
     # ------------------------------------------------------------------------------------------------- people
 
-    def _credentials(self, user: str) -> Ha1 | None:
+    def _credentials(self, user: str) -> tuple[Ha1, ...]:
+        """The secret of the user's desk phone, and of every page that the user has open."""
         secret = self._secrets.get(user)
-        return Ha1(md5=secret.ha1_md5, sha256=secret.ha1_sha256) if secret is not None else None
+        if secret is None:
+            return ()
+        return Ha1(md5=secret.ha1_md5, sha256=secret.ha1_sha256), *self.page_secrets.get(user, {}).values()
 
     async def _watch_users(self) -> None:
         """See people whom `hotline users add` puts into the database while the server runs."""

@@ -7,14 +7,16 @@ a request of the far end is answered 481 by `dialog_layer`.
 Rule 2: on its way through the table every dialog passes exactly one `END_...` action: there the switchboard learns
 that it is over. What the wire still needs after that goes on without it.
 
-Rule 3: requests go to the address that the far end's messages come from, unless the next hop names another port of
-that very host. A Contact behind a NAT leads nowhere, a name would need the DNS, and nobody may aim us at a third.
+Rule 3: over a connection, everything goes by that connection. Over UDP, requests go to the address that the far end's
+messages come from, unless the next hop names another port of that very host. A Contact behind a NAT leads nowhere, a
+name would need the DNS, and nobody may aim us at a third.
 """
 
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
+from telephony.sip.address import Flow
 from telephony.sip.headers import Headers, one_line, param, presentable
 from telephony.sip.message import Message, Request, Response
 from telephony.sip.outbox import Address
@@ -60,6 +62,7 @@ class Input(StrEnum):
     RANG_OUT = "ring time-out"
     CANCEL_LOST = "64*T1 after CANCEL"
     BYE_DONE = "BYE answered"
+    LOST = "connection lost"
 
 
 class Action(StrEnum):
@@ -80,6 +83,7 @@ class Action(StrEnum):
     TELL_RINGING = "DialogRinging"
     TELL_ANSWERED = "DialogAnswered"
     TELL_CONFIRMED = "DialogConfirmed"
+    TELL_UNREACHABLE = "DialogUnreachable"
     END_BYE = "ended: bye"
     END_CANCELLED = "ended: cancelled"
     END_REJECTED = "ended: rejected"
@@ -101,6 +105,9 @@ _ESTABLISHED: Final[Table] = {
     (_S.CONFIRMED, _I.ACK): (_S.CONFIRMED, (_A.STOP_RESENDING,)),
     (_S.CONFIRMED, _I.RESEND_DUE): (_S.CONFIRMED, (_A.RESEND_ANSWER,)),
     (_S.CONFIRMED, _I.NO_ACK): (_S.LEAVING, (_A.STOP_RESENDING, _A.SEND_BYE, _A.END_TIMED_OUT)),
+    # What was agreed on goes on without its connection: voice may still flow, and the far end may come back.
+    (_S.CONFIRMED, _I.LOST): (_S.CONFIRMED, (_A.STOP_RESENDING, _A.TELL_UNREACHABLE)),
+    (_S.LEAVING, _I.LOST): (_S.ENDED, ()),
     # Two BYEs crossed: theirs is answered, ours is waited for.
     (_S.LEAVING, _I.BYE): (_S.LEAVING, ()),
     (_S.LEAVING, _I.BYE_DONE): (_S.ENDED, ()),
@@ -115,6 +122,10 @@ INCOMING: Final[Table] = _ESTABLISHED | {
     # Section 15: the caller's UA may send BYE on an early dialog; the INVITE is then answered 487 (15.1.2).
     (_S.RECEIVED, _I.BYE): (_S.ENDED, (_A.SEND_TERMINATED, _A.END_BYE)),
     (_S.RECEIVED, _I.RANG_OUT): (_S.ENDED, (_A.SEND_UNAVAILABLE, _A.END_TIMED_OUT)),
+    # A page that is closed while it rings had no time for a CANCEL.
+    (_S.RECEIVED, _I.LOST): (_S.ENDED, (_A.SEND_TERMINATED, _A.END_CANCELLED)),
+    (_S.ANSWERED, _I.LOST): (_S.ENDED, (_A.STOP_RESENDING, _A.END_FAILED)),
+    (_S.HANGING_UP, _I.LOST): (_S.ENDED, (_A.STOP_RESENDING,)),
     # Section 9.2: a CANCEL after the final response has no effect; the call goes on.
     (_S.ANSWERED, _I.CANCEL): (_S.ANSWERED, ()),
     (_S.ANSWERED, _I.RESEND_DUE): (_S.ANSWERED, (_A.RESEND_ANSWER,)),
@@ -141,6 +152,7 @@ OUTGOING: Final[Table] = _ESTABLISHED | {
             (state, _I.FAILURE): (_S.ENDED, (_A.END_REJECTED,)),
             (state, _I.TIMED_OUT): (_S.ENDED, (_A.END_TIMED_OUT,)),
             (state, _I.FAILED): (_S.ENDED, (_A.END_FAILED,)),
+            (state, _I.LOST): (_S.ENDED, (_A.END_FAILED,)),
         }.items()
     },
     (_S.CALLING, _I.HANGUP): (_S.CANCEL_WAITING, (_A.END_LOCAL,)),
@@ -161,6 +173,7 @@ OUTGOING: Final[Table] = _ESTABLISHED | {
             (state, _I.FAILURE): (_S.ENDED, ()),
             (state, _I.TIMED_OUT): (_S.ENDED, ()),
             (state, _I.FAILED): (_S.ENDED, ()),
+            (state, _I.LOST): (_S.ENDED, ()),
         }.items()
     },
     # Section 13.2.2.4: every 2xx is acknowledged, the retransmitted ones too, however far the dialog has got.
@@ -175,7 +188,8 @@ class Dialog:
 
     `local` and `remote` are the From and To of our requests. `local_sdp` and `remote_sdp` are the bodies last agreed
     on. `invite` is the transaction of its first INVITE while that lives. `answer` is our 2xx while it is retransmitted
-    and `answer_cseq` the number its ACK must carry; `acks` are our own ACKs by the To tag of their 2xx.
+    and `answer_cseq` the number its ACK must carry; `acks` are our own ACKs by the To tag of their 2xx. `unreachable`:
+    the connection to `peer` is lost, and nothing can be sent.
     """
 
     __slots__ = (
@@ -201,6 +215,7 @@ class Dialog:
         "state",
         "table",
         "target",
+        "unreachable",
     )
 
     def __init__(self, id_: str, table: Table, state: State, call_id: str, peer: Address) -> None:
@@ -209,6 +224,7 @@ class Dialog:
         self.state = state
         self.call_id = call_id
         self.peer = peer
+        self.unreachable = False
         self.local = self.remote = NameAddr(Uri())
         self.local_tag = self.remote_tag = ""
         self.local_seq = 0
@@ -291,6 +307,8 @@ def _routed(target: Uri, routes: Sequence[str]) -> tuple[Uri, list[str], Uri]:
 
 def destination(next_hop: Uri, peer: Address) -> Address:
     """Return where a request goes: the next hop where it is the peer's own host, the peer otherwise (rule 3)."""
+    if isinstance(peer, Flow):
+        return peer
     host, port = next_hop.address
     return (host, port) if host == peer[0] else peer
 

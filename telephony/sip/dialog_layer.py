@@ -8,12 +8,15 @@ from telephony.events import (
     DialogConfirmed,
     DialogEnded,
     DialogEnding,
+    DialogReachable,
     DialogRinging,
+    DialogUnreachable,
     Invite,
     InviteReceived,
     SipEvent,
 )
 from telephony.sip import dialog as table
+from telephony.sip.address import Flow
 from telephony.sip.dialog import (
     Action,
     Dialog,
@@ -76,8 +79,10 @@ class DialogLayer:
 
     # ---------------------------------------------------------------------------------------------- beginnings
 
-    def receive_invite(self, id_: str, transaction: Transaction, request: Request, source: Address, now: float) -> None:
-        """Begin the dialog of a new INVITE (section 12.1.1) and report it."""
+    def receive_invite(
+        self, id_: str, transaction: Transaction, request: Request, source: Address, now: float, *, claimed: bool
+    ) -> None:
+        """Begin the dialog of a new INVITE (section 12.1.1) and report it; see `InviteReceived` for `claimed`."""
         dialog = Dialog(id_, table.INCOMING, State.RECEIVED, request.call_id, source)
         dialog.local, dialog.remote = request.to, request.from_
         dialog.local_tag, dialog.remote_tag = transaction.tag, request.from_.tag
@@ -98,6 +103,7 @@ class DialogLayer:
                 dnis=one_line(request.uri.number)[:MAX_NAME_LENGTH],
                 sdp=dialog.remote_sdp,
                 source=f"{bracketed(source[0])}:{source[1]}",
+                claimed=claimed,
             )
         )
 
@@ -130,7 +136,31 @@ class DialogLayer:
         for action in actions:
             self._perform(dialog, action, occasion)
         self._enter(dialog, state)
+        if dialog.unreachable and state is State.LEAVING:
+            self.step(dialog, Input.BYE_DONE, occasion)  # nobody is there to answer our BYE
         return True
+
+    def connection_lost(self, connection: str, now: float) -> None:
+        """Tell every dialog over a connection that it is gone."""
+        known = {id(dialog): dialog for dialog in (*self._by_id.values(), *self._by_key.values())}
+        for dialog in known.values():
+            if isinstance(dialog.peer, Flow) and dialog.peer.connection == connection and not dialog.unreachable:
+                dialog.unreachable = True
+                self.step(dialog, Input.LOST, Occasion(now))
+
+    def came_back(self, dialog: Dialog, flow: Flow) -> None:
+        """The far end of a dialog speaks over a new connection: that is where it is from now on."""
+        dialog.peer = flow
+        if dialog.unreachable:
+            dialog.unreachable = False
+            self._tell(DialogReachable(dialog.id))
+
+    def contact_came_back(self, user: str, contact: Uri, flow: Flow) -> None:
+        """A phone registered over a new connection with the Contact that its lost dialogs know it by."""
+        for dialog in list(self._by_id.values()):
+            is_theirs = dialog.remote.uri.user == user and dialog.target.identity == contact.identity
+            if dialog.unreachable and is_theirs:
+                self.came_back(dialog, flow)
 
     def receive_ack(self, dialog: Dialog, request: Request, now: float) -> None:
         """An ACK to a 2xx of ours, retransmitted or not; only the one that is waited for counts."""
@@ -198,7 +228,8 @@ class DialogLayer:
             case Action.ABANDON:
                 self._uac.abandon(dialog)
             case Action.SEND_BYE:
-                self._uac.bye(dialog, dialog, occasion.now)
+                if not dialog.unreachable:
+                    self._uac.bye(dialog, dialog, occasion.now)
             case _:
                 self._tell_of(dialog, action, occasion)
 
@@ -210,6 +241,8 @@ class DialogLayer:
                 self._tell(DialogAnswered(dialog.id, dialog.remote_sdp))
             case Action.TELL_CONFIRMED:
                 self._tell(DialogConfirmed(dialog.id))
+            case Action.TELL_UNREACHABLE:
+                self._tell(DialogUnreachable(dialog.id))
             case _:
                 self._end(dialog, action, occasion)
 

@@ -4,7 +4,7 @@ Five verbs move it: `receive`, `perform`, `handle_deadline`, and to drain, `data
 when it wants to be called next. It reads no clock, draws no random number and opens no socket.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from telephony.events import (
@@ -18,6 +18,7 @@ from telephony.events import (
     SipCommand,
     SipEvent,
 )
+from telephony.sip.address import Flow
 from telephony.sip.dialog import Dialog, Input, Occasion
 from telephony.sip.dialog_layer import DialogLayer
 from telephony.sip.digest import Ha1
@@ -45,6 +46,8 @@ from telephony.sip.uri import bracketed
 __all__ = ["BindingRow", "Endpoint", "EndpointSettings"]
 
 _KEEPALIVE: Final = b"\r\n\0 "
+_PING: Final = b"\r\n\r\n"  # RFC 5626 section 4.4.1
+_PONG: Final = b"\r\n"
 _SCHEMES: Final = frozenset({"sip", "sips", "tel"})
 _ANYWHERE: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  # recognised here, bound nowhere
 _RETRY_AFTER_S: Final = "5"
@@ -53,14 +56,14 @@ _RETRY_AFTER_S: Final = "5"
 class Endpoint:
     """A SIP user agent and registrar.
 
-    `credentials(user)` returns what is stored of a user's password, None for nobody; `token(n)` returns n octets of
-    randomness in hex; `new_dialog()` returns the name of a dialog that comes in.
+    `credentials(user)` returns what is stored of each of a user's passwords, nothing for nobody; `token(n)` returns n
+    octets of randomness in hex; `new_dialog()` returns the name of a dialog that comes in.
     """
 
     def __init__(
         self,
         settings: EndpointSettings,
-        credentials: Callable[[str], Ha1 | None],
+        credentials: Callable[[str], Sequence[Ha1]],
         token: Callable[[int], str],
         new_dialog: Callable[[], str],
     ) -> None:
@@ -83,8 +86,10 @@ class Endpoint:
     # ---------------------------------------------------------------------------------------------- the verbs
 
     def receive(self, data: bytes, source: Address, now: float) -> None:
-        """Take in one datagram. Never raises for what the far end sent."""
+        """Take in one datagram, or one message of a connection. Never raises for what the far end sent."""
         if not data.strip(_KEEPALIVE):
+            if isinstance(source, Flow) and data == _PING:
+                self._outbox.datagrams.append((_PONG, source))
             return
         try:
             message = parse_datagram(data, self.settings.limits.message)
@@ -95,6 +100,13 @@ class Endpoint:
             self._receive_request(message, source, now)
         else:
             self._receive_response(message, source, now)
+
+    def connection_lost(self, connection: str, now: float) -> None:
+        """A connection is closed, or dead: what is bound to it is gone, calls not answered yet end, and talks wait for
+        their far end to come back."""
+        self._dialogs.connection_lost(connection, now)
+        self._transactions.connection_lost(connection)
+        self._registrar.connection_lost(connection)
 
     def perform(self, command: SipCommand, now: float) -> None:
         """Do what the switchboard says. A command that comes too late for its dialog is ignored: races are normal."""
@@ -197,17 +209,18 @@ class Endpoint:
     def _receive_invite(self, transaction: Transaction, request: Request, source: Address, now: float) -> None:
         _check_body(request)
         if request.to.tag:
-            dialog = self._in_dialog(request)
+            dialog = self._in_dialog(request, source)
             self._answer(transaction, request, 100, now)
             occasion = Occasion(now, transaction=transaction, request=request, source=source)
             if not self._dialogs.step(dialog, Input.REINVITE, occasion):
                 raise RemoteError(500, "Not Now", extra=(("retry-after", "1"),))
             return
         self._answer(transaction, request, 100, now)
-        self._dialogs.receive_invite(self._new_dialog(), transaction, request, source, now)
+        claimed = isinstance(source, Flow) and not self._registrar.is_bound(request.from_.uri.user, source)
+        self._dialogs.receive_invite(self._new_dialog(), transaction, request, source, now, claimed=claimed)
 
     def _receive_bye(self, transaction: Transaction, request: Request, source: Address, now: float) -> None:
-        dialog = self._in_dialog(request)
+        dialog = self._in_dialog(request, source)
         self._dialogs.step(dialog, Input.BYE, Occasion(now, request=request, source=source))
         self._answer(transaction, request, 200, now)
 
@@ -222,17 +235,22 @@ class Endpoint:
         if isinstance(dialog, Dialog) and dialog.invite is invite:
             self._dialogs.step(dialog, Input.CANCEL, Occasion(now))
 
-    def _receive_options(self, transaction: Transaction, request: Request, _source: Address, now: float) -> None:
+    def _receive_options(self, transaction: Transaction, request: Request, source: Address, now: float) -> None:
         if request.to.tag:
-            self._in_dialog(request)
+            self._in_dialog(request, source)
         fields = (("allow", ALLOW), ("accept", SDP_TYPE), ("user-agent", self.settings.user_agent))
         self._answer(transaction, request, 200, now, "", fields)
 
     def _receive_register(self, transaction: Transaction, request: Request, source: Address, now: float) -> None:
         response = self._registrar.receive(request, transaction.tag, source, now)
         self._send(transaction, request, response, now)
+        if response.status == 200 and isinstance(source, Flow):
+            user = request.to.uri.user
+            for binding in self._registrar.contacts(user):
+                if binding.source == source:
+                    self._dialogs.contact_came_back(user, binding.contact, source)
 
-    def _in_dialog(self, request: Request) -> Dialog:
+    def _in_dialog(self, request: Request, source: Address) -> Dialog:
         """Return the dialog of a request. Raises 481 for none, 500 for one out of order (section 12.2.2)."""
         dialog = self._dialogs.by_request(request)
         if dialog is None:
@@ -240,6 +258,8 @@ class Endpoint:
         if request.cseq.number < dialog.remote_seq:
             raise RemoteError(500, "CSeq Out Of Order")
         dialog.remote_seq = request.cseq.number
+        if isinstance(source, Flow) and isinstance(dialog.peer, Flow) and source != dialog.peer:
+            self._dialogs.came_back(dialog, source)
         return dialog
 
     def _is_full(self, request: Request) -> bool:

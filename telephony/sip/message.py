@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from telephony.sip.address import Address, Flow
 from telephony.sip.errors import LocalError, Partial, RemoteError
 from telephony.sip.headers import TOKEN, Headers, canonical, param, parse_params, write_params, written
 from telephony.sip.uri import DEFAULT_PORT, NameAddr, Params, Uri, UriError, parse_name_addr, parse_uri
@@ -197,7 +198,7 @@ def respond_to_headers(received: Headers, status: int, reason: str = "", to_tag:
     return Response(status, reason or REASONS.get(status, "Unknown"), headers)
 
 
-def stamp_via(headers: Headers, via: Via, source: tuple[str, int]) -> Via:
+def stamp_via(headers: Headers, via: Via, source: Address) -> Via:
     """Write `received` and `rport` into the topmost Via (RFC 3261 section 18.2.1, RFC 3581 section 4)."""
     params = tuple(pair for pair in via.params if pair[0] not in {"received", "rport"})
     if param(via.params, "rport") is not None:
@@ -211,9 +212,12 @@ def stamp_via(headers: Headers, via: Via, source: tuple[str, int]) -> Via:
     return stamped
 
 
-def reply_address(via: Via, source: tuple[str, int]) -> tuple[str, int]:
-    """Return where a response goes over UDP: to where the request came from, by sent-by's port unless it asked for
-    `rport` (RFC 3261 section 18.2.2, RFC 3581 section 4). `maddr` is not obeyed: it would aim us at third parties."""
+def reply_address(via: Via, source: Address) -> Address:
+    """Return where a response goes: by the connection that brought the request, and over UDP to where it came from, by
+    sent-by's port unless it asked for `rport` (RFC 3261 section 18.2.2, RFC 3581 section 4). `maddr` is not obeyed: it
+    would aim us at third parties."""
+    if isinstance(source, Flow):
+        return source
     if param(via.params, "rport") is not None:
         return source
     return source[0], via.port or DEFAULT_PORT

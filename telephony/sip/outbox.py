@@ -1,8 +1,9 @@
 """What the SIP core has to give out: datagrams for the wire and events for the switchboard, in order."""
 
 from telephony.events import SipEvent
+from telephony.sip.address import Address
 
-Address = tuple[str, int]
+__all__ = ["Address", "Outbox"]
 
 
 class Outbox:

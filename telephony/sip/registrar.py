@@ -1,11 +1,12 @@
 """The registrar: which phone is where (RFC 3261 section 10.3), behind digest authentication."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
 
 from telephony.events import BindingChanged, RegistrationRefused
+from telephony.sip.address import Flow
 from telephony.sip.digest import DigestError, DigestServer, Ha1, Refusal, parse_digest
 from telephony.sip.errors import RemoteError
 from telephony.sip.headers import one_line, param
@@ -35,7 +36,10 @@ class Binding(msgspec.Struct, frozen=True):
 
     @property
     def address(self) -> Address:
-        """Where its requests go: its Contact, unless that names another host than the REGISTER came from (NAT)."""
+        """Where its requests go: by its connection where it has one, else to its Contact, unless that names another
+        host than the REGISTER came from (NAT)."""
+        if isinstance(self.source, Flow):
+            return self.source
         host, port = self.contact.address
         return (host, port) if host == self.source[0] else self.source
 
@@ -53,7 +57,7 @@ class Registrar:
         settings: EndpointSettings,
         outbox: Outbox,
         deadlines: Deadlines,
-        credentials: Callable[[str], Ha1 | None],
+        credentials: Callable[[str], Sequence[Ha1]],
         token: Callable[[int], str],
     ) -> None:
         self._settings = settings
@@ -86,6 +90,23 @@ class Registrar:
         """Return the binding that a user registered or refreshed last, None for none."""
         live = [binding for binding in self._bindings.get(user, ()) if binding.expires_at > now]
         return live[-1] if live else None
+
+    def is_bound(self, user: str, flow: Flow) -> bool:
+        """Whether a user registered over this connection."""
+        return any(binding.source == flow for binding in self._bindings.get(user, ()))
+
+    def contacts(self, user: str) -> list[Binding]:
+        """Return the bindings of a user, the oldest first."""
+        return list(self._bindings.get(user, ()))
+
+    def connection_lost(self, connection: str) -> None:
+        """Forget whatever was bound to a connection."""
+        for user, held in list(self._bindings.items()):
+            kept = [
+                each for each in held if not (isinstance(each.source, Flow) and each.source.connection == connection)
+            ]
+            if len(kept) != len(held):
+                self._store(user, kept)
 
     def fire(self, user: str, now: float) -> None:
         """The earliest binding of a user is over."""
@@ -127,8 +148,14 @@ class Registrar:
         return {}
 
     def _check(self, fields: dict[str, str], request: Request, now: float) -> Refusal | None:
+        """Any secret of the user will do: that of the desk phone, or of a page that the user has open."""
+        refusal: Refusal | None = Refusal(stale=False)
         try:
-            return self._digest.check(fields, self._credentials(fields.get("username", "")), request.method, now)
+            for ha1 in self._credentials(fields.get("username", "")) or (None,):
+                refusal = self._digest.check(fields, ha1, request.method, now)
+                if refusal is None or refusal.stale:
+                    break
+            return refusal
         except DigestError:
             raise RemoteError(400, "Malformed Authorization") from None
 
@@ -198,8 +225,10 @@ class Registrar:
         else:
             self._bindings.pop(user, None)
         self._arm(user)
-        rows = tuple(binding.row for binding in bindings)
-        self._outbox.events.append(BindingChanged(user, len(bindings), rows))
+        # A connection does not outlive the program, nor does what is bound to it.
+        rows = tuple(binding.row for binding in bindings if not isinstance(binding.source, Flow))
+        webrtc = bool(bindings) and isinstance(bindings[-1].source, Flow)
+        self._outbox.events.append(BindingChanged(user, len(bindings), rows, webrtc))
 
     def _arm(self, user: str) -> None:
         bindings = self._bindings.get(user)

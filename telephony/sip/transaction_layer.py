@@ -6,6 +6,7 @@ Nothing here calls upward. Each verb returns what the transaction user has to kn
 from collections.abc import Callable
 from typing import Final
 
+from telephony.sip.address import Flow, transport_of
 from telephony.sip.errors import LocalError
 from telephony.sip.headers import Headers, write_params
 from telephony.sip.message import BRANCH_COOKIE, Request, Response, Via
@@ -44,13 +45,13 @@ class Transaction:
 
     __slots__ = ("ack", "interval", "key", "last", "machine", "owner", "peer", "reliable", "request", "state", "tag")
 
-    def __init__(self, machine: Machine, key: Key, request: Request, peer: Address, reliable: bool) -> None:
+    def __init__(self, machine: Machine, key: Key, request: Request, peer: Address) -> None:
         self.machine = machine
         self.key = key
         self.state = machine.start
         self.request: Request | None = request
         self.peer = peer
-        self.reliable = reliable
+        self.reliable = isinstance(peer, Flow)
         self.last = b""
         self.ack = b""
         self.owner: object | None = None
@@ -67,7 +68,7 @@ class Transaction:
 
 
 class TransactionLayer:
-    """Every transaction of one endpoint over one kind of transport.
+    """Every transaction of one endpoint, over datagrams and connections alike.
 
     `sent_by` is the address that goes into our Via, `token(n)` gives n octets of randomness in hex.
     """
@@ -77,26 +78,23 @@ class TransactionLayer:
         outbox: Outbox,
         deadlines: Deadlines,
         token: Callable[[int], str],
-        sent_by: Address,
-        transport: str = "UDP",
+        sent_by: tuple[str, int],
     ) -> None:
         self._outbox = outbox
         self._deadlines = deadlines
         self._token = token
         self.sent_by = sent_by
-        self._transport = transport
-        self._reliable = transport != "UDP"
         self._servers: dict[Key, Transaction] = {}
         self._clients: dict[Key, Transaction] = {}
 
     def __len__(self) -> int:
         return len(self._servers) + len(self._clients)
 
-    @property
-    def contact(self) -> str:
-        """The URI under which requests reach us."""
+    def contact(self, peer: Address) -> str:
+        """Return the URI under which requests of `peer` reach us; over a connection they come by it anyway."""
         host, port = self.sent_by
-        return Uri(host=bracketed(host), port=port).write()
+        params = (("transport", "ws"),) if isinstance(peer, Flow) else ()
+        return Uri(host=bracketed(host), port=port, params=params).write()
 
     # -------------------------------------------------------------------------------------------- server side
 
@@ -111,7 +109,7 @@ class TransactionLayer:
     def open_server(self, request: Request, via: Via, peer: Address) -> Transaction:
         """Begin the server transaction of a new request; `via` is the topmost as it came in."""
         machine = INVITE_SERVER_MACHINE if request.method == "INVITE" else NON_INVITE_SERVER_MACHINE
-        transaction = Transaction(machine, server_key(request, via, request.method), request, peer, self._reliable)
+        transaction = Transaction(machine, server_key(request, via, request.method), request, peer)
         transaction.tag = self._token(TAG_OCTETS)
         self._servers[transaction.key] = transaction
         return transaction
@@ -129,7 +127,7 @@ class TransactionLayer:
 
     def open_client(self, request: Request, peer: Address, now: float, owner: object | None = None) -> Transaction:
         """Send a request of ours in a transaction of its own; its Via is written here."""
-        branch = self.stamp(request)
+        branch = self.stamp(request, peer)
         return self._open_client(request, branch, peer, now, owner)
 
     def cancel(self, invite: Transaction, now: float) -> None:
@@ -153,17 +151,23 @@ class TransactionLayer:
         response need not be remembered (section 8.2.7)."""
         self._enter(transaction, State.TERMINATED, 0.0)
 
-    def stamp(self, request: Request) -> str:
-        """Write our Via with a new branch into `request`; returns the branch."""
+    def stamp(self, request: Request, peer: Address) -> str:
+        """Write our Via with a new branch into `request`, which goes to `peer`; returns the branch."""
         branch = BRANCH_COOKIE + self._token(BRANCH_OCTETS)
         host, port = self.sent_by
-        via = Via(self._transport, bracketed(host), port, (("branch", branch), ("rport", None)))
+        via = Via(transport_of(peer), bracketed(host), port, (("branch", branch), ("rport", None)))
         request.headers.set("via", via.write())
         return branch
 
+    def connection_lost(self, connection: str) -> None:
+        """End every transaction whose messages went over a connection that is gone."""
+        for transaction in [*self._clients.values(), *self._servers.values()]:
+            if isinstance(transaction.peer, Flow) and transaction.peer.connection == connection:
+                self.abandon(transaction)
+
     def _open_client(self, request: Request, branch: str, peer: Address, now: float, owner: object) -> Transaction:
         machine = INVITE_CLIENT_MACHINE if request.method == "INVITE" else NON_INVITE_CLIENT_MACHINE
-        transaction = Transaction(machine, (branch, request.method), request, peer, self._reliable)
+        transaction = Transaction(machine, (branch, request.method), request, peer)
         transaction.owner = owner
         transaction.last = request.write()
         self._clients[transaction.key] = transaction

@@ -50,7 +50,11 @@ class UserAgentClient:
         dialog.local_sdp = command.sdp
         request, destination = dialog.request("INVITE", self._settings.user_agent)
         dialog.invite_cseq = dialog.local_seq
-        request.headers.set("contact", f"<{self._transactions.contact}>")
+        request.headers.set("contact", f"<{self._transactions.contact(destination)}>")
+        if command.call:
+            request.headers.set("x-hotline-call", one_line(command.call))
+        if command.auto_answer:
+            request.headers.set("call-info", f"<sip:{domain}>;answer-after=0")
         request.headers.set("allow", ALLOW)
         request.headers.set("content-type", SDP_TYPE)
         request.body = command.sdp.encode()
@@ -102,7 +106,7 @@ class UserAgentClient:
 
     def _build_ack(self, keeper: Dialog, dialog: Dialog) -> None:
         request, destination = dialog.request("ACK", self._settings.user_agent, dialog.invite_cseq)
-        self._transactions.stamp(request)
+        self._transactions.stamp(request, destination)
         keeper.acks[dialog.remote_tag] = (request.write(), destination)
 
 

@@ -29,7 +29,7 @@ class UserAgentServer:
         invite, request = _pending(dialog.invite)
         response = respond(request, status, one_line(reason), invite.tag)
         if status < 300:
-            self._add_dialog_fields(response, request)
+            self._add_dialog_fields(dialog, response, request)
         self._transactions.respond(invite, response, now)
 
     def reject(self, dialog: Dialog, occasion: Occasion) -> None:
@@ -42,7 +42,7 @@ class UserAgentServer:
         """Send a 2xx with `dialog.local_sdp`, and keep at it until its ACK (section 13.3.1.4)."""
         invite, request = _pending(transaction)
         response = respond(request, 200, "", invite.tag)
-        self._add_dialog_fields(response, request)
+        self._add_dialog_fields(dialog, response, request)
         response.headers.set("allow", ALLOW)
         response.headers.set("content-type", SDP_TYPE)
         response.body = dialog.local_sdp.encode()
@@ -83,11 +83,11 @@ class UserAgentServer:
             return
         self._transactions.respond(transaction, response, occasion.now)
 
-    def _add_dialog_fields(self, response: Response, invite: Request) -> None:
+    def _add_dialog_fields(self, dialog: Dialog, response: Response, invite: Request) -> None:
         """Section 12.1.1: Record-Route is copied, Contact is ours."""
         if "record-route" in invite.headers:
             response.headers.set("record-route", *invite.headers.lines("record-route"))
-        response.headers.set("contact", f"<{self._transactions.contact}>")
+        response.headers.set("contact", f"<{self._transactions.contact(dialog.peer)}>")
         response.headers.set("user-agent", self._user_agent)
 
 

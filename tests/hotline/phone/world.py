@@ -13,7 +13,7 @@ import numpy as np
 from telephony import sdp
 from telephony.clock import SAMPLE_RATE_HZ, SAMPLES_PER_TICK, TICK_S
 from telephony.edge.process_clock import ProcessClock
-from telephony.edge.udp import SipUdpEdge
+from telephony.edge.sip import SipEdge
 from telephony.events import Answer, InviteReceived, SipCommand, SipEvent
 from telephony.media.dtmf import ToneListener
 from telephony.media.g711 import DECODE, ENCODE, Samples
@@ -98,11 +98,11 @@ class Server:
         stored = hash_password(USER, DOMAIN, PASSWORD)
         endpoint = Endpoint(
             EndpointSettings((LOOPBACK, 0), DOMAIN),
-            lambda user: stored if user == USER else None,
+            lambda user: (stored,) if user == USER else (),
             secrets.token_hex,
             lambda: secrets.token_hex(16),
         )
-        self.edge = SipUdpEdge(endpoint, self.clock, self._on_events)
+        self.edge = SipEdge(endpoint, self.clock, self._on_events)
 
     async def start(self) -> None:
         host, port = await self.edge.start(LOOPBACK, 0)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from telephony.sip.address import Address, Flow
 from telephony.sip.errors import LocalError
 from telephony.sip.headers import Headers
 from telephony.sip.message import Request, Response, parse_datagram, parse_via, respond
@@ -19,10 +20,11 @@ DATAGRAMS = {Action.SEND, Action.RESEND, Action.DOUBLE, Action.DOUBLE_TO_T2, Act
 class Room:
     """A transaction layer with its outbox and deadlines, and transactions to try things on."""
 
-    def __init__(self, transport: str = "UDP") -> None:
+    def __init__(self, peer: Address = DESK) -> None:
+        self.peer = peer
         self.outbox = Outbox()
         self.deadlines = Deadlines()
-        self.layer = TransactionLayer(self.outbox, self.deadlines, counting_token("t"), HOTLINE, transport)
+        self.layer = TransactionLayer(self.outbox, self.deadlines, counting_token("t"), HOTLINE)
 
     def sent(self) -> list[bytes]:
         datagrams, self.outbox.datagrams = self.outbox.datagrams, []
@@ -30,13 +32,13 @@ class Room:
 
     def client(self, method: str) -> Transaction:
         request = Request(method, "sip:desk@192.0.2.2", request_headers(method))
-        transaction = self.layer.open_client(request, DESK, 0.0, "owner")
+        transaction = self.layer.open_client(request, self.peer, 0.0, "owner")
         self.sent()
         return transaction
 
     def server(self, method: str) -> Transaction:
         request = parse(write_request(method))
-        return self.layer.open_server(request, request.via, DESK)
+        return self.layer.open_server(request, request.via, self.peer)
 
     def open(self, machine: Machine) -> Transaction:
         method = "OPTIONS" if machine.name.startswith("non") else "INVITE"
@@ -183,7 +185,7 @@ class TestTimers:
         assert deadlines_of(room) == [0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5, 32.0]
 
     def test_reliable_transport_repeats_nothing(self) -> None:
-        room = Room("TCP")
+        room = Room(Flow("192.0.2.2", 5060, "c"))
         room.client("INVITE")
         assert deadlines_of(room) == [32.0]
         room.client("OPTIONS")

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from telephony import sdp
 from telephony.events import Answer, Invite, InviteReceived, SipCommand, SipEvent
+from telephony.sip.address import Flow
 from telephony.sip.digest import hash_password
 from telephony.sip.endpoint import Endpoint
 from telephony.sip.settings import EndpointSettings
@@ -31,18 +32,20 @@ def counting_token(prefix: str) -> Callable[[int], str]:
     return lambda octets: f"{prefix}{next(numbers):x}".rjust(2 * octets, "0")
 
 
-def make_endpoint(address: Address = HOTLINE, prefix: str = "a", settings: EndpointSettings | None = None) -> Endpoint:
+def make_endpoint(
+    address: tuple[str, int] = HOTLINE, prefix: str = "a", settings: EndpointSettings | None = None
+) -> Endpoint:
     """Return an endpoint with the users of `USERS`, whose dialogs are called `<prefix>-in-1`, ..."""
     numbers = count(1)
     return Endpoint(
         settings or EndpointSettings(address=address, algorithms=("MD5", "SHA-256")),
-        lambda user: hash_password(user, "hotline", USERS[user]) if user in USERS else None,
+        lambda user: (hash_password(user, "hotline", USERS[user]),) if user in USERS else (),
         counting_token(prefix),
         lambda: f"{prefix}-in-{next(numbers)}",
     )
 
 
-def capabilities(address: Address) -> sdp.Capabilities:
+def capabilities(address: tuple[str, int]) -> sdp.Capabilities:
     """Return media at the same host as the signalling."""
     return sdp.Capabilities(address[0], 4000, 1)
 
@@ -107,6 +110,7 @@ class FakeWire:
             busy = False
             for address, endpoint in self.endpoints.items():
                 for data, destination in endpoint.datagrams():
+                    assert not isinstance(destination, Flow)
                     self._put(Sent(self.now, address, destination, data))
                 for event in endpoint.events():
                     busy = True

@@ -8,7 +8,7 @@ import pytest
 
 from telephony import sdp
 from telephony.edge.process_clock import ProcessClock
-from telephony.edge.udp import SipUdpEdge
+from telephony.edge.sip import SipEdge
 from telephony.events import (
     Answer,
     DialogConfirmed,
@@ -35,7 +35,7 @@ class Phone:
         endpoint = Endpoint(
             EndpointSettings((LOOPBACK, 0)), lambda _: None, secrets.token_hex, lambda: secrets.token_hex(16)
         )
-        self.edge = SipUdpEdge(endpoint, self.clock, self.on_events)
+        self.edge = SipEdge(endpoint, self.clock, self.on_events)
         self.address = ("", 0)
 
     def on_events(self, events: list[SipEvent]) -> None:

@@ -1,4 +1,4 @@
-"""SIP over UDP: one socket, one timer, and the sans-IO endpoint between them."""
+"""The SIP edge: one UDP socket, the connections of pages, one timer, and the sans-IO endpoint between them."""
 
 import asyncio
 import socket
@@ -9,6 +9,7 @@ import structlog
 
 from telephony.edge.process_clock import ProcessClock
 from telephony.events import SipCommand, SipEvent
+from telephony.sip.address import Address, Flow
 from telephony.sip.endpoint import Endpoint
 from telephony.sip.registrar import BindingRow
 
@@ -19,8 +20,10 @@ LOG_ERRORS_EVERY_S: Final = 60.0
 log = structlog.get_logger("hotline.sip")
 
 
-class SipUdpEdge(asyncio.DatagramProtocol):
-    """Carries datagrams and time to an endpoint, and its events to `on_events`.
+class SipEdge(asyncio.DatagramProtocol):
+    """Carries datagrams, messages of connections and time to an endpoint, and its events to `on_events`.
+
+    A connection is whoever calls `connect`: it gets the messages that are meant for it, and gives those it receives.
 
     `on_events` may call `perform`; what that makes happen is told in a later call, never inside it. An error in
     sending (an unreachable phone) is logged once a minute with its count, and stops nothing: the endpoint's timers
@@ -33,6 +36,7 @@ class SipUdpEdge(asyncio.DatagramProtocol):
         self._clock = clock
         self._on_events = on_events
         self._transport: asyncio.DatagramTransport | None = None
+        self._connections: dict[str, Callable[[bytes], None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: float | None = None
         self._flushing = False
@@ -68,6 +72,24 @@ class SipUdpEdge(asyncio.DatagramProtocol):
         """Do what the switchboard says, and send what comes of it."""
         self.endpoint.perform(command, self._clock.now())
         self._flush()
+
+    # -------------------------------------------------------------------------------------------- connections
+
+    def connect(self, flow: Flow, send: Callable[[bytes], None]) -> None:
+        """Take a new connection; `send` takes one message for it, and never waits or raises."""
+        self._connections[flow.connection] = send
+
+    def received(self, message: bytes, flow: Flow) -> None:
+        """A connection brought a message."""
+        if flow.connection in self._connections:
+            self.endpoint.receive(message, flow, self._clock.now())
+            self._flush()
+
+    def disconnected(self, flow: Flow) -> None:
+        """A connection is gone."""
+        if self._connections.pop(flow.connection, None) is not None:
+            self.endpoint.connection_lost(flow.connection, self._clock.now())
+            self._flush()
 
     # ------------------------------------------------------------------------------------------ asyncio's side
 
@@ -109,7 +131,12 @@ class SipUdpEdge(asyncio.DatagramProtocol):
             self._flushing = False
             self._arm()
 
-    def _send(self, data: bytes, address: tuple[str, int]) -> None:
+    def _send(self, data: bytes, address: Address) -> None:
+        if isinstance(address, Flow):
+            send = self._connections.get(address.connection)
+            if send is not None:
+                send(data)
+            return
         if self._transport is None:
             return
         try:

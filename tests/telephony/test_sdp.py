@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony import sdp
+from telephony.events import Codec
 from telephony.sdp import Capabilities, Media, SdpError, SessionDescription
 
 OURS = Capabilities("192.0.2.1", 4000, 42)
@@ -134,8 +135,8 @@ class TestAnswer:
 
 
 class TestOffer:
-    @pytest.mark.parametrize(("prefer", "formats"), [(None, ("0", "8", "101")), (8, ("8", "0", "101"))])
-    def test_offer(self, prefer: int | None, formats: tuple[str, ...]) -> None:
+    @pytest.mark.parametrize(("prefer", "formats"), [(None, ("0", "8", "101")), ("PCMA", ("8", "0", "101"))])
+    def test_offer(self, prefer: Codec | None, formats: tuple[str, ...]) -> None:
         (media,) = sdp.parse(sdp.offer(OURS, prefer)).media
         assert (media.kind, media.port, media.protocol, media.formats) == ("audio", 4000, "RTP/AVP", formats)
         assert media.attributes("fmtp") == ["101 0-15"]
@@ -143,8 +144,8 @@ class TestOffer:
 
     def test_our_own_answer_is_understood(self) -> None:
         theirs = Capabilities("192.0.2.2", 5000, 7)
-        agreed = sdp.read_answer(sdp.answer(sdp.offer(OURS, 8), theirs).sdp)
-        assert agreed == sdp.Negotiated("", "192.0.2.2", 5000, 8, 101, "sendrecv")
+        agreed = sdp.read_answer(sdp.answer(sdp.offer(OURS, "PCMA"), theirs).sdp)
+        assert agreed == sdp.Negotiated("", "192.0.2.2", 5000, 8, 101, "sendrecv", "PCMA")
 
     @pytest.mark.parametrize("text", [HEAD, HEAD + audio(port=0), HEAD + audio("96"), "garbage"])
     def test_refusals(self, text: str) -> None:

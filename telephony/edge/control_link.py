@@ -27,9 +27,12 @@ class ControlLink:
         self._unsent = bytearray()
         self.closed = False
 
-    def wait(self, timeout_s: float) -> bool:
-        """Wait for commands, at most so long; return whether there are any."""
-        return bool(select.select([self._socket], [], [], timeout_s)[0])
+    def wait(self, timeout_s: float, other: select.epoll | None = None) -> bool:
+        """Wait for commands, at most so long, or until `other` has something; return whether there are commands."""
+        watched: list[socket.socket | select.epoll] = [self._socket]
+        if other is not None:
+            watched.append(other)
+        return self._socket in select.select(watched, [], [], timeout_s)[0]
 
     def receive(self) -> list[ToMedia]:
         """Return the commands that have come. One that is broken is logged and left out."""

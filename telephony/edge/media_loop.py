@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from telephony.clock import TICKS_PER_S
+from telephony.edge import webrtc
 from telephony.edge.clips import Clips
 from telephony.edge.control_link import ControlLink
 from telephony.edge.media_settings import MediaSettings
@@ -30,6 +31,7 @@ from telephony.events import (
     RecordingStopped,
     StartRecording,
     StopRecording,
+    WebRtc,
     WorkerStarted,
 )
 from telephony.media.latch import NOWHERE
@@ -39,6 +41,7 @@ from telephony.media.plane import MediaPlane, PlaneCommand, Refused, refusal
 COLLECT_TICKS: Final = 10 * TICKS_PER_S
 REPORT_TICKS: Final = 60 * TICKS_PER_S
 REMEMBERED_RECORDINGS: Final = 1000
+CLOSING_TICKS: Final = 2 * TICKS_PER_S
 
 log = logging.getLogger("hotline.media")
 
@@ -53,12 +56,18 @@ class MediaLoop:
         self._plane = MediaPlane(settings.max_legs, settings.media_timeout_s)
         self._recorder = Recorder()
         self._clips = Clips()
+        webrtc.reach_by(settings.ice_addresses or (settings.address,))
+        self._loop = webrtc.TickLoop(self._sockets.bind, self._sockets.forget)
+        self._certificate = webrtc.make_certificate()
+        self._browsers: dict[str, webrtc.WebRtcLeg] = {}
         self._opened: dict[str, tuple[int, int]] = {}
         """Row and port of each leg."""
         self._over: deque[str] = deque(maxlen=REMEMBERED_RECORDINGS)
         self._ticker = Ticker(self._clock.now())
         self._reported = 0
         self._stopping = False
+        self._closing = 0
+        """For so many ticks more the loop is turned, whoever is left, so that legs can say goodbye."""
 
     def stop(self) -> None:
         """End `run` soon; may be called by a signal."""
@@ -74,9 +83,12 @@ class MediaLoop:
         self._ticker = Ticker(self._clock.now())
         try:
             while not (self._stopping or self._link.closed):
-                self._link.wait(self._ticker.wait_s(self._clock.now()))
-                for command in self._link.receive():
-                    self._perform(command)
+                if self._link.wait(self._ticker.wait_s(self._clock.now()), self._sockets.setting_up):
+                    for command in self._link.receive():
+                        self._perform(command)
+                if self._browsers and self._sockets.drain_setting_up():
+                    self._loop.turn(webrtc.TURNS)
+                    self._sockets.settle()
                 for tick in self._ticker.due(self._clock.now()):
                     self._tick(tick)
         finally:
@@ -84,6 +96,11 @@ class MediaLoop:
 
     def _tick(self, tick: int) -> None:
         received = self._sockets.drain()
+        if self._browsers or self._closing:
+            # What keeps browsers' legs alive has timers, too.
+            self._loop.turn()
+            self._sockets.settle()
+            self._closing = max(0, self._closing - 1)
         result = self._plane.tick(received.rows, received.lengths, received.legs, received.sources, tick)
         self._sockets.send(result.datagrams, result.senders, result.destinations)
         self._recorder.put(tick, result.tap)
@@ -116,7 +133,9 @@ class MediaLoop:
     def _perform(self, command: ToMedia) -> None:
         tick = self._ticker.next_tick
         try:
-            if isinstance(command, OpenLeg):
+            if isinstance(command, OpenLeg) and command.kind == "webrtc":
+                self._open_browser(command)
+            elif isinstance(command, OpenLeg):
                 self._open(command.leg)
             else:
                 self._perform_in_plane(command, tick)
@@ -131,7 +150,11 @@ class MediaLoop:
             case PlaySamples():
                 self._tell(self._plane.perform(command, tick, [self._clips.open(path) for path in command.paths]))
             case ConnectLeg():
-                self._check_address(command.address)
+                browser = self._browsers.get(command.leg)
+                if browser is not None and command.webrtc is not None:
+                    browser.connect(command.webrtc)
+                else:
+                    self._check_address(command.address)
                 self._tell(self._plane.perform(command, tick))
             case StartRecording():
                 started = self._plane.perform(command, tick)
@@ -142,7 +165,7 @@ class MediaLoop:
                 faults = self._plane.faults(command.leg)
                 self._tell(self._plane.perform(command, tick))
                 row, port = self._opened.pop(command.leg)
-                self._sockets.close(row)
+                self._close_sockets(command.leg, row)
                 counts = " ".join(f"{kind}={count}" for kind, count in faults.items() if count)
                 log.info("leg_closed leg=%s port=%d %s", command.leg, port, counts)
             case _:
@@ -166,6 +189,40 @@ class MediaLoop:
                 raise
         self._link.send(LegOpened(leg, self._sockets.address, self._opened[leg][1]))
 
+    def _open_browser(self, command: OpenLeg) -> None:
+        """Gather where a browser may find the leg; that takes a turn of the loop or two."""
+        name = command.leg
+        if name in self._browsers:
+            return
+        row = self._plane.open(name, Origin(secrets.randbits(32), secrets.randbits(15), secrets.randbits(32)))
+        leg = webrtc.WebRtcLeg(self._loop, name, row, self._certificate, offers=command.offers)
+        self._browsers[name] = leg
+        self._opened[name] = row, 0
+        self._sockets.add(leg)
+
+        def gathered(own: WebRtc | None) -> None:
+            if own is None:
+                cause = "no UDP port is free on media.ice_addresses, or they are not addresses of this machine"
+                self._perform_in_plane(CloseLeg(name), self._ticker.next_tick)
+                self._link.send(LegRefused(name, cause))
+                return
+            endpoint = next(iter(leg.endpoints.values()))
+            address, port = endpoint.get_extra_info("sockname")[:2]
+            self._opened[name] = row, port
+            self._link.send(LegOpened(name, address, port, own))
+
+        leg.gather(gathered)
+        self._loop.turn(webrtc.TURNS)
+
+    def _close_sockets(self, leg: str, row: int) -> None:
+        browser = self._browsers.pop(leg, None)
+        if browser is None:
+            self._sockets.close(row)
+            return
+        self._sockets.remove(browser)
+        browser.close()
+        self._closing = CLOSING_TICKS
+
     def _check_address(self, address: str) -> None:
         """A name would be looked up by the socket, in the middle of a tick. Raises `Refused`."""
         if address in NOWHERE:
@@ -188,5 +245,9 @@ class MediaLoop:
         self._recorder.close()
         for stopped in self._recorder.ended():
             self._link.send(stopped)
+        for browser in self._browsers.values():
+            browser.close()
+        self._loop.turn(10 * webrtc.TURNS)
         self._sockets.close_all()
+        self._loop.close()
         self._link.close()

@@ -15,3 +15,5 @@ class MediaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     anchor: float
     media_timeout_s: float = 30.0
     max_legs: int = 500
+    ice_addresses: tuple[str, ...] = ()
+    """Where browsers are told to send to; nothing: `address`."""

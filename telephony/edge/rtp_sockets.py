@@ -1,5 +1,6 @@
 """The RTP sockets of a media worker: drained once a tick into the rows of one matrix, no task or thread per packet."""
 
+import contextlib
 import errno
 import ipaddress
 import logging
@@ -11,7 +12,8 @@ from typing import Final
 
 import numpy as np
 
-from telephony.media.latch import Address
+from telephony.edge.webrtc import WebRtcLeg
+from telephony.media.latch import AUTHENTICATED, Address
 from telephony.rtp.packet import ROW_OCTETS, Integers, Octets
 
 ROUNDS: Final = 8
@@ -48,6 +50,11 @@ class RtpSockets:
         self._row_of: dict[int, int] = {}
         self._refused: set[int] = set()
         self._epoll = select.epoll()
+        self._browsers: dict[int, WebRtcLeg] = {}
+        """By row, and by each of their sockets."""
+        self._browser_of: dict[int, WebRtcLeg] = {}
+        self.setting_up = select.epoll()
+        """Sockets of browsers with whom ICE and DTLS are not done: these are read between ticks, too."""
         # Pages that no packet ever reaches cost nothing.
         self._matrix = np.zeros((max_legs * ROUNDS, ROW_OCTETS), np.uint8)
         octets = self._matrix.reshape(-1).data
@@ -57,7 +64,7 @@ class RtpSockets:
         """Bind a socket for a row and return its port. Raises `NoPort` or `OSError`."""
         udp = socket.socket(self._family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
-            port = self._bind(udp)
+            port = self._bind(udp, self.address)
             self._epoll.register(udp, select.EPOLLIN)
         except OSError:
             udp.close()
@@ -81,6 +88,72 @@ class RtpSockets:
         for row in list(self._row_of.values()):
             self.close(row)
         self._epoll.close()
+        self.setting_up.close()
+
+    # ------------------------------------------------------------------------------------------------ browsers
+
+    def add(self, leg: WebRtcLeg) -> None:
+        """Take a browser's leg, which binds its sockets itself by `bind`."""
+        self._browsers[leg.row] = leg
+
+    def bind(self, leg: WebRtcLeg, address: str) -> socket.socket:
+        """Return a new socket of a browser's leg. Raises `OSError`."""
+        udp = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+        udp.setblocking(False)
+        try:
+            self._bind(udp, address)
+            self.setting_up.register(udp, select.EPOLLIN)
+        except OSError:
+            udp.close()
+            raise
+        self._browser_of[udp.fileno()] = leg
+        return udp
+
+    def forget(self, udp: socket.socket) -> None:
+        """A browser's socket is about to be closed."""
+        leg = self._browser_of.pop(udp.fileno(), None)
+        if leg is not None:
+            (self._epoll if udp.fileno() in self._row_of else self.setting_up).unregister(udp)
+            self._row_of.pop(udp.fileno(), None)
+
+    def remove(self, leg: WebRtcLeg) -> None:
+        """Forget a browser's leg; its sockets go when it has said goodbye."""
+        if self._browsers.get(leg.row) is leg:
+            del self._browsers[leg.row]
+        self._refused.discard(leg.row)
+
+    def settle(self) -> None:
+        """Have the sockets of browsers that are connected by now read by the tick alone."""
+        for descriptor, leg in self._browser_of.items():
+            if leg.connected and descriptor not in self._row_of:
+                self.setting_up.unregister(descriptor)
+                self._epoll.register(descriptor, select.EPOLLIN)
+                self._row_of[descriptor] = leg.row
+
+    def drain_setting_up(self) -> bool:
+        """Read what belongs to set-ups; return whether there was anything."""
+        ready = self.setting_up.poll(0)
+        for descriptor, _event in ready:
+            leg = self._browser_of.get(descriptor)
+            endpoint = leg.endpoints.get(descriptor) if leg is not None else None
+            if leg is None or endpoint is None:
+                continue
+            with contextlib.suppress(OSError):
+                datagram, source = endpoint.udp.recvfrom(ROW_OCTETS)
+                leg.take(datagram, descriptor, source[:2])
+        return bool(ready)
+
+    def _receive_of_browser(self, leg: WebRtcLeg, descriptor: int, row: memoryview) -> int:
+        """Read a datagram of a browser; return the octets of the RTP packet that `row` now holds, 0 for none."""
+        endpoint = leg.endpoints.get(descriptor)
+        if endpoint is None:
+            return 0
+        datagram, source = endpoint.udp.recvfrom(ROW_OCTETS)
+        packet = leg.take(datagram, descriptor, source[:2])
+        if packet is None:
+            return 0
+        row[: len(packet)] = packet
+        return len(packet)
 
     def drain(self) -> Received:
         """Read what has come, one packet of each leg in turn, without waiting."""
@@ -91,11 +164,18 @@ class RtpSockets:
             ready = self._epoll.poll(0, max(1, len(self._row_of)))
             for descriptor, _event in ready:
                 row = self._row_of[descriptor]
+                browser = self._browser_of.get(descriptor)
                 udp = self._sockets[row]
-                if udp is None:
-                    continue
                 try:
-                    length, source = udp.recvfrom_into(self._views[len(lengths)])
+                    if browser is not None:
+                        length = self._receive_of_browser(browser, descriptor, self._views[len(lengths)])
+                        source = AUTHENTICATED
+                        if not length or self._browsers.get(row) is not browser:
+                            continue
+                    elif udp is not None:
+                        length, source = udp.recvfrom_into(self._views[len(lengths)])
+                    else:
+                        continue
                 except OSError:  # nothing there after all, or an ICMP error that ends with being read
                     continue
                 lengths.append(length)
@@ -111,8 +191,13 @@ class RtpSockets:
         size = datagrams.shape[1]
         begin = 0
         for row, destination in zip(senders, destinations, strict=True):
-            udp = self._sockets[row]
-            if udp is not None:
+            udp, browser = self._sockets[row], self._browsers.get(row)
+            if browser is not None:
+                try:
+                    browser.send(bytes(octets[begin : begin + size]))
+                except OSError as error:
+                    self._note_refusal(row, error)
+            elif udp is not None:
                 try:
                     udp.sendto(octets[begin : begin + size], destination)
                 except OSError as error:
@@ -124,12 +209,12 @@ class RtpSockets:
             self._refused.add(row)
             log.warning("rtp_not_sent row=%d cause=%r", row, str(error))
 
-    def _bind(self, udp: socket.socket) -> int:
+    def _bind(self, udp: socket.socket, address: str) -> int:
         for _ in self._ports:
             port = self._ports[self._next_port]
             self._next_port = (self._next_port + 1) % len(self._ports)
             try:
-                udp.bind((self.address, port))
+                udp.bind((address, port))
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
                     raise

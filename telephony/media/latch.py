@@ -16,6 +16,8 @@ SILENT_TICKS: Final = TICKS_PER_S
 NOWHERE: Final = ("", "0.0.0.0", "::")  # noqa: S104 (compared with, never bound)
 
 Address = tuple[str, int]
+AUTHENTICATED: Final[Address] = ("", 0)
+"""The source of packets that an encrypted transport hands in: it has proved whose they are, and knows where to send."""
 
 
 class Latch:
@@ -44,6 +46,11 @@ class Latch:
             self._source = self.locked = None
             self._packets = 0
         self._sdp = sdp
+
+    def trust(self) -> None:
+        """Listen to `AUTHENTICATED`, and to nobody else."""
+        self._sdp = None
+        self._source = self.locked = AUTHENTICATED
 
     def admits(self, source: Address, tick: int) -> bool:
         """Whether a packet of media from `source` is to be heard; notes that it came."""

@@ -63,6 +63,7 @@ class LegTable:
         """Where in `open_rows` a row is."""
         self.connected = np.zeros(rows, np.bool_)
         self.timed_out = np.zeros(rows, np.bool_)
+        self.stalled = np.zeros(rows, np.bool_)
         self.payload_type = np.zeros(rows, np.uint8)
         self.telephone_event = np.full(rows, NO_TELEPHONE_EVENT, np.int64)
         self.ssrc = np.zeros(rows, np.int64)
@@ -91,7 +92,7 @@ class LegTable:
         leg = Leg(name, self._free.pop())
         row = leg.row
         self._by_name[name] = self._by_row[row] = leg
-        self.connected[row] = self.timed_out[row] = False
+        self.connected[row] = self.timed_out[row] = self.stalled[row] = False
         self.telephone_event[row] = NO_TELEPHONE_EVENT
         self.ssrc[row], self.sequence[row], self.timestamp[row] = origin.ssrc, origin.sequence, origin.timestamp
         self.event_at[row] = LONG_AGO

@@ -25,6 +25,8 @@ from telephony.events import (
     Leave,
     LegClosed,
     MediaEvent,
+    MediaResumed,
+    MediaStalled,
     MediaTimedOut,
     PlaySamples,
     PromptEnding,
@@ -53,6 +55,8 @@ SAME_PRESS_TICKS: Final = 6
 KEYS_AT_ONCE: Final = 40
 KEYS_PER_TICK: Final = 0.2
 """No dialler sends more than ten keys a second. Packets can claim four hundred, and each would be journaled."""
+STALL_TICKS: Final = TICKS_PER_S
+"""Phones send all the time, whether anybody speaks or not: a second without is a network or a page that is gone."""
 DATAGRAM_OCTETS: Final = HEADER_OCTETS + SAMPLES_PER_TICK
 
 PlaneCommand = ConnectLeg | CloseLeg | PlaySamples | StopPlaying | Join | Leave | StartRecording | StopRecording
@@ -154,7 +158,10 @@ class MediaPlane:
         leg = self._legs.named(command.leg)
         if command.payload_type not in g711.LAWS:
             raise Refused(f"payload type {command.payload_type} is neither 0 (PCMU) nor 8 (PCMA)")
-        leg.latch.connect(command.address, command.port)
+        if command.webrtc is not None:
+            leg.latch.trust()
+        else:
+            leg.latch.connect(command.address, command.port)
         self._legs.payload_type[leg.row] = command.payload_type
         self._legs.telephone_event[leg.row] = command.telephone_event
         self._legs.connected[leg.row] = True
@@ -204,6 +211,7 @@ class MediaPlane:
         mixed = total_minus_own(heard, self._legs.bridge[self._legs.open_rows])
         tap = self._tap(heard, mixed)
         events += self._speak(mixed, tick)
+        events += self._stall(tick)
         events += self._time_out(tick)
         datagrams, senders, destinations = self._send(mixed, tick)
         named = [(self._legs.at(row).name, fault) for row, fault in faults]
@@ -243,6 +251,19 @@ class MediaPlane:
             if leg.playback.over:
                 events += _end_playback(leg, "finished", tick)
         return events
+
+    def _stall(self, tick: int) -> list[MediaEvent]:
+        """Tell which legs have fallen silent, and which are heard again."""
+        table, rows = self._legs, self._legs.open_rows
+        silent = tick - table.heard_at[rows] > STALL_TICKS
+        now_silent = rows[silent & ~table.stalled[rows] & (table.received[rows] > 0)]
+        heard = rows[~silent & table.stalled[rows]]
+        table.stalled[now_silent] = True
+        table.stalled[heard] = table.timed_out[heard] = False
+        return [
+            *(MediaStalled(table.at(row).name, tick) for row in now_silent.tolist()),
+            *(MediaResumed(table.at(row).name, tick) for row in heard.tolist()),
+        ]
 
     def _time_out(self, tick: int) -> list[MediaEvent]:
         table, rows = self._legs, self._legs.open_rows

@@ -1,7 +1,8 @@
 """Who calls: the number on the wire becomes a customer and all that a flow, a greeting and a screen pop need of them.
 
 Rule: a caller's number is worth assurance 1 and no more, whatever the profile has earned by other ways: it can be
-forged. A withheld or unusable number neither finds nor makes a customer.
+forged. One that is only claimed, typed on a page, is worth nothing: the call joins the history of whom it names, and
+nothing of that is told to whoever typed it. A withheld or unusable number neither finds nor makes a customer.
 """
 
 from typing import Final
@@ -14,13 +15,22 @@ from crm_bridge.tables import Case, Customer, Interaction
 from telephony.events import CallerContext, OpenCase, PastInteraction
 
 CALLER_NUMBER_ASSURANCE: Final = 1
+CLAIMED_BY: Final = "web"
+"""The channel of a number that was typed."""
 MAX_OPEN_CASES: Final = 10
 MAX_INTERACTIONS: Final = 10
 MAX_TEXT_LENGTH: Final = 500
 
 
 async def find_caller(
-    session: AsyncSession, number: str, withheld: bool, display_name: str, region: str, now: float
+    session: AsyncSession,
+    number: str,
+    withheld: bool,
+    display_name: str,
+    region: str,
+    now: float,
+    *,
+    claimed: bool = False,
 ) -> tuple[str, CallerContext]:
     """Return the caller's number in E.164 ("" for a withheld or unusable one) and what is known of the caller.
 
@@ -32,14 +42,15 @@ async def find_caller(
         return "", CallerContext()
     found = await find_or_create(
         session,
-        [claim(timeline.CALL, "phone", ani)],
-        source=timeline.CALL,
-        evidence=_evidence(display_name),
+        [claim(CLAIMED_BY if claimed else timeline.CALL, "phone", ani)],
+        source=CLAIMED_BY if claimed else timeline.CALL,
+        evidence="typed on the caller's page" if claimed else _evidence(display_name),
         now=now,
     )
+    assurance = 0 if claimed else CALLER_NUMBER_ASSURANCE
     if found.created:
-        return ani, CallerContext(customer=found.customer, assurance=CALLER_NUMBER_ASSURANCE)
-    return ani, await read(session, found.customer, CALLER_NUMBER_ASSURANCE)
+        return ani, CallerContext(customer=found.customer, assurance=assurance)
+    return ani, await read(session, found.customer, assurance)
 
 
 async def read(session: AsyncSession, customer_id: str, assurance: int) -> CallerContext:

@@ -94,4 +94,6 @@ def _call_out(call_id: str, row: Interaction) -> CallOut:
         recording=recording,
         transcript=f"{recording}/transcript" if recording and row.transcript == "done" else None,
         transcript_state=row.transcript or None,
+        disposition=row.disposition or None,
+        note=row.note,
     )

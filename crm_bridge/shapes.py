@@ -267,6 +267,8 @@ class CallOut(Shape):
     recording: str | None
     transcript: str | None
     transcript_state: str | None
+    disposition: str | None
+    note: str
 
 
 class InteractionOut(Shape):

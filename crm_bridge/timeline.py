@@ -140,6 +140,11 @@ async def attach_recording(
     await _update_call(session, call_id, {"recording_id": recording_id, "transcript": transcript_state, "text": text})
 
 
+async def note_call(session: AsyncSession, call_id: str, disposition: str, note: str) -> None:
+    """Write on a call's entry what its agent noted; a call of a withheld number has none."""
+    await _update_call(session, call_id, {"disposition": disposition, "note": note})
+
+
 async def page(
     session: AsyncSession,
     customer_id: str,

@@ -63,7 +63,25 @@ def _strike(tune: NDArray[np.float64], beat: float, note: int, loudness: float, 
     np.add.at(tune, places, loudness * tone * fade)
 
 
-TUNES: Final[Mapping[str, Callable[[], Sound]]] = {"waiting": _waiting}
+def _hold() -> Sound:
+    """The chords alone, slower: about 25 seconds in which nothing asks for attention."""
+    total = round(len(CHORDS) * BEATS_PER_BAR * BEAT_S * SAMPLE_RATE_HZ)
+    tune = np.zeros(total)
+    for bar, chord in enumerate(CHORDS):
+        for number, note in enumerate(chord):
+            _strike(tune, bar * BEATS_PER_BAR + number / 4, note, 0.3, 3.5)
+    return tune.astype(np.float32)
+
+
+def _comfort() -> Sound:
+    """Two soft notes and a pause, three seconds in all: somebody is there, wait a moment."""
+    tune = np.zeros(3 * SAMPLE_RATE_HZ)
+    for beat, note in ((0.0, 72), (0.3, 76)):
+        _strike(tune, beat, note, 0.3, 0.8)
+    return tune.astype(np.float32)
+
+
+TUNES: Final[Mapping[str, Callable[[], Sound]]] = {"waiting": _waiting, "hold": _hold, "comfort": _comfort}
 
 
 def music(name: str) -> Sound:

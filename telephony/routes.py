@@ -11,6 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from telephony.acd.messages import AgentSnapshot
+from telephony.audience import seen_by
 from telephony.clock import iso, time_of
 from telephony.edge import rows
 from telephony.edge.funnel import Funnel
@@ -24,6 +26,8 @@ router = APIRouter()
 
 # RFC 6455 section 7.4.1: the server is going to lose events for this listener; it is to come back with `since`.
 TRY_AGAIN_LATER = 1013
+TALKS = ("talking", "held")
+NO_CALL = "There is no such call; GET /api/v1/calls lists them."
 
 
 Seconds = Annotated[float, AfterValidator(lambda seconds: round(seconds, 3))]
@@ -80,6 +84,7 @@ class QueueBody(Body):
     """A queue as it stands."""
 
     name: str
+    title: str = Field(description="For people; the name where the settings give no title.")
     open: bool
     waiting: int
     longest_wait_s: Seconds
@@ -95,6 +100,7 @@ class AgentBody(Body):
     state: AgentState
     reason: str
     since: str | None = Field(description="Null for an agent whose phone was never registered.")
+    until: str | None = Field(description="When ringing or after-call work ends by itself; null for other states.")
     call: str | None
     reachable: bool
 
@@ -106,14 +112,14 @@ class StateRequest(Body):
     reason: str = Field("", max_length=200)
 
 
-def _funnel(request: Request | WebSocket) -> Funnel:
+def running_funnel(request: Request | WebSocket) -> Funnel:
     funnel = getattr(request.app.state, "funnel", None)
     if not isinstance(funnel, Funnel):
         raise HTTPException(503, "The telephone side is not running yet.")
     return funnel
 
 
-def _at(instant: float) -> str | None:
+def at(instant: float) -> str | None:
     return iso(instant) if instant else None
 
 
@@ -138,29 +144,44 @@ def call_body(call: CallSnapshot, now: float) -> CallBody:
         talk_s=round(talked_until - call.talk_started_at, 3) if call.talk_started_at else None,
         recording=call.recording or None,
         started_at=iso(call.started_at),
-        answered_at=_at(call.answered_at),
-        ended_at=_at(call.ended_at),
+        answered_at=at(call.answered_at),
+        ended_at=at(call.ended_at),
         ended_by=call.ended_by or None,
     )
 
 
 @asynccontextmanager
-async def _reading(request: Request) -> AsyncIterator[AsyncSession]:
+async def reading(request: Request) -> AsyncIterator[AsyncSession]:
     """A session that never waits for a writer."""
     async with request.app.state.sessions() as session:
         await session.connection(execution_options={"read_only": True})
         yield session
 
 
-async def _snapshot(request: Request, call: str) -> CallSnapshot:
-    running = _funnel(request).switchboard.call(call)
+async def snapshot_of(request: Request, call: str) -> CallSnapshot:
+    running = running_funnel(request).switchboard.call(call)
     if running is not None:
         return running
-    async with _reading(request) as session:
+    async with reading(request) as session:
         row = await session.get(Call, call)
     if row is None:
-        raise HTTPException(404, "There is no such call; GET /api/v1/calls lists them.")
+        raise HTTPException(404, NO_CALL)
     return rows.snapshot_of(row)
+
+
+def signed_in_agent(request: Request | WebSocket) -> str:
+    """Return the name of the agent whose page asks, empty for anybody who may act for all agents."""
+    principal = getattr(request.state, "principal", None)
+    return str(getattr(principal, "name", "")) if getattr(principal, "role", "") == "agent" else ""
+
+
+async def own_call(request: Request, call: str) -> CallSnapshot:
+    """Return a call. To an agent, a call that it has no part in is one that is not there. Raises 404."""
+    snapshot = await snapshot_of(request, call)
+    me = signed_in_agent(request)
+    if me and me not in (snapshot.agent, snapshot.transferred_by):
+        raise HTTPException(404, NO_CALL)
+    return snapshot
 
 
 @router.get("/calls")
@@ -184,10 +205,10 @@ async def list_calls(
         query = query.where(Call.agent == agent)
     if before is not None:
         query = query.where(Call.started_at < before)
-    async with _reading(request) as session:
+    async with reading(request) as session:
         found: Sequence[Call] = (await session.scalars(query)).all()
     now = request.app.state.clock.now()
-    running = {call.id: call for call in _funnel(request).switchboard.calls()}
+    running = {call.id: call for call in running_funnel(request).switchboard.calls()}
     items = [call_body(running.get(row.id) or rows.snapshot_of(row), now) for row in found[:limit]]
     return CallList(items=items, next=repr(found[limit - 1].started_at) if len(found) > limit else None)
 
@@ -195,14 +216,14 @@ async def list_calls(
 @router.get("/calls/{call}")
 async def get_call(request: Request, call: str) -> CallBody:
     """Return one call with its caller's context, from the first ring on."""
-    return call_body(await _snapshot(request, call), request.app.state.clock.now())
+    return call_body(await own_call(request, call), request.app.state.clock.now())
 
 
 @router.get("/calls/{call}/journal")
 async def get_journal(request: Request, call: str) -> list[JournalEntry]:
     """Return every event and command of a call, in order."""
-    await _snapshot(request, call)
-    entries = _funnel(request).journal.read(call)
+    await snapshot_of(request, call)
+    entries = running_funnel(request).journal.read(call)
     return [
         JournalEntry(
             at=iso(time_of(entry.tick)),
@@ -219,45 +240,64 @@ async def get_journal(request: Request, call: str) -> list[JournalEntry]:
 
 @router.post("/calls/{call}/hangup", status_code=202)
 async def hang_up(request: Request, call: str) -> CallBody:
-    """End a running call."""
-    snapshot = await _snapshot(request, call)
-    if snapshot.ended_at:
-        raise HTTPException(409, "The call has ended already.")
-    funnel = _funnel(request)
+    """End a running call. An agent leaves its talk, as by putting the receiver down: the caller's flow goes on."""
+    snapshot = await own_call(request, call)
+    me = signed_in_agent(request)
+    if me and snapshot.agent != me:
+        raise HTTPException(404, NO_CALL)
+    if snapshot.ended_at or (me and snapshot.state not in TALKS):
+        raise HTTPException(409, "The call has ended already." if snapshot.ended_at else "Nobody talks in it yet.")
+    funnel = running_funnel(request)
     principal = getattr(request.state, "principal", None)
-    funnel.happened(HangupRequested(call, f"api: {getattr(principal, 'name', '')}"))
+    by = "agent" if me else f"api: {getattr(principal, 'name', '')}"
+    funnel.happened(HangupRequested(call, by))
     await funnel.lane.drained()
-    return call_body(await _snapshot(request, call), request.app.state.clock.now())
+    return call_body(await snapshot_of(request, call), request.app.state.clock.now())
+
+
+def queue_bodies(request: Request) -> list[QueueBody]:
+    """Return the queues as they stand."""
+    acd = running_funnel(request).switchboard.queues
+    now = request.app.state.clock.now()
+    title = request.app.state.settings.queue_title
+    return [
+        QueueBody(name=name, title=title(name), **msgspec.structs.asdict(acd.queue_facts(name, now)))
+        for name in acd.queue_names()
+    ]
+
+
+def agent_body(agent: AgentSnapshot) -> AgentBody:
+    """Return an agent as the API shows it."""
+    return AgentBody(
+        name=agent.agent,
+        state=agent.state,
+        reason=agent.reason,
+        since=at(agent.since),
+        until=at(agent.until),
+        call=agent.call or None,
+        reachable=agent.reachable,
+    )
 
 
 @router.get("/queues")
 async def list_queues(request: Request) -> list[QueueBody]:
     """List the queues as they stand."""
-    acd = _funnel(request).switchboard.queues
-    now = request.app.state.clock.now()
-    return [QueueBody(name=name, **msgspec.structs.asdict(acd.queue_facts(name, now))) for name in acd.queue_names()]
+    return queue_bodies(request)
 
 
 @router.get("/agents")
 async def list_agents(request: Request) -> list[AgentBody]:
     """List the agents as they stand."""
-    return [
-        AgentBody(
-            name=agent.agent,
-            state=agent.state,
-            reason=agent.reason,
-            since=_at(agent.since),
-            call=agent.call or None,
-            reachable=agent.reachable,
-        )
-        for agent in _funnel(request).switchboard.queues.agents()
-    ]
+    return [agent_body(agent) for agent in running_funnel(request).switchboard.queues.agents()]
 
 
 @router.post("/agents/{agent}/state", status_code=202)
 async def set_agent_state(request: Request, agent: str, body: StateRequest) -> AgentBody:
     """Ask that an agent be ready or not ready; during a call it takes effect after it."""
-    funnel = _funnel(request)
+    me = signed_in_agent(request)
+    if me and agent != me:
+        raise HTTPException(403, "You can change your own state alone; a supervisor can change that of others.")
+    funnel = running_funnel(request)
     if agent not in {known.agent for known in funnel.switchboard.queues.agents()}:
         raise HTTPException(404, "There is no such agent; GET /api/v1/agents lists them.")
     funnel.happened(AgentStateRequested(agent, body.state, body.reason))
@@ -268,8 +308,9 @@ async def set_agent_state(request: Request, agent: str, body: StateRequest) -> A
 @router.websocket("/events")
 async def events(websocket: WebSocket, since: int | None = None) -> None:
     """Send every event as JSON: `seq`, `at`, `type` and what belongs to it; `?since=N` first what came after N."""
-    funnel = _funnel(websocket)
+    funnel = running_funnel(websocket)
     await websocket.accept()
+    agent = signed_in_agent(websocket)
     listener = funnel.live.listen(since)
     receiver = asyncio.create_task(_until_gone(websocket))
     try:
@@ -280,7 +321,9 @@ async def events(websocket: WebSocket, since: int | None = None) -> None:
             if not sending.done():
                 sending.cancel()
                 break
-            await websocket.send_json(sending.result())
+            event = seen_by(agent, sending.result()) if agent else sending.result()
+            if event is not None:
+                await websocket.send_json(event)
     except ListenerTooSlow:
         await websocket.close(TRY_AGAIN_LATER, "too slow; come back with ?since=")
     except WebSocketDisconnect:

@@ -158,7 +158,14 @@ class Acd:
         else:
             self._queued += 1
             place = (queued.priority, queued.waiting_since or now, self._queued)
-            self._waiting[queued.call] = WaitingCall(queued.call, settings, place, now + queued.limit_s)
+            self._waiting[queued.call] = WaitingCall(
+                queued.call,
+                settings,
+                place,
+                now + queued.limit_s,
+                rejected_at={agent: now for agent in queued.avoid if agent in self._agents},
+                only=queued.only,
+            )
 
     def _call_left(self, call: str, now: float) -> None:
         waiting = self._waiting.pop(call, None)
@@ -231,7 +238,7 @@ class Acd:
                 return
             if call.offered_to:
                 continue
-            agents = [agent for agent in ready if call.queue.has(agent.name)]
+            agents = [agent for agent in ready if call.is_for(agent.name)]
             for pause_s in (REJECT_PAUSE_S, REJECT_PAUSE_ALONE_S):
                 willing = [agent for agent in agents if call.may_ask(agent.name, now, pause_s)]
                 if willing:
@@ -252,7 +259,7 @@ class Acd:
         for call in self._waiting.values():
             if not call.offered_to:
                 for name, rejected_at in call.rejected_at.items():
-                    if self._agents[name].state == "ready":
+                    if self._agents[name].state == "ready" and call.is_for(name):
                         yield rejected_at + REJECT_PAUSE_ALONE_S
 
     def _offered(self, call: str, name: str) -> Agent | None:

@@ -145,4 +145,14 @@ class Agent:
     def snapshot(self) -> AgentSnapshot:
         """Return the agent for the API."""
         idle_since = self.idle_since if self.state == "ready" else 0.0
-        return AgentSnapshot(self.name, self.state, self.reason, self.since, self.call, self.reachable, idle_since)
+        until = self.lease_until if self.state in ("ringing", "after_call_work") else 0.0
+        return AgentSnapshot(
+            self.name,
+            self.state,
+            self.reason,
+            self.since,
+            self.call,
+            self.reachable,
+            idle_since,
+            0.0 if math.isinf(until) else until,
+        )

@@ -19,7 +19,8 @@ class CallQueued(msgspec.Struct, frozen=True, tag=True):
     """A call enters a queue. It may wait `limit_s` seconds (infinity: for ever).
 
     `priority` 1 is served first, 5 is usual. `waiting_since` (seconds since the epoch, 0 for now) gives a call its old
-    place back when it has to queue again through no fault of the caller's.
+    place back when it has to queue again through no fault of the caller's. `only` names the one agent to whom it may be
+    offered, whatever queues that agent serves; `avoid` those who have just given it away, and are asked a little later.
     """
 
     call: str
@@ -27,6 +28,8 @@ class CallQueued(msgspec.Struct, frozen=True, tag=True):
     limit_s: float
     priority: int = 5
     waiting_since: float = 0.0
+    only: str = ""
+    avoid: tuple[str, ...] = ()
 
 
 class CallLeft(msgspec.Struct, frozen=True, tag=True):
@@ -120,7 +123,8 @@ class AgentChanged(msgspec.Struct, frozen=True, tag=True):
 
 
 class AgentSnapshot(msgspec.Struct, frozen=True):
-    """An agent for the API and for `Acd.restore`; `idle_since` is 0 unless ready."""
+    """An agent for the API and for `Acd.restore`; `idle_since` is 0 unless ready. `until` is when ringing or after-call
+    work ends by itself, 0 for other states."""
 
     agent: str
     state: AgentState
@@ -129,6 +133,7 @@ class AgentSnapshot(msgspec.Struct, frozen=True):
     call: str = ""
     reachable: bool = False
     idle_since: float = 0.0
+    until: float = 0.0
 
 
 class QueueFacts(msgspec.Struct, frozen=True):

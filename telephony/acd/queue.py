@@ -41,6 +41,11 @@ class WaitingCall:
     limit_at: float
     offered_to: str = ""
     rejected_at: dict[str, float] = field(default_factory=dict)
+    only: str = ""
+
+    def is_for(self, agent: str) -> bool:
+        """Say whether `agent` may be offered this call."""
+        return self.only == agent if self.only else self.queue.has(agent)
 
     @property
     def since(self) -> float:

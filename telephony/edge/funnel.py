@@ -354,7 +354,13 @@ class Funnel:
     async def _found(self, command: FindCaller) -> tuple[str, CallerContext]:
         async with asyncio.timeout(FIND_TIMEOUT_S), self._turn, self.sessions() as session:
             found = await context.find_caller(
-                session, command.number, command.withheld, command.display_name, self.region, self.clock.now()
+                session,
+                command.number,
+                command.withheld,
+                command.display_name,
+                self.region,
+                self.clock.now(),
+                claimed=command.claimed,
             )
             await session.commit()
         return found

@@ -37,6 +37,7 @@ async def save_call(session: AsyncSession, call: CallSnapshot) -> None:
     row.talk_ended_at = call.talk_ended_at or None
     row.ended_at = call.ended_at or None
     row.ended_by = call.ended_by
+    row.transferred_by = call.transferred_by
 
 
 def snapshot_of(row: Call) -> CallSnapshot:
@@ -64,6 +65,7 @@ def snapshot_of(row: Call) -> CallSnapshot:
         talk_ended_at=row.talk_ended_at or 0.0,
         ended_at=row.ended_at or 0.0,
         ended_by=row.ended_by,
+        transferred_by=row.transferred_by,
     )
 
 

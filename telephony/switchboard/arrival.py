@@ -61,6 +61,7 @@ def _take(board: Board, event: InviteReceived, flow_name: str, now: float) -> No
         dnis=event.dnis,
         flow=board.flows[flow_name],
         started_at=now,
+        claimed=event.claimed,
     )
     board.calls[call.id] = call
     board.call_of_dialog[call.dialog] = call.id
@@ -70,8 +71,8 @@ def _take(board: Board, event: InviteReceived, flow_name: str, now: float) -> No
     board.deadlines.put((call.id, "max_call"), now + board.settings.max_call_s)
     board.emit(
         Ring(call.dialog),
-        OpenLeg(call.leg),
-        FindCaller(call.id, call.number, event.withheld, "" if event.withheld else event.display_name),
+        OpenLeg(call.leg, "webrtc" if sdp.is_webrtc(event.sdp) else "rtp"),
+        FindCaller(call.id, call.number, event.withheld, "" if event.withheld else event.display_name, event.claimed),
     )
     board.save(call)
     board.publish("call.arrived", call)
@@ -112,7 +113,7 @@ def answer_when_ready(board: Board, call: Call, now: float) -> None:
     if call.state != "arriving" or call.media is None or not (call.found or waited):
         return
     try:
-        agreed = sdp.answer(call.offer, board.capabilities(call, call.media.address, call.media.port))
+        agreed = sdp.answer(call.offer, board.capabilities(call, call.media))
     except sdp.SdpError as error:
         ending.end(board, call, f"no common media: {error}", now, status=488)
         return
@@ -121,12 +122,23 @@ def answer_when_ready(board: Board, call: Call, now: float) -> None:
     call.move("answered")
     board.deadlines.put((call.id, "answer"), None)
     # Heard from now on, spoken to from the ACK on: an INVITE alone, its source forged, must not aim a stream at anyone.
-    board.emit(
-        ConnectLeg(call.leg, sdp.NOWHERE, 0, agreed.payload_type, agreed.telephone_event),
-        Answer(call.dialog, agreed.sdp),
-    )
+    # A browser has to prove itself by ICE before that.
+    board.emit(connection(call.leg, agreed, nowhere=True), Answer(call.dialog, agreed.sdp))
     board.save(call)
     board.publish("call.answered", call)
+
+
+def connection(leg: str, agreed: sdp.Negotiated, *, nowhere: bool = False) -> ConnectLeg:
+    """Return the command that connects a leg as agreed; `nowhere`: it is heard, and not spoken to yet."""
+    return ConnectLeg(
+        leg,
+        sdp.NOWHERE if nowhere else agreed.address,
+        0 if nowhere else agreed.port,
+        agreed.payload_type,
+        agreed.telephone_event,
+        agreed.codec,
+        agreed.webrtc,
+    )
 
 
 def unanswered(board: Board, call: Call, now: float) -> None:
@@ -139,7 +151,6 @@ def confirmed(board: Board, event: DialogConfirmed, now: float) -> None:
     """The caller hears us: the flow begins, a moment later, since phones swallow the first of what they hear."""
     call = board.by_dialog(event.dialog)
     if call is not None and call.state == "answering" and call.agreed is not None:
-        agreed = call.agreed
-        board.emit(ConnectLeg(call.leg, agreed.address, agreed.port, agreed.payload_type, agreed.telephone_event))
+        board.emit(connection(call.leg, call.agreed))
         call.move("confirmed")
         board.deadlines.put((call.id, "greet"), now + board.settings.greet_after_s)

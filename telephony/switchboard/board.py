@@ -15,7 +15,7 @@ from ivr_flows.flow import Flow
 from ivr_flows.step import FlowInput
 from telephony.acd import Acd, AcdInput, AcdOutput
 from telephony.clock import iso
-from telephony.events import CallerContext, Command, Publish, SaveCall
+from telephony.events import CallerContext, Command, LegKind, LegOpened, Publish, SaveCall
 from telephony.sdp import PCMA, PCMU, Capabilities
 from telephony.switchboard.call import Call
 from telephony.switchboard.deadlines import Deadlines
@@ -39,6 +39,8 @@ class SwitchboardSettings:
     answer_s: float = 8.0
     max_call_s: float = 3 * 3600.0
     max_calls: int = 500
+    away_s: float = 60.0
+    """So long a caller waits for an agent whose page or network is gone."""
 
 
 @dataclass(slots=True)
@@ -54,6 +56,8 @@ class Board:
     call_of_leg: dict[str, str] = field(default_factory=dict)
     # A recording's end is reported after its call is gone.
     open_recordings: dict[str, tuple[str, str]] = field(default_factory=dict)
+    browsers: set[str] = field(default_factory=set)
+    """Agents whose phone is a browser's."""
     deadlines: Deadlines[tuple[str, str]] = field(default_factory=Deadlines)
     commands: list[Command] = field(default_factory=list)
     acd_outputs: deque[AcdOutput] = field(default_factory=deque)
@@ -91,14 +95,20 @@ class Board:
         """Give a call's flow an input, likewise."""
         self.flow_inputs.append((call, message))
 
-    def capabilities(self, call: Call, leg_address: str, leg_port: int) -> Capabilities:
+    def capabilities(self, call: Call, media: LegOpened) -> Capabilities:
         """What we offer or answer for a leg; the session id is the start of the call, in seconds (RFC 8866 5.2)."""
         return Capabilities(
-            address=self.settings.media_address or leg_address,
-            port=leg_port,
+            # Browsers are told every address by ICE.
+            address=media.address if media.webrtc is not None else self.settings.media_address or media.address,
+            port=media.port,
             session_id=int(call.started_at),
             codecs=self.settings.codecs,
+            webrtc=media.webrtc,
         )
+
+    def kind_of(self, agent: str) -> LegKind:
+        """What kind of leg an agent's phone needs."""
+        return "webrtc" if agent in self.browsers else "rtp"
 
 
 def summary(call: Call) -> dict[str, object]:

@@ -3,8 +3,9 @@
 from ivr_flows.step import QueueLeft
 from telephony import sdp
 from telephony.acd import OfferAnswered, OfferDeclined, TalkEnded
-from telephony.events import ConnectLeg, DialogAnswered, Hangup, Join, Leave, Record
-from telephony.switchboard import ending, queueing, self_service
+from telephony.events import DialogAnswered, Hangup, Join, Leave, Record
+from telephony.switchboard import ending, queueing, self_service, talk
+from telephony.switchboard.arrival import connection
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import Call
 
@@ -15,7 +16,12 @@ def agent_answered(board: Board, event: DialogAnswered, now: float) -> None:
     if call is None:
         board.emit(Hangup(event.dialog))  # the offer was over before its answer came; nobody is to talk to silence
         return
-    if call.agent_leg is None or call.agent_leg.leg != event.dialog or call.state != "ringing":
+    if call.agent_leg is None or call.agent_leg.leg != event.dialog:
+        return
+    if call.agent_leg.returning:
+        talk.returned(board, call, event)
+        return
+    if call.state != "ringing":
         return
     agent_leg = call.agent_leg
     try:
@@ -27,18 +33,20 @@ def agent_answered(board: Board, event: DialogAnswered, now: float) -> None:
         return
     agent_leg.answered = True
     call.move("bridged")
+    call.directed_to = ""
     call.queue_left_at = call.talk_started_at = now
     call.talk_ended_at = 0.0
     self_service.stop_waiting_music(board, call)
-    call.recording = board.new_id()
-    board.open_recordings[call.recording] = (call.id, call.language)
     board.tell_queues(OfferAnswered(call.id, agent_leg.agent), now)
     board.emit(
-        ConnectLeg(agent_leg.leg, agreed.address, agreed.port, agreed.payload_type, agreed.telephone_event),
+        connection(agent_leg.leg, agreed),
         Join(call.leg, call.id),
         Join(agent_leg.leg, call.id),
-        Record(call.recording, call.id, call.leg, call.context.customer, call.language),
     )
+    if call.recording not in board.open_recordings:  # that of the talk before a transfer goes on
+        call.recording = board.new_id()
+        board.open_recordings[call.recording] = (call.id, call.language)
+        board.emit(Record(call.recording, call.id, call.leg, call.context.customer, call.language))
     board.save(call)
     board.publish("call.talking", call)
 
@@ -51,6 +59,8 @@ def agent_gone(board: Board, call: Call, now: float, *, by: str = "agent", dialo
     board.emit(Leave(call.leg))
     ending.stop_recording(board, call)
     ending.drop_agent_leg(board, call, dialog_open=dialog_open)
+    talk.set_sound(board, call, none=True)
+    call.held_at = call.away_at = 0.0
     call.move("returned")
     call.talk_ended_by = by
     call.talk_ended_at = now

@@ -12,8 +12,21 @@ from ivr_flows.step import FlowState
 from telephony.events import CallerContext, CallSnapshot, LegOpened, Prompt
 from telephony.sdp import Negotiated
 
-CallState = Literal["arriving", "answering", "in_flow", "queued", "ringing", "talking", "ended"]
-CallInput = Literal["answered", "confirmed", "queued", "offered", "offer_ended", "bridged", "returned", "ended"]
+CallState = Literal["arriving", "answering", "in_flow", "queued", "ringing", "talking", "held", "ended"]
+CallInput = Literal[
+    "answered",
+    "confirmed",
+    "queued",
+    "offered",
+    "offer_ended",
+    "bridged",
+    "held",
+    "resumed",
+    "transferred",
+    "returned",
+    "ended",
+]
+TALKS: Final[frozenset[CallState]] = frozenset({"talking", "held"})
 
 CALL: Final[dict[tuple[CallState, CallInput], CallState]] = {
     ("arriving", "answered"): "answering",
@@ -22,26 +35,40 @@ CALL: Final[dict[tuple[CallState, CallInput], CallState]] = {
     ("queued", "offered"): "ringing",
     ("ringing", "offer_ended"): "queued",
     ("ringing", "bridged"): "talking",
+    ("talking", "held"): "held",
+    ("held", "resumed"): "talking",
+    # To another agent or queue, or to the next agent because this one was lost.
+    ("talking", "transferred"): "queued",
+    ("held", "transferred"): "queued",
     # Out of the queue without an agent, or back from one: the flow goes on.
     ("queued", "returned"): "in_flow",
     ("ringing", "returned"): "in_flow",
     ("talking", "returned"): "in_flow",
+    ("held", "returned"): "in_flow",
     ("arriving", "ended"): "ended",
     ("answering", "ended"): "ended",
     ("in_flow", "ended"): "ended",
     ("queued", "ended"): "ended",
     ("ringing", "ended"): "ended",
     ("talking", "ended"): "ended",
+    ("held", "ended"): "ended",
 }
 
 
 @dataclass(slots=True)
 class AgentLeg:
-    """The leg to an agent who is offered, or has taken, the call. Its dialog has the leg's name."""
+    """The leg to an agent who is offered, or has taken, the call. Its dialog has the leg's name.
+
+    `stalled` (no audio), `unreachable` (no signalling) and `returning` (called back into a running talk) are explained
+    in `telephony.switchboard.talk`. Between two attempts to return there is no leg, and `leg` is empty.
+    """
 
     leg: str
     agent: str
     answered: bool = False
+    stalled: bool = False
+    unreachable: bool = False
+    returning: bool = False
 
 
 @dataclass(slots=True)
@@ -56,6 +83,7 @@ class Call:
     dnis: str
     flow: Flow
     started_at: float
+    claimed: bool = False
     state: CallState = "arriving"
     ani: str = ""
     context: CallerContext = field(default_factory=CallerContext)
@@ -64,6 +92,9 @@ class Call:
     agreed: Negotiated | None = None
     flow_state: FlowState | None = None
     queue: str = ""
+    queue_limit_s: float = 0.0
+    directed_to: str = ""
+    """The one agent for whom the call waits in its queue, after a transfer."""
     waiting_music: tuple[Prompt, ...] = ()
     waiting_playback: str = ""
     music_playing: bool = False
@@ -71,7 +102,13 @@ class Call:
     agent: str = ""
     offers: int = 0
     playbacks: int = 0
+    sound: str = ""
+    """What the caller hears in a talk besides the agent: `hold`, `comfort` or nothing."""
+    sound_playback: str = ""
     recording: str = ""
+    transferred_by: str = ""
+    held_at: float = 0.0
+    away_at: float = 0.0
     talk_ended_by: str = ""
     answered_at: float = 0.0
     queued_at: float = 0.0
@@ -123,4 +160,7 @@ class Call:
             talk_ended_at=self.talk_ended_at,
             ended_at=self.ended_at,
             ended_by=self.ended_by,
+            held_at=self.held_at,
+            away_at=self.away_at,
+            transferred_by=self.transferred_by,
         )

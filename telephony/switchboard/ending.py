@@ -11,7 +11,7 @@ from telephony.events import (
     StopRecording,
 )
 from telephony.switchboard.board import Board
-from telephony.switchboard.call import Call
+from telephony.switchboard.call import TALKS, Call
 
 
 def caller_gone(board: Board, call: Call, event: DialogEnded, now: float) -> None:
@@ -29,7 +29,7 @@ def end(board: Board, call: Call, by: str, now: float, *, status: int = 0, dialo
         return
     was = call.state
     if call.agent_leg is not None:
-        if was == "talking":
+        if was in TALKS:
             board.tell_queues(TalkEnded(call.id, call.agent_leg.agent), now)
         drop_agent_leg(board, call)
     if was in {"queued", "ringing"}:
@@ -45,7 +45,7 @@ def end(board: Board, call: Call, by: str, now: float, *, status: int = 0, dialo
     call.ended_at = now
     if was in {"queued", "ringing"}:
         call.queue_left_at = now
-    elif was == "talking":
+    elif was in TALKS:
         call.talk_ended_at = now
     call.ended_by = by
     board.save(call)
@@ -59,6 +59,9 @@ def drop_agent_leg(board: Board, call: Call, *, dialog_open: bool = True) -> Non
     if agent_leg is None:
         return
     call.agent_leg = None
+    board.deadlines.put((call.id, "away"), None)
+    if not agent_leg.leg:
+        return
     if dialog_open:
         board.emit(Hangup(agent_leg.leg))
     board.emit(CloseLeg(agent_leg.leg))
@@ -94,5 +97,5 @@ def _forget(board: Board, call: Call) -> None:
     del board.calls[call.id]
     board.call_of_dialog.pop(call.dialog, None)
     board.call_of_leg.pop(call.leg, None)
-    for what in ("find_caller", "answer", "greet", "max_call", "flow"):
+    for what in ("find_caller", "answer", "greet", "max_call", "flow", "away"):
         board.deadlines.put((call.id, what), None)

@@ -9,6 +9,7 @@ from telephony.acd import (
     AcdOutput,
     AgentChanged,
     CallLeft,
+    CallQueued,
     CallRefused,
     CallTimedOut,
     OfferCall,
@@ -18,7 +19,7 @@ from telephony.acd import (
 from telephony.acd.messages import DeclineCause
 from telephony.clock import iso
 from telephony.events import DialogEnded, DialogRinging, Invite, LegOpened, LegRefused, OpenLeg, Publish, SaveAgent
-from telephony.switchboard import ending, self_service
+from telephony.switchboard import ending, self_service, talk
 from telephony.switchboard.board import Board, context_body
 from telephony.switchboard.call import AgentLeg, Call
 
@@ -33,7 +34,7 @@ def perform(board: Board, output: AcdOutput, now: float) -> None:
         case OfferCall():
             _offer(board, output, now)
         case WithdrawOffer():
-            _withdraw(board, output)
+            _withdraw(board, output, now)
         case CallTimedOut():
             _leave_queue(board, output.call, "timeout", now)
         case CallRefused():
@@ -69,7 +70,7 @@ def _offer(board: Board, output: OfferCall, now: float) -> None:
     call.agent = output.agent
     board.call_of_leg[leg] = call.id
     board.call_of_dialog[leg] = call.id
-    board.emit(OpenLeg(leg))
+    board.emit(OpenLeg(leg, board.kind_of(output.agent), offers=True))
     board.save(call)
     # Before the phone rings: the agent is to know who calls before answering.
     board.publish("call.offered", call, agent=output.agent, context=context_body(call.context))
@@ -80,13 +81,17 @@ def leg_opened(board: Board, call: Call, event: LegOpened) -> None:
     agent_leg = call.agent_leg
     if agent_leg is None:
         return
-    prefer = call.agreed.payload_type if call.agreed else None
-    offer = sdp.offer(board.capabilities(call, event.address, event.port), prefer)
-    board.emit(Invite(agent_leg.leg, agent_leg.agent, call.ani or "anonymous", call.context.name, offer))
+    prefer = call.agreed.codec if call.agreed else None
+    offer = sdp.offer(board.capabilities(call, event), prefer)
+    name, number = call.context.name, call.ani or "anonymous"
+    board.emit(Invite(agent_leg.leg, agent_leg.agent, number, name, offer, call.id, agent_leg.returning))
 
 
 def leg_refused(board: Board, call: Call, _event: LegRefused, now: float) -> None:
     """No socket for the agent's leg: the offer failed, the caller goes on waiting."""
+    if call.agent_leg is not None and call.agent_leg.returning:
+        talk.not_returned(board, call)
+        return
     _decline(board, call, "failed", now)
 
 
@@ -99,6 +104,9 @@ def agent_ringing(board: Board, event: DialogRinging) -> None:
 
 def agent_refused(board: Board, call: Call, event: DialogEnded, now: float) -> None:
     """The agent's dialog ended before it was answered."""
+    if call.agent_leg is not None and call.agent_leg.returning:
+        talk.not_returned(board, call, dialog_open=False)
+        return
     cause: DeclineCause = "failed"
     if event.status in DECLINED:
         cause = "rejected"
@@ -114,14 +122,26 @@ def _decline(board: Board, call: Call, cause: DeclineCause, now: float, *, dialo
     ending.drop_agent_leg(board, call, dialog_open=dialog_open)
     back_in_queue(board, call, cause)
     board.tell_queues(OfferDeclined(call.id, agent_leg.agent, cause), now)
+    _open_to_all(board, call, now)
 
 
-def _withdraw(board: Board, output: WithdrawOffer) -> None:
+def _open_to_all(board: Board, call: Call, now: float) -> None:
+    """The one agent to whom the call was transferred does not take it: whoever serves its queue may."""
+    if call.directed_to:
+        declined_by, call.directed_to = call.directed_to, ""
+        board.tell_queues(CallLeft(call.id), now)
+        avoid = (call.transferred_by, declined_by)
+        again = CallQueued(call.id, call.queue, call.queue_limit_s, talk.TRANSFERRED, call.queued_at, avoid=avoid)
+        board.tell_queues(again, now)
+
+
+def _withdraw(board: Board, output: WithdrawOffer, now: float) -> None:
     call = board.calls.get(output.call)
     if call is None or call.agent_leg is None or call.agent_leg.agent != output.agent or call.state != "ringing":
         return
     ending.drop_agent_leg(board, call)
     back_in_queue(board, call, output.cause)
+    _open_to_all(board, call, now)
 
 
 def back_in_queue(board: Board, call: Call, cause: str) -> None:
@@ -136,6 +156,11 @@ def _leave_queue(board: Board, call_id: str, outcome: QueueOutcome, now: float) 
     call = board.calls.get(call_id)
     if call is None or call.state not in {"queued", "ringing"}:
         return
+    if call.directed_to and outcome == "timeout":
+        _open_to_all(board, call, now)
+        return
+    call.directed_to = ""
+    ending.stop_recording(board, call)
     ending.drop_agent_leg(board, call)
     self_service.stop_waiting_music(board, call)
     call.move("returned")

@@ -92,6 +92,7 @@ def flow_playback(playback: str) -> int | None:
 def _enter_queue(board: Board, call: Call, action: EnterQueue, now: float) -> None:
     call.move("queued")
     call.queue = action.queue
+    call.queue_limit_s = action.limit_s
     call.music_playing = False
     call.queued_at = now
     call.queue_left_at = 0.0

@@ -18,22 +18,29 @@ from telephony.events import (
     DialogAnswered,
     DialogConfirmed,
     DialogEnded,
+    DialogReachable,
     DialogRinging,
+    DialogUnreachable,
     DigitPressed,
     Event,
     HangupRequested,
+    HoldRequested,
     InviteReceived,
     LegOpened,
     LegRefused,
+    MediaResumed,
+    MediaStalled,
     MediaTimedOut,
     PromptFinished,
     RecordingStopped,
+    ResumeRequested,
     TimePassed,
+    TransferRequested,
     WorkerDied,
 )
-from telephony.switchboard import arrival, bridge, ending, queueing, self_service
+from telephony.switchboard import arrival, bridge, ending, queueing, self_service, talk
 from telephony.switchboard.board import Board, SwitchboardSettings
-from telephony.switchboard.call import Call
+from telephony.switchboard.call import TALKS, Call
 
 Takes = Callable[[Board, Any, float], None]
 
@@ -96,6 +103,17 @@ class Switchboard:
     def calls(self) -> list[CallSnapshot]:
         """Return the running calls."""
         return [call.snapshot() for call in self._board.calls.values()]
+
+    def desk_call(self, agent: str) -> tuple[CallSnapshot, dict[str, object]] | None:
+        """Return the call that an agent is offered or talks in, with what the caller chose and said in the flow."""
+        for call in self._board.calls.values():
+            if call.agent_leg is not None and call.agent_leg.agent == agent:
+                variables = call.flow_state.variables if call.flow_state is not None else {}
+                plain: dict[str, object] = {
+                    name: value for name, value in variables.items() if isinstance(value, str | int | float)
+                }
+                return call.snapshot(), plain
+        return None
 
     def is_running(self, call: str) -> bool:
         """Whether a call has not ended."""
@@ -164,10 +182,36 @@ def _prompt_finished(board: Board, event: PromptFinished, _now: float) -> None:
         board.tell_flow(call, PromptsFinished(playback, event.ending))
 
 
+def _media_stalled(board: Board, event: MediaStalled, now: float) -> None:
+    call = board.by_leg(event.leg)
+    if call is not None and event.leg != call.leg:
+        talk.stalled(board, call, now)
+
+
+def _media_resumed(board: Board, event: MediaResumed, _now: float) -> None:
+    call = board.by_leg(event.leg)
+    if call is not None and event.leg != call.leg:
+        talk.resumed(board, call)
+
+
+def _dialog_unreachable(board: Board, event: DialogUnreachable, _now: float) -> None:
+    call = board.by_dialog(event.dialog)
+    if call is not None and event.dialog != call.dialog:
+        talk.unreachable(call)
+
+
+def _dialog_reachable(board: Board, event: DialogReachable, _now: float) -> None:
+    call = board.by_dialog(event.dialog)
+    if call is not None and event.dialog != call.dialog:
+        talk.reachable(call)
+
+
 def _media_timed_out(board: Board, event: MediaTimedOut, now: float) -> None:
     call = board.by_leg(event.leg)
     if call is None:
         return
+    if event.leg != call.leg and call.agent_leg is not None and call.agent_leg.unreachable:
+        return  # it may be reloading, and has its own time for that
     if event.leg == call.leg:
         ending.end(board, call, "no audio from the caller", now)
     elif call.agent_leg is not None and call.agent_leg.answered:
@@ -182,12 +226,22 @@ def _agent_state_requested(board: Board, event: AgentStateRequested, now: float)
 
 
 def _binding_changed(board: Board, event: BindingChanged, now: float) -> None:
+    if event.webrtc:
+        board.browsers.add(event.user)
+    else:
+        board.browsers.discard(event.user)
+    if event.contacts:
+        talk.registered_anew(board, event.user, now)
     board.tell_queues(acd.AgentReachable(event.user, event.contacts > 0), now)
 
 
 def _hangup_requested(board: Board, event: HangupRequested, now: float) -> None:
     call = board.calls.get(event.call)
-    if call is not None:
+    if call is None:
+        return
+    if event.by == "agent" and call.state in TALKS:
+        bridge.agent_gone(board, call, now, dialog_open=True)
+    else:
         ending.end(board, call, event.by, now, status=480)
 
 
@@ -218,6 +272,7 @@ _DUE: Final[dict[str, Callable[[Board, Call, float], None]]] = {
     "answer": arrival.unanswered,
     "greet": self_service.begin,
     "max_call": _max_call_due,
+    "away": talk.lost_for_good,
 }
 
 ON: Final[dict[type[Event], Takes]] = {
@@ -232,6 +287,13 @@ ON: Final[dict[type[Event], Takes]] = {
     DigitPressed: _digit_pressed,
     PromptFinished: _prompt_finished,
     MediaTimedOut: _media_timed_out,
+    MediaStalled: _media_stalled,
+    MediaResumed: _media_resumed,
+    DialogUnreachable: _dialog_unreachable,
+    DialogReachable: _dialog_reachable,
+    HoldRequested: talk.hold,
+    ResumeRequested: talk.resume,
+    TransferRequested: talk.transfer,
     RecordingStopped: lambda board, event, _now: ending.recording_stopped(board, event),
     AgentStateRequested: _agent_state_requested,
     BindingChanged: _binding_changed,

@@ -295,6 +295,8 @@ async def test_a_call_on_the_timeline_links_its_recording_and_transcript(api: Ap
         "recording": f"/api/v1/recordings/{'r' * 32}",
         "transcript": None,
         "transcript_state": None,
+        "disposition": None,
+        "note": "",
     }
     async with sessions() as session:
         await attach_recording(session, CALL_ID, "r" * 32, "done", "hello")

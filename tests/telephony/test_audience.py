@@ -17,7 +17,7 @@ def event(type_: str, agent: str = "", queue: str = "", **more: Any) -> dict[str
     [
         event("call.offered", agent="lan", queue="care"),
         event("call.talking", agent="lan"),
-        event("call.offer_ended", queue="care", agent="", **{"cause": "rejected"}) | {"agent": "lan"},
+        event("call.offer_ended", queue="care", agent="", cause="rejected") | {"agent": "lan"},
         event("call.transferred", agent="", queue="care", by="lan", to="queue:care"),
         {"seq": 7, "at": "", "type": "transcript.phrase", "agent": "lan", "text": "vâng"},
         {"seq": 7, "at": "", "type": "agent.changed", "agent": "minh", "state": "ready"},

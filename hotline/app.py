@@ -19,9 +19,10 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
-from hotline import auth, database, logs, models
+from hotline import auth, database, logs, models, sessions
 from hotline.config import Settings
 from hotline.connections import Connection
+from hotline.guard import SessionSockets
 from hotline.web import create_app
 from ivr_flows import prompts as prompt_cache
 from ivr_flows.flow import Flow
@@ -33,8 +34,8 @@ from telephony.edge import recovery, rows
 from telephony.edge.funnel import Funnel
 from telephony.edge.media_settings import MediaSettings
 from telephony.edge.process_clock import ProcessClock
-from telephony.edge.speech_worker import SpeechSettings
 from telephony.edge.sip import SipEdge
+from telephony.edge.speech_worker import SpeechSettings
 from telephony.edge.websocket import SipWebSockets
 from telephony.edge.wire import FromMedia, FromSpeech
 from telephony.edge.workers import Worker
@@ -105,12 +106,15 @@ class Hotline:
             region=settings.region,
             prompt_path=self._prompt_path,
         )
+        # What a caller hears in the middle of a talk is to be there at once.
+        self._prepared = (Prompt("music", "hold"), Prompt("music", "comfort"))
         self.funnel.lane.start()
         self._exit.push_async_callback(self.funnel.close)
         await self._start_workers()
         await self._restore_agents()
         await self._start_sip()
         await self._start_web()
+        self.funnel.prompts.prepare(self._prepared)
         await self._transcribe_what_waits()
         self._users_task = asyncio.create_task(self._watch_users(), name="users")
         self._exit.callback(self._users_task.cancel)
@@ -127,7 +131,7 @@ class Hotline:
             )
             for name, queue in settings.queues.items()
         }
-        agents = {name: acd.AgentSettings(name) for name in self._secrets}
+        agents = {name: acd.AgentSettings(name) for name in self._agents()}
         return Switchboard(
             SwitchboardSettings(
                 numbers=settings.numbers,
@@ -135,6 +139,7 @@ class Hotline:
                 media_address=settings.sip.external_address or "",
                 max_call_s=settings.limits.max_call,
                 max_calls=settings.limits.max_calls,
+                away_s=settings.desk.away,
             ),
             flows,
             acd.Acd(queues, agents),
@@ -156,6 +161,7 @@ class Hotline:
             anchor=self.clock.anchor,
             media_timeout_s=settings.limits.media_timeout,
             max_legs=2 * settings.limits.max_calls,
+            ice_addresses=tuple(settings.media.ice_addresses),
         )
         media = Worker[Any](
             "media",
@@ -237,6 +243,9 @@ class Hotline:
         )
         app.state.funnel = self.funnel
         app.state.sip = self.sip_sockets
+        app.state.page_secrets = self.page_secrets
+        app.state.end_session = self._end_session
+        self._session_sockets: SessionSockets = app.state.session_sockets
         listen = self.settings.web.listen
         try:
             listener = socket.create_server((listen.host, listen.port), reuse_port=False, backlog=256)
@@ -257,12 +266,23 @@ class Hotline:
 
     # ------------------------------------------------------------------------------------------------- people
 
+    def _agents(self) -> list[str]:
+        """Who takes calls; supervisors and admins look after those who do."""
+        return [name for name, secret in self._secrets.items() if secret.role == "agent"]
+
     def _credentials(self, user: str) -> tuple[Ha1, ...]:
         """The secret of the user's desk phone, and of every page that the user has open."""
         secret = self._secrets.get(user)
         if secret is None:
             return ()
         return Ha1(md5=secret.ha1_md5, sha256=secret.ha1_sha256), *self.page_secrets.get(user, {}).values()
+
+    def _end_session(self, session: str) -> None:
+        """Somebody signed out, or is signed out: their page's connections close, and its phone is none any more."""
+        for of_user in self.page_secrets.values():
+            of_user.pop(session, None)
+        self._session_sockets.end(session)
+        self.sip_sockets.close_session(session)
 
     async def _watch_users(self) -> None:
         """See people whom `hotline users add` puts into the database while the server runs."""
@@ -271,11 +291,15 @@ class Hotline:
             try:
                 async with self.sessions() as session:
                     self._secrets = await auth.sip_secrets(session)
+                    live = await sessions.live(session, self.clock.now())
             except Exception:
                 log.exception("the users could not be read; those known before stay known")
                 continue
-            for name in self._secrets:
+            for name in self._agents():
                 self.funnel.switchboard.queues.know(acd.AgentSettings(name))
+            for session_id in [each for of_user in self.page_secrets.values() for each in of_user]:
+                if session_id not in live:
+                    self._end_session(session_id)
 
     # -------------------------------------------------------------------------------------------------- ending
 

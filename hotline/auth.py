@@ -21,10 +21,10 @@ from uuid import uuid4
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hotline.tables import Token, User
+from hotline.tables import Token, User, WebSession
 from telephony.sip.digest import hash_password
 
 Role = Literal["agent", "supervisor", "admin"]
@@ -42,7 +42,11 @@ SCOPES: Final[dict[Scope, str]] = {
 TOKEN_PREFIX: Final = "hotline_"  # noqa: S105  (so that a leaked token is recognised for what it is)
 TOKEN_OCTETS: Final = 32
 LAST_USED_STEP_S: Final = 60.0
-FIRST_AGENTS: Final = ("agent1", "agent2")
+FIRST_PEOPLE: Final[tuple[tuple[str, Role], ...]] = (
+    ("agent1", "agent"),
+    ("agent2", "agent"),
+    ("supervisor1", "supervisor"),
+)
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _hasher: Final = PasswordHasher()
@@ -56,16 +60,21 @@ class AuthError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks. `name` is a token's name, `token` its id, `last_used_at` when it last asked (within a minute)."""
+    """Who asks. `name` is a person's or a token's, `token` the token's id, `last_used_at` when it last asked (within a
+    minute). Of somebody signed in on a page, `role`, `session` and its `csrf` and `expires_at` say the rest."""
 
     name: str
     scopes: frozenset[str]
     token: str = ""
     last_used_at: float | None = None
+    role: str = ""
+    session: str = ""
+    csrf: str = field(default="", repr=False)
+    expires_at: float = 0.0
 
-    def may(self, scope: str) -> bool:
-        """Tell whether this scope is open."""
-        return scope in self.scopes or "admin" in self.scopes
+    def may(self, *scopes: str) -> bool:
+        """Tell whether any of these scopes is open."""
+        return "admin" in self.scopes or not self.scopes.isdisjoint(scopes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +97,7 @@ class SipSecret:
     realm: str
     ha1_md5: str = field(repr=False)
     ha1_sha256: str = field(repr=False)
+    role: str = "agent"
 
 
 # ----------------------------------------------------------------------------------------------------------- people
@@ -126,8 +136,14 @@ async def reset_user(
     row.disabled_at = None
     role: Role = next(known for known in ROLES if known == row.role)
     new = await _give_secrets(row, role, realm, password, sip_password)
+    await _end_sessions(session, name)
     await session.flush()
     return new
+
+
+async def _end_sessions(session: AsyncSession, name: str) -> None:
+    """Whoever is signed in with what is no longer good is signed out."""
+    await session.execute(delete(WebSession).where(WebSession.user == name))
 
 
 async def _give_secrets(row: User, role: Role, realm: str, password: str | None, sip_password: str | None) -> NewUser:
@@ -143,10 +159,11 @@ async def _give_secrets(row: User, role: Role, realm: str, password: str | None,
 
 
 async def first_run(session: AsyncSession, realm: str, now: float) -> list[NewUser]:
-    """Add two agents when there is nobody yet, and return them with their secrets. The caller commits, then shows."""
+    """Add two agents and a supervisor when there is nobody yet, and return them with their secrets. The caller commits,
+    then shows."""
     if await session.scalar(select(func.count()).select_from(User)):
         return []
-    return [await add_user(session, name, "agent", realm, now) for name in FIRST_AGENTS]
+    return [await add_user(session, name, role, realm, now) for name, role in FIRST_PEOPLE]
 
 
 async def disable_user(session: AsyncSession, name: str, now: float) -> None:
@@ -156,6 +173,7 @@ async def disable_user(session: AsyncSession, name: str, now: float) -> None:
     """
     row = await _user(session, name)
     row.disabled_at = now
+    await _end_sessions(session, name)
 
 
 async def _user(session: AsyncSession, name: str) -> User:
@@ -180,7 +198,7 @@ async def check_password(session: AsyncSession, name: str, password: str) -> Use
 async def sip_secrets(session: AsyncSession) -> dict[str, SipSecret]:
     """Return the digest secret of everybody who is not disabled, by SIP user."""
     rows = await session.scalars(select(User).where(User.disabled_at.is_(None)))
-    return {row.name: SipSecret(row.name, row.realm, row.ha1_md5, row.ha1_sha256) for row in rows}
+    return {row.name: SipSecret(row.name, row.realm, row.ha1_md5, row.ha1_sha256, row.role) for row in rows}
 
 
 def _secret() -> str:

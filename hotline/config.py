@@ -85,6 +85,15 @@ class Media(Section):
     ports: Ports
     workers: int = Field(ge=1, le=1)
     codecs: Annotated[list[Codec], CommaList] = Field(min_length=1)
+    ice_addresses: Annotated[list[Address], CommaList] = []
+
+
+class Desk(Section):
+    """`reasons` and `dispositions` are keys that the pages say in each language; `away` is seconds."""
+
+    reasons: Annotated[list[Name], CommaList] = Field(min_length=1)
+    dispositions: Annotated[list[Name], CommaList] = Field(min_length=1)
+    away: Duration = Field(gt=0)
 
 
 class Web(Section):
@@ -184,6 +193,7 @@ class Settings(Section):
     flows: Folder | None = None
     numbers: dict[Number, Name]
     queues: dict[Name, Queue]
+    desk: Desk
     recordings: Recordings
     speech: Speech
     region: Region

@@ -1,7 +1,7 @@
-"""The one door of the web side: nothing answers without a valid token, whether it exists or not.
+"""The one door of the web side: nothing answers without a valid token or session, whether it exists or not.
 
-Rule 1: the default is no. Only the addresses in `OPEN` answer anybody; an address without a line in `RULES` needs the
-scope `admin`. A new route is closed until somebody opens it here.
+Rule 1: the default is no. Only the addresses in `OPEN` (and the pages, which hold nothing) answer anybody; an address
+without a line in `RULES` needs the scope `admin`. A new route is closed until somebody opens it here.
 
 Rule 2: the door stands before the routes, for HTTP and WebSocket alike, so that a wrong address tells a stranger
 nothing either.
@@ -9,13 +9,16 @@ nothing either.
 Rule 3: what guessing costs us is bounded: sources that fail too often are answered without a look at the database, and
 their counting takes the same memory for one source as for a million. A token that was good a moment ago still passes
 then, so that nobody behind the same address can be locked out.
+
+Rule 4: a browser sends its cookie whoever asks it to. So a cookie counts only under a host name of ours (a stranger's
+name may lead to our address), a change needs the session's own word, and a WebSocket an Origin that is ours.
 """
 
-import hashlib
+import asyncio
+import contextlib
+import hmac
 import ipaddress
 import re
-import secrets
-from array import array
 from collections import OrderedDict
 from typing import Final, Protocol
 
@@ -24,19 +27,41 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
-from hotline import auth
+from hotline import auth, sessions
 from hotline.database import Sessions, reading
 from hotline.problems import Problem
+from hotline.throttle import Throttle
 
 log = structlog.get_logger("hotline.web")
 
-OPEN: Final = frozenset({"/healthz", "/readyz"})
-# (method, address, scope): the first line that fits counts; `*` is one segment, `**` any rest. HEAD counts as GET.
-RULES: Final[tuple[tuple[str, str, auth.Scope], ...]] = (
-    ("POST", "/api/v1/interactions", "interactions"),
-    ("POST", "/api/v1/agents/*/state", "agents"),
-    ("WEBSOCKET", "/api/v1/events", "live"),
-    ("GET", "/api/v1/**", "read"),
+OPEN: Final = frozenset({"/healthz", "/readyz", "/api/v1/hotline"})
+PAGES: Final = frozenset({"/", "/sign-in", "/desk", "/supervise", "/call"})
+SIGN_IN: Final = "/api/v1/session"
+SIP: Final = "/sip"
+# (method, address, scopes, any of which opens): the first line that fits counts; `*` is one segment, `**` any rest.
+# HEAD counts as GET. What an agent may see and do of its own is looked at once more by the routes.
+RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
+    ("POST", "/api/v1/interactions", ("interactions",)),
+    ("POST", "/api/v1/agents/*/state", ("agents", "desk")),
+    ("POST", "/api/v1/calls/*/hold", ("desk",)),
+    ("POST", "/api/v1/calls/*/resume", ("desk",)),
+    ("POST", "/api/v1/calls/*/transfer", ("desk",)),
+    ("POST", "/api/v1/calls/*/hangup", ("desk",)),
+    ("POST", "/api/v1/calls/*/wrap_up", ("desk",)),
+    ("POST", "/api/v1/session/phone", ("desk",)),
+    ("DELETE", "/api/v1/session", ("desk",)),
+    ("WEBSOCKET", "/api/v1/events", ("live", "desk")),
+    ("GET", "/api/v1/session", ("desk",)),
+    ("GET", "/api/v1/desk", ("desk",)),
+    ("GET", "/api/v1/agents", ("read", "desk")),
+    ("GET", "/api/v1/queues", ("read", "desk")),
+    ("GET", "/api/v1/customers", ("read", "desk")),
+    ("GET", "/api/v1/customers/*", ("read", "desk")),
+    ("GET", "/api/v1/customers/*/timeline", ("read", "desk")),
+    ("GET", "/api/v1/calls/*", ("read", "desk")),
+    ("GET", "/api/v1/calls/*/phrases", ("read", "desk")),
+    ("GET", "/api/v1/audit", ("audit",)),
+    ("GET", "/api/v1/**", ("read",)),
 )
 POLICY_VIOLATION: Final = 1008  # RFC 6455 section 7.4.1
 RECHECK_S: Final = 30.0
@@ -55,65 +80,64 @@ def _pattern(address: str) -> re.Pattern[str]:
     return re.compile(text, re.DOTALL)
 
 
-_RULES: Final = tuple((method, _pattern(address), scope) for method, address, scope in RULES)
+_RULES: Final = tuple((method, _pattern(address), scopes) for method, address, scopes in RULES)
 
 
-def scope_for(method: str, path: str) -> auth.Scope:
-    """Return the scope that a request needs; `method` is WEBSOCKET for those."""
+def scopes_for(method: str, path: str) -> tuple[str, ...]:
+    """Return the scopes of which a request needs one; `method` is WEBSOCKET for those."""
     asked = "GET" if method == "HEAD" else method
-    for rule_method, pattern, scope in _RULES:
+    for rule_method, pattern, scopes in _RULES:
         if rule_method == asked and pattern.fullmatch(path):
-            return scope
-    return "admin"
+            return scopes
+    return ("admin",)
 
 
-class Throttle:
-    """Failures by source: a bucket of `burst` that leaks one every `leak_s`, in `slots` buckets whatever comes.
+class SessionSockets:
+    """The WebSockets that pages have open, so that they end with their session."""
 
-    Sources share a bucket by a keyed hash that nobody outside can aim at.
-    """
+    def __init__(self) -> None:
+        self._open: dict[str, set[asyncio.Event]] = {}
 
-    def __init__(self, slots: int = 4096, burst: int = 10, leak_s: float = 6.0) -> None:
-        self._burst, self._leak_s = burst, leak_s
-        self._levels = array("d", bytes(8 * slots))
-        self._at = array("d", bytes(8 * slots))
-        self._key = secrets.token_bytes(16)
+    def open(self, session: str) -> asyncio.Event:
+        """Take a new one; the event is set when its session ends."""
+        ended = asyncio.Event()
+        self._open.setdefault(session, set()).add(ended)
+        return ended
 
-    def wait_s(self, source: str, now: float) -> float:
-        """Return how long a source must wait before it may try again, 0 for not at all."""
-        return max(0.0, (self._level(self._slot(source), now) - self._burst + 1) * self._leak_s)
+    def closed(self, session: str, ended: asyncio.Event) -> None:
+        """Forget one."""
+        known = self._open.get(session, set())
+        known.discard(ended)
+        if not known:
+            self._open.pop(session, None)
 
-    def failed(self, source: str, now: float) -> None:
-        """Count a failure."""
-        slot = self._slot(source)
-        self._levels[slot] = min(self._level(slot, now) + 1, self._burst)
-        self._at[slot] = now
-
-    def _level(self, slot: int, now: float) -> float:
-        return max(0.0, self._levels[slot] - max(0.0, now - self._at[slot]) / self._leak_s)
-
-    def _slot(self, source: str) -> int:
-        digest = hashlib.blake2b(_network(source).encode(), key=self._key, digest_size=8).digest()
-        return int.from_bytes(digest) % len(self._levels)
-
-
-def _network(source: str) -> str:
-    """One IPv6 customer has 2**64 addresses: count them as one."""
-    try:
-        address = ipaddress.ip_address(source)
-    except ValueError:
-        return source
-    return source if address.version == 4 else str(ipaddress.ip_network((address, 64), strict=False))
+    def end(self, session: str) -> None:
+        """A session is over."""
+        for ended in self._open.get(session, ()):
+            ended.set()
 
 
 class Guard:
-    """ASGI middleware that lets through whoever has a token with the scope that the address needs.
+    """ASGI middleware that lets through whoever has a token or a session with the scope that the address needs.
 
-    The route finds the `Principal` in `request.state.principal`.
+    The route finds the `Principal` in `request.state.principal`. `hosts` are the names under which a cookie counts,
+    `origins` what a proxy makes of our own (`web.public_url`), `pages` the addresses of files that anybody may have.
     """
 
-    def __init__(self, app: ASGIApp, sessions: Sessions, clock: Clock, known: int = 256) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        sessions: Sessions,
+        clock: Clock,
+        known: int = 256,
+        hosts: frozenset[str] = frozenset(),
+        origins: frozenset[str] = frozenset(),
+        pages: frozenset[str] = frozenset(),
+        sockets: SessionSockets | None = None,
+    ) -> None:
         self._app = app
+        self._hosts, self._origins, self._pages = hosts, origins, pages
+        self._sockets = sockets or SessionSockets()
         self._sessions, self._reading = sessions, reading(sessions)
         self._clock = clock
         self._throttle = Throttle()
@@ -121,18 +145,108 @@ class Guard:
         self._known_limit = known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if _is_open(scope):
+        if self._is_open(scope):
             await self._app(scope, receive, send)
         elif scope["type"] in ("http", "websocket"):
             found = await self._ask(scope)
-            if isinstance(found, auth.Principal):
-                scope.setdefault("state", {})["principal"] = found
-                await self._app(scope, receive, send if scope["type"] == "http" else self._while_good(scope, send))
-            else:
+            if isinstance(found, Response):
                 await _refuse(found, scope, receive, send)
+                return
+            if found is not None:
+                scope.setdefault("state", {})["principal"] = found
+            if scope["type"] == "http" or found is None:
+                await self._app(scope, receive, send)
+            elif found.session:
+                await self._while_signed_in(found.session, scope, receive, send)
+            else:
+                await self._app(scope, receive, self._while_good(scope, send))
 
-    async def _ask(self, scope: Scope) -> auth.Principal | Problem:
+    def _is_open(self, scope: Scope) -> bool:
+        if scope["type"] == "lifespan":  # the server itself, starting and ending
+            return True
+        if scope["type"] != "http":
+            return False
+        path = scope["path"]
+        is_page = path in PAGES or path in self._pages or path.startswith("/supervise/")
+        return (is_page or path in OPEN) and scope["method"] in ("GET", "HEAD")
+
+    async def _ask(self, scope: Scope) -> auth.Principal | Problem | None:
+        """Return who asks; None for nobody in particular where that is allowed."""
+        if scope["path"] == SIP and scope["type"] == "websocket":
+            return await self._ask_for_sip(scope)
+        if scope["path"] == SIGN_IN and scope.get("method") == "POST":
+            return None if self._is_ours(scope) else _foreign()
         token = _bearer(scope)
+        cookie = _cookie(scope) if token is None else ""
+        return await self._ask_cookie(scope, cookie) if cookie else await self._ask_token(scope, token)
+
+    async def _ask_for_sip(self, scope: Scope) -> auth.Principal | Problem | None:
+        """SIP has digests of its own; but no page of a stranger may make a browser call here."""
+        if not self._is_ours(scope):
+            return _foreign()
+        cookie = _cookie(scope)
+        return await self._session(cookie) if cookie and self._knows_host(scope) else None
+
+    async def _ask_cookie(self, scope: Scope, cookie: str) -> auth.Principal | Problem:
+        if not self._knows_host(scope):
+            return Problem(421, "Use the address of the hotline that its settings name (`web.public_url`).")
+        principal = await self._session(cookie)
+        if principal is None:
+            return _unauthorized("You are not signed in any more: sign in again.")
+        changes = scope["type"] == "http" and scope["method"] not in ("GET", "HEAD", "OPTIONS")
+        if (changes or scope["type"] == "websocket") and not self._is_ours(scope, required=not changes):
+            return _foreign()
+        word = _header(scope, b"x-csrf-token").encode("utf-8", "surrogateescape")
+        if changes and not hmac.compare_digest(word, principal.csrf.encode()):
+            return Problem(403, "The header X-CSRF-Token is missing or wrong: load the page again.")
+        needed = scopes_for(scope.get("method", "WEBSOCKET"), scope["path"])
+        return principal if principal.may(*needed) else Problem(403, "Your role does not allow this.")
+
+    async def _session(self, cookie: str) -> auth.Principal | None:
+        now = self._clock.now()
+        async with self._reading() as session:
+            principal = await sessions.find(session, cookie, now)
+        if principal is not None and now - (principal.last_used_at or 0.0) >= sessions.SEEN_STEP_S:
+            async with self._sessions.begin() as session:
+                await sessions.note_seen(session, principal.session, now)
+        return principal
+
+    def _knows_host(self, scope: Scope) -> bool:
+        host = _header(scope, b"host").rpartition(":")[0] or _header(scope, b"host")
+        host = host.strip("[]").lower()
+        return not self._hosts or host in self._hosts or ("*" in self._hosts and _is_address(host))
+
+    def _is_ours(self, scope: Scope, *, required: bool = False) -> bool:
+        """Whether a request says that it comes from a page of ours, or (unless `required`) does not say."""
+        origin = _header(scope, b"origin").lower()
+        if not origin:
+            return not required
+        scheme = {"ws": "http", "wss": "https"}.get(scope["scheme"], scope["scheme"])
+        return origin == f"{scheme}://{_header(scope, b'host').lower()}" or origin in self._origins
+
+    async def _while_signed_in(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """A page's WebSocket ends with its session."""
+        ended = self._sockets.open(session)
+        parts = [
+            asyncio.ensure_future(self._app(scope, receive, self._while_good(scope, send))),
+            asyncio.ensure_future(ended.wait()),
+        ]
+        try:
+            await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            if not parts[0].done():
+                with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+                    await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": "signed out"})
+        finally:
+            self._sockets.closed(session, ended)
+            for part in parts:
+                if not part.done():
+                    part.cancel()
+            outcomes = await asyncio.gather(*parts, return_exceptions=True)
+        fault = outcomes[0]
+        if isinstance(fault, Exception) and not isinstance(fault, WebSocketDisconnect):
+            raise fault
+
+    async def _ask_token(self, scope: Scope, token: str | None) -> auth.Principal | Problem:
         if token is None:
             return _unauthorized("Send a token: `Authorization: Bearer TOKEN` (`hotline tokens add` makes one).")
         now = self._clock.now()
@@ -147,19 +261,19 @@ class Guard:
             log.warning("a wrong token", source=source)
             return _unauthorized("The token is wrong, or no longer good.", 'error="invalid_token"')
         needed = _needed(scope)
-        return principal if principal.may(needed) else _forbidden(needed)
+        return principal if principal.may(*needed) else _forbidden(needed[0])
 
     def _while_good(self, scope: Scope, send: Send) -> Send:
         """A WebSocket outlives a request: nothing more is told over it once its token is removed or has expired."""
-        token, needed = _bearer(scope) or "", _needed(scope)
+        token, cookie, needed = _bearer(scope) or "", _cookie(scope), _needed(scope)
         checked_at = self._clock.now()
 
         async def checked(message: Message) -> None:
             nonlocal checked_at
             now = self._clock.now()
             if message["type"] == "websocket.send" and now - checked_at >= RECHECK_S:
-                principal = await self._principal(token, now)
-                if principal is None or not principal.may(needed):
+                principal = await (self._principal(token, now) if token else self._session(cookie))
+                if principal is None or not principal.may(*needed):
                     await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": "the token is void"})
                     raise WebSocketDisconnect(POLICY_VIOLATION)
                 checked_at = now
@@ -184,14 +298,35 @@ class Guard:
         return principal
 
 
-def _is_open(scope: Scope) -> bool:
-    if scope["type"] == "lifespan":  # the server itself, starting and ending
-        return True
-    return scope["type"] == "http" and scope["path"] in OPEN and scope["method"] in ("GET", "HEAD")
+def _needed(scope: Scope) -> tuple[str, ...]:
+    return scopes_for(scope.get("method", "WEBSOCKET"), scope["path"])
 
 
-def _needed(scope: Scope) -> auth.Scope:
-    return scope_for(scope.get("method", "WEBSOCKET"), scope["path"])
+def _header(scope: Scope, name: bytes) -> str:
+    """Return a header, nothing where it comes twice: two would let two parsers read two different values."""
+    values = [value for key, value in scope["headers"] if key == name]
+    return values[0].decode("latin-1") if len(values) == 1 else ""
+
+
+def _cookie(scope: Scope) -> str:
+    wanted = sessions.cookie_name(scope["scheme"])
+    for part in _header(scope, b"cookie").split(";"):
+        name, _, value = part.strip().partition("=")
+        if name == wanted:
+            return value.strip('"')
+    return ""
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _foreign() -> Problem:
+    return Problem(403, "A page of another origin asks; only the hotline's own pages may.")
 
 
 def _bearer(scope: Scope) -> str | None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from sqlalchemy import text
@@ -12,15 +14,21 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import crm_bridge.routes
 import recordings.routes
+import telephony.desk_routes
 import telephony.routes
+from hotline import audit, session_routes
 from hotline.config import Settings
+from hotline.config_values import is_wildcard
 from hotline.database import Sessions, reading
-from hotline.guard import Clock, Guard
+from hotline.guard import Clock, Guard, SessionSockets
+from hotline.pages import Pages
 from hotline.problems import BodyLimit, Failures, answer_with_problems, describe_problems
+from telephony.edge.websocket import sip_over_websocket
 
 API: Final = "/api/v1"
 MAX_BODY_OCTETS: Final = 1 << 20
@@ -86,6 +94,7 @@ def create_app(
     `app.state` holds what the routes read: `settings`, `sessions`, `clock`, `publish(type, body)`,
     `recordings_folder`, `ready()`. The wiring adds the rest.
     """
+    pages, sockets = Pages(), SessionSockets()
     app = Api(
         title="hotline",
         version="1",
@@ -95,14 +104,31 @@ def create_app(
         middleware=[
             Middleware(SecurityHeaders),
             Middleware(Failures),
-            Middleware(Guard, sessions=sessions, clock=clock),
+            Middleware(
+                Guard,
+                sessions=sessions,
+                clock=clock,
+                hosts=own_hosts(settings),
+                origins=frozenset({settings.web.public_url.lower()} - {""}),
+                pages=pages.paths(),
+                sockets=sockets,
+            ),
             Middleware(BodyLimit, octets=MAX_BODY_OCTETS),
         ],
     )
     answer_with_problems(app)
     logging.getLogger("uvicorn.error").addFilter(_is_a_fault)
-    for room in (crm_bridge.routes, recordings.routes, telephony.routes):
+    for room in (
+        session_routes,
+        audit,
+        crm_bridge.routes,
+        recordings.routes,
+        telephony.routes,
+        telephony.desk_routes,
+    ):
         app.include_router(room.router, prefix=API)
+    app.router.routes += pages.routes()
+    app.router.routes.append(WebSocketRoute("/sip", sip_over_websocket))
     app.add_route("/healthz", _healthz, include_in_schema=False)
     app.add_route("/readyz", _readyz, include_in_schema=False)
     app.state.settings = settings
@@ -111,7 +137,21 @@ def create_app(
     app.state.publish = publish or _nobody_listens
     app.state.recordings_folder = settings.recordings_folder
     app.state.ready = ready or _not_wired
+    app.state.audit = audit.Audit(sessions)
+    app.state.attempts = session_routes.Attempts()
+    app.state.session_sockets = sockets
+    app.state.page_secrets = {}
+    app.state.end_session = sockets.end
     return app
+
+
+def own_hosts(settings: Settings) -> frozenset[str]:
+    """Return the host names under which pages are ours; `*` stands for any IP address, where we listen on all."""
+    listen = settings.web.listen.host
+    public = urlsplit(settings.web.public_url).hostname or ""
+    loopback = {"localhost", "127.0.0.1", "::1"}
+    own = {"*", socket.gethostname().lower()} if is_wildcard(listen) else {listen}
+    return frozenset((own | loopback | {public}) - {""})
 
 
 def _is_a_fault(record: logging.LogRecord) -> bool:

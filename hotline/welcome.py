@@ -18,15 +18,21 @@ def welcome(
         f"The hotline serves {', '.join(f'{_dialled(one)} -> {flow}' for one, flow in settings.numbers.items())}",
         f"  dial      sip:{number}@{sip}",
         f"  or        hotline call {number} --server {sip} --from 0912345678",
+        f"  desk      {settings.web.url}/desk",
+        f"  replay    {settings.web.url}/supervise",
+        f"  call      {settings.web.url}/call  (from a browser)",
         f"  web       {settings.web.url}  (a token: hotline tokens add NAME --scope admin{options})",
         f"  data      {settings.data}",
         *(f"  missing   {sentence}" for sentence in _missing(settings)),
     ]
     if new_users:
-        lines += ["", "Two agents, whose passwords are shown this once:"]
+        lines += ["", "Two agents and a supervisor, whose passwords are shown this once:"]
         for user in new_users:
-            lines.append(f"  phone     sip:{user.sip_user}@{sip}  user {user.sip_user}  password {user.sip_password}")
             lines.append(f"  sign-in   {user.name}  password {user.password}")
+            if user.role == "agent":
+                lines.append(
+                    f"  or phone  sip:{user.sip_user}@{sip}  user {user.sip_user}  password {user.sip_password}"
+                )
     return "\n".join(lines)
 
 

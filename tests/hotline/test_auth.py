@@ -74,14 +74,18 @@ async def test_what_cannot_be_added_says_why(
             await auth.add_user(session, name, role, "r", NOW, password)
 
 
-async def test_the_first_run_adds_two_agents_once(sessions: Sessions) -> None:
+async def test_the_first_run_adds_two_agents_and_a_supervisor_once(sessions: Sessions) -> None:
     async with sessions.begin() as session:
         first = await auth.first_run(session, "r", NOW)
-    assert [(user.name, user.role) for user in first] == [("agent1", "agent"), ("agent2", "agent")]
-    assert len({user.password for user in first} | {user.sip_password for user in first}) == 4
+    assert [(user.name, user.role) for user in first] == [
+        ("agent1", "agent"),
+        ("agent2", "agent"),
+        ("supervisor1", "supervisor"),
+    ]
+    assert len({user.password for user in first} | {user.sip_password for user in first}) == 6
     async with sessions.begin() as session:
         assert await auth.first_run(session, "r", NOW) == []
-        assert [user.name for user in await auth.users(session)] == ["agent1", "agent2"]
+        assert [user.name for user in await auth.users(session)] == ["agent1", "agent2", "supervisor1"]
 
 
 async def test_a_token_stands_for_its_scopes_until_it_expires(sessions: Sessions) -> None:

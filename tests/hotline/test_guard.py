@@ -15,8 +15,9 @@ from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from hotline.database import Sessions
-from hotline.guard import RULES, Guard, Throttle, scope_for
+from hotline.guard import RULES, Guard, scopes_for
 from hotline.tables import Token
+from hotline.throttle import Throttle
 from tests.hotline.conftest import NOW, StandingClock, TokenMaker
 
 
@@ -58,7 +59,7 @@ async def knock(guard: Guard, path: str, token: str = "", extensions: dict[str, 
         sent.append(message)
 
     headers = [(b"authorization", f"Bearer {token}".encode())] if token else []
-    scope = {"type": "websocket", "path": path, "headers": headers, "extensions": extensions or {}}
+    scope = {"type": "websocket", "path": path, "scheme": "ws", "headers": headers, "extensions": extensions or {}}
     await guard(scope, receive, send)
     return sent
 
@@ -66,14 +67,20 @@ async def knock(guard: Guard, path: str, token: str = "", extensions: dict[str, 
 @pytest.mark.parametrize(
     ("method", "path", "scope"),
     [
-        ("GET", "/api/v1/customers", "read"),
+        ("GET", "/api/v1/customers", "read desk"),
+        ("GET", "/api/v1/customers/1/timeline", "read desk"),
+        ("GET", "/api/v1/calls/1", "read desk"),
+        ("GET", "/api/v1/calls/1/journal", "read"),
+        ("GET", "/api/v1/recordings", "read"),
+        ("GET", "/api/v1/audit", "audit"),
+        ("GET", "/api/v1/desk", "desk"),
         ("HEAD", "/api/v1/recordings/1/audio", "read"),
         ("GET", "/api/v1/openapi.json", "read"),
         ("POST", "/api/v1/interactions", "interactions"),
-        ("POST", "/api/v1/agents/lan/state", "agents"),
+        ("POST", "/api/v1/agents/lan/state", "agents desk"),
         ("POST", "/api/v1/agents/lan/binh/state", "admin"),
-        ("POST", "/api/v1/calls/1/hangup", "admin"),
-        ("WEBSOCKET", "/api/v1/events", "live"),
+        ("POST", "/api/v1/calls/1/hangup", "desk"),
+        ("WEBSOCKET", "/api/v1/events", "live desk"),
         ("WEBSOCKET", "/sip", "admin"),
         ("GET", "/metrics", "admin"),
         ("GET", "/api/v1", "admin"),
@@ -82,16 +89,16 @@ async def knock(guard: Guard, path: str, token: str = "", extensions: dict[str, 
     ],
 )
 def test_an_address_needs_the_scope_of_its_line_and_admin_without_one(method: str, path: str, scope: str) -> None:
-    assert scope_for(method, path) == scope
+    assert scopes_for(method, path) == tuple(scope.split())
 
 
 @given(st.text(), st.text())
 def test_no_text_opens_more_than_a_line_says(method: str, path: str) -> None:
-    assert scope_for(method, path) == "admin" or any(rule[0] in (method, "GET") for rule in RULES)
+    assert scopes_for(method, path) == ("admin",) or any(rule[0] in (method, "GET") for rule in RULES)
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/healthz/", "/healthz/x", "//healthz", "/Healthz", "/api/v1/nothing", "/metrics"]
+    "path", ["/desks", "/desk/", "/healthz/", "/healthz/x", "//healthz", "/Healthz", "/api/v1/nothing", "/metrics"]
 )
 async def test_nothing_but_the_probes_answers_without_a_token(client: Client, path: str) -> None:
     async with client() as http:

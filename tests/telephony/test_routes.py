@@ -115,7 +115,8 @@ async def test_agents_say_what_they_are_and_what_they_asked_for(hotline: Hotline
 
     before = (await client.get("/agents")).json()[0]
     assert before == {
-        "name": "agent1", "state": "offline", "reason": "", "since": None, "call": None, "reachable": False,
+        "name": "agent1", "state": "offline", "reason": "", "since": None, "until": None,
+        "call": None, "reachable": False,
     }  # fmt: skip
     hotline.funnel.happened(BindingChanged("agent1", 1))
     asked = await client.post("/agents/agent1/state", json={"state": "not_ready", "reason": "lunch"})

@@ -172,7 +172,7 @@ class Hotline:
             funnel.worker_died,
         )
         speech = self._speech_settings()
-        render, transcribe = (
+        render, transcribe, listen = (
             Worker[Any](
                 role,
                 "telephony.edge.speech_worker",
@@ -181,13 +181,13 @@ class Hotline:
                 funnel.speech_event,
                 funnel.worker_died,
             )
-            for role in ("render", "transcribe")
+            for role in ("render", "transcribe", "live")
         )
-        for worker in (media, render, transcribe):
+        self.workers = (media, render, transcribe, listen)
+        for worker in self.workers:
             self._exit.push_async_callback(worker.stop)
-        await asyncio.gather(*(worker.start() for worker in (media, render, transcribe)))
-        funnel.media, funnel.render, funnel.transcribe = media, render, transcribe
-        self.workers = (media, render, transcribe)
+        await asyncio.gather(*(worker.start() for worker in self.workers))
+        funnel.media, funnel.render, funnel.transcribe, funnel.listen = self.workers
 
     async def _restore_agents(self) -> None:
         async with self.sessions() as session:
@@ -239,7 +239,8 @@ class Hotline:
             self.sessions,
             self.clock,
             publish=self.funnel.publish,
-            ready=lambda: all(worker.ready for worker in self.workers),
+            # Calls go on without the words of running talks.
+            ready=lambda: all(worker.ready for worker in self.workers if worker.kind != "live"),
         )
         app.state.funnel = self.funnel
         app.state.sip = self.sip_sockets

@@ -15,7 +15,7 @@ import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 from zlib import crc32
 
 import numpy as np
@@ -40,6 +40,10 @@ Samples = npt.NDArray[np.int16]
 
 class SpoolDamaged(ValueError):
     """A file that is no spool, or one whose header cannot be trusted."""
+
+
+class SpoolNotBegun(SpoolDamaged):
+    """A spool whose header is not whole: its writer has only just made the file, or died that very moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,23 +148,50 @@ class SpoolWriter:
 def read_spool(path: Path) -> Spool:
     """Read a spool, closed or not. Raises `SpoolDamaged` or `OSError`."""
     with path.open("rb") as file:
-        head = file.read(_HEAD.size)
-        if len(head) < _HEAD.size:
-            raise SpoolDamaged(f"{path} ends within its header; there is no audio in it")
-        magic, version, channels, rate, first_tick, name_octets = _HEAD.unpack(head)
-        if magic != MAGIC or version != VERSION or channels != CHANNELS or rate != SAMPLE_RATE_HZ:
-            raise SpoolDamaged(
-                f"{path} is no spool of version {VERSION} with {CHANNELS} channels at {SAMPLE_RATE_HZ} Hz"
-            )
-        name = file.read(name_octets)
-        if len(name) < name_octets:
-            raise SpoolDamaged(f"{path} ends within its header; there is no audio in it")
-    offset = _HEAD.size + name_octets
-    ticks = (path.stat().st_size - offset) // _ROW_OCTETS
+        head = _read_head(file, path)
+    if head is None:
+        raise SpoolDamaged(f"{path} ends within its header; there is no audio in it")
+    ticks = (path.stat().st_size - head.octets) // _ROW_OCTETS
     shape = (ticks * SAMPLES_PER_TICK, CHANNELS)
     # An empty file part cannot be mapped.
-    samples = np.memmap(path, "<i2", "r", offset, shape) if ticks else np.zeros(shape, "<i2")
-    return Spool(name.decode(errors="replace"), first_tick, rate, samples)
+    samples = np.memmap(path, "<i2", "r", head.octets, shape) if ticks else np.zeros(shape, "<i2")
+    return Spool(head.recording, head.first_tick, SAMPLE_RATE_HZ, samples)
+
+
+class SpoolReader:
+    """Reads a spool while it grows, row by row; what was read stays as it is (rule 1), and so does the file when its
+    name is removed. Methods may raise `OSError`."""
+
+    def __init__(self, path: Path) -> None:
+        """Open a spool. Raises `SpoolNotBegun` before its header is there, `SpoolDamaged` or `OSError`."""
+        self._file = path.open("rb", buffering=0)
+        try:
+            head = _read_head(self._file, path)
+            if head is None:
+                raise SpoolNotBegun(f"{path} has no whole header yet")
+        except BaseException:
+            self._file.close()
+            raise
+        self._begin = head.octets
+        self.position = 0
+        """Rows that lie behind the reader."""
+
+    @property
+    def rows(self) -> int:
+        """Whole rows of 20 ms that the spool has by now."""
+        return (os.fstat(self._file.fileno()).st_size - self._begin) // _ROW_OCTETS
+
+    def read(self, most: int) -> Samples:
+        """Return the next rows as int16[n, 160, 2], at most so many, none when there is nothing new."""
+        octets = os.pread(self._file.fileno(), most * _ROW_OCTETS, self._begin + self.position * _ROW_OCTETS)
+        rows = len(octets) // _ROW_OCTETS
+        self.position += rows
+        samples = np.frombuffer(octets, "<i2", rows * SAMPLES_PER_TICK * CHANNELS)
+        return samples.astype(np.int16, copy=False).reshape(rows, SAMPLES_PER_TICK, CHANNELS)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
 
 def close_to_wav(spool_path: Path, wav_path: Path) -> Closed:
@@ -180,6 +211,27 @@ def close_to_wav(spool_path: Path, wav_path: Path) -> Closed:
     unfinished.replace(wav_path)
     _sync_folder(wav_path.parent)
     return Closed(spool.ticks, spool.first_tick, spool.ticks * TICK_S)
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    recording: str
+    first_tick: int
+    octets: int
+
+
+def _read_head(file: BinaryIO, path: Path) -> _Head | None:
+    """Return the header at the beginning of a spool, None for one that is not whole. Raises `SpoolDamaged`."""
+    head = file.read(_HEAD.size)
+    if len(head) < _HEAD.size:
+        return None
+    magic, version, channels, rate, first_tick, name_octets = _HEAD.unpack(head)
+    if magic != MAGIC or version != VERSION or channels != CHANNELS or rate != SAMPLE_RATE_HZ:
+        raise SpoolDamaged(f"{path} is no spool of version {VERSION} with {CHANNELS} channels at {SAMPLE_RATE_HZ} Hz")
+    name = file.read(name_octets)
+    if len(name) < name_octets:
+        return None
+    return _Head(name.decode(errors="replace"), first_tick, _HEAD.size + name_octets)
 
 
 def _wav_head(frames: int) -> bytes:

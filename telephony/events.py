@@ -675,11 +675,16 @@ class FileTranscribed(Event, frozen=True):
 
 
 class FollowRecording(Command, frozen=True):
-    """Have the live recogniser read a spool as it grows, and tell what is said; `PhraseRecognised` answers, often."""
+    """Have the live recogniser read a spool as it grows, and tell what is said; `PhraseRecognised` answers, often.
+
+    Its phrases are numbered from `first_phrase` on. With more than 0, words of this call were told before: it is read
+    from its present end on, not from the beginning.
+    """
 
     recording: str
     path: str
     language: str
+    first_phrase: int = 0
 
 
 class StopFollowing(Command, frozen=True):

@@ -53,6 +53,35 @@ class RecogniserStream(Protocol):
         ...
 
 
+class PhraseStream(Protocol):
+    """One speaker, heard phrase by phrase while speaking; somebody else says where a phrase begins and ends.
+
+    Recognition happens inside `heard` and `finish`, or in `accept`, as the engine likes; all of them may take long, and
+    raise `EngineFailed`. Not safe for several threads.
+    """
+
+    @property
+    def interim_every_s(self) -> float:
+        """So much new speech makes another look at an unfinished phrase worth its cost."""
+        ...
+
+    def accept(self, pcm: Samples) -> None:
+        """Take the next samples of the phrase that is spoken."""
+        ...
+
+    def heard(self) -> str:
+        """Return what the phrase sounds like so far."""
+        ...
+
+    def finish(self) -> str:
+        """Return the phrase; the next samples begin another."""
+        ...
+
+    def drop(self) -> None:
+        """Forget the phrase; the next samples begin another."""
+        ...
+
+
 class Recogniser(Protocol):
     """A loaded model of one language, streaming and whole-file."""
 
@@ -63,6 +92,10 @@ class Recogniser(Protocol):
 
     def stream(self, sample_rate_hz: int) -> RecogniserStream:
         """Return a fresh stream. Raises `EngineFailed` for a rate that the engine does not take."""
+        ...
+
+    def phrases(self, sample_rate_hz: int) -> PhraseStream:
+        """Return a fresh stream of phrases, for one speaker."""
         ...
 
     def transcribe(self, pcm: Samples, sample_rate_hz: int) -> list[RecognisedWord]:

@@ -28,6 +28,8 @@ UNKNOWN: Final = "[unk]"
 SAMPLES_PER_CALL: Final = 4000
 LOG_NOTHING: Final = -1
 TAIL_S: Final = 0.5
+LONGEST_TAIL_S: Final = 1.5
+INTERIM_EVERY_S: Final = 0.3
 
 
 class VoskOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,6 +76,10 @@ class VoskRecogniser:
     def stream(self, sample_rate_hz: int) -> "VoskStream":
         """Return a fresh stream at any rate that telephony uses."""
         return VoskStream(self, sample_rate_hz, self._options.seconds_per_recogniser)
+
+    def phrases(self, sample_rate_hz: int) -> "VoskPhrases":
+        """Return a fresh stream of phrases."""
+        return VoskPhrases(self, sample_rate_hz, self._options.seconds_per_recogniser)
 
     def transcribe(self, pcm: Samples, sample_rate_hz: int) -> list[RecognisedWord]:
         """Recognise a whole recording."""
@@ -153,3 +159,70 @@ class VoskStream:
             for word in json.loads(result).get("result", ())
             if word["word"] != UNKNOWN
         ]
+
+
+class VoskPhrases:
+    """Vosk on phrases: it listens as they are spoken, so a look in between costs nothing more.
+
+    One recogniser hears phrase after phrase, for it learns the voice, until it is too old; it is made with the first
+    phrase, so that somebody who says nothing has none.
+    """
+
+    interim_every_s = INTERIM_EVERY_S
+
+    def __init__(self, recogniser: VoskRecogniser, sample_rate_hz: int, seconds_per_recogniser: float) -> None:
+        self._recogniser = recogniser
+        self._rate_hz = sample_rate_hz
+        self._life = int(seconds_per_recogniser * sample_rate_hz)
+        self._kaldi: Any = None
+        self._age = 0
+        self._certain: list[str] = []
+
+    def accept(self, pcm: Samples) -> None:
+        """Hear the next samples."""
+        for start in range(0, len(pcm), SAMPLES_PER_CALL):
+            self._hear(pcm[start : start + SAMPLES_PER_CALL])
+
+    def heard(self) -> str:
+        """Return the words so far, the uncertain last ones among them."""
+        if self._kaldi is None:
+            return ""
+        return _text([*self._certain, json.loads(self._kaldi.PartialResult()).get("partial", "")])
+
+    def finish(self) -> str:
+        """Return the words. Silence goes in until Vosk sees the end itself; cut off by force, it forgets the voice."""
+        if self._kaldi is None:
+            return ""
+        silence = np.zeros(SAMPLES_PER_CALL, np.int16)
+        for _ in range(int(LONGEST_TAIL_S * self._rate_hz) // SAMPLES_PER_CALL):
+            if self._hear(silence):
+                break
+        else:
+            self._certain.append(json.loads(self._kaldi.FinalResult())["text"])
+        text = _text(self._certain)
+        self._begin_anew()
+        return text
+
+    def drop(self) -> None:
+        """Forget what was heard."""
+        if self._kaldi is not None:
+            self._kaldi.Reset()
+        self._begin_anew()
+
+    def _hear(self, block: Samples) -> bool:
+        if self._kaldi is None:
+            self._kaldi, self._age = self._recogniser.recognizer(self._rate_hz), 0
+        self._age += len(block)
+        ended = bool(self._kaldi.AcceptWaveform(block.tobytes()))
+        if ended:
+            self._certain.append(json.loads(self._kaldi.Result())["text"])
+        return ended
+
+    def _begin_anew(self) -> None:
+        self._certain = []
+        if self._age >= self._life:
+            self._kaldi = None
+
+
+def _text(pieces: list[str]) -> str:
+    return " ".join(word for piece in pieces for word in piece.split() if word != UNKNOWN)

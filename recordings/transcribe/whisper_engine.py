@@ -50,6 +50,7 @@ KAISER_BETA: Final = 8.0
 TEMPERATURES: Final = (0.0, 0.2, 0.4)
 SEED: Final = 1
 ENGLISH_VOCABULARY: Final = 51864
+INTERIM_EVERY_S: Final = 1.2  # a look takes a third of a second of a core, however short the phrase is
 
 Audio = NDArray[np.float32]
 
@@ -169,6 +170,10 @@ class WhisperRecogniser:
         """Return a fresh stream."""
         return WhisperStream(self, sample_rate_hz)
 
+    def phrases(self, sample_rate_hz: int) -> "WhisperPhrases":
+        """Return a fresh stream of phrases."""
+        return WhisperPhrases(self, sample_rate_hz)
+
     def transcribe(self, pcm: Samples, sample_rate_hz: int) -> list[RecognisedWord]:
         """Recognise a whole recording, block by block."""
         words: list[RecognisedWord] = []
@@ -183,18 +188,7 @@ class WhisperRecogniser:
         """Return the words of one block that begins `offset_s` seconds into the recording."""
         audio = at_model_rate(pcm, sample_rate_hz)
         try:
-            segments, _ = self._model.transcribe(
-                audio,
-                language=self._language,
-                beam_size=self._options.beam,
-                temperature=TEMPERATURES,
-                initial_prompt=self._options.prompt or None,
-                condition_on_previous_text=False,
-                word_timestamps=True,
-                vad_filter=True,
-                vad_parameters={"speech_pad_ms": SPEECH_PAD_MS},
-            )
-            heard = [word for segment in segments for word in segment.words or ()]
+            heard = [word for segment in self._segments(audio, TEMPERATURES) for word in segment.words or ()]
         except (RuntimeError, ValueError) as error:
             raise EngineFailed(f"Whisper failed {offset_s:.1f} s into the recording: {error}") from error
         words = []
@@ -205,6 +199,29 @@ class WhisperRecogniser:
                     RecognisedWord(word.word.strip(), offset_s + start, offset_s + end, float(word.probability))
                 )
         return words
+
+    def read(self, pcm: Samples, sample_rate_hz: int, temperatures: tuple[float, ...] = TEMPERATURES) -> str:
+        """Return a phrase of at most 30 s as text, without the times of its words."""
+        audio = at_model_rate(pcm, sample_rate_hz)
+        try:
+            segments = list(self._segments(audio, temperatures, word_timestamps=False, without_timestamps=True))
+        except (RuntimeError, ValueError) as error:
+            raise EngineFailed(f"Whisper failed over a phrase of {len(pcm) / sample_rate_hz:.1f} s: {error}") from error
+        return " ".join(segment.text.strip() for segment in segments).strip()
+
+    def _segments(self, audio: Audio, temperatures: tuple[float, ...], **options: bool) -> Any:
+        segments, _ = self._model.transcribe(
+            audio,
+            language=self._language,
+            beam_size=self._options.beam,
+            temperature=temperatures,
+            initial_prompt=self._options.prompt or None,
+            condition_on_previous_text=False,
+            vad_filter=True,
+            vad_parameters={"speech_pad_ms": SPEECH_PAD_MS},
+            **{"word_timestamps": True} | options,
+        )
+        return segments
 
     def has_speech(self, pcm: Samples, sample_rate_hz: int) -> bool:
         """Tell whether the Silero network hears a voice anywhere in `pcm`."""
@@ -256,3 +273,35 @@ class WhisperStream:
         self._offset += length
         self._looked_at = len(self._held)
         return words
+
+
+class WhisperPhrases:
+    """Whisper on phrases: each look hears the whole phrase anew. Only the last one tries again when it guesses."""
+
+    interim_every_s = INTERIM_EVERY_S
+
+    def __init__(self, recogniser: WhisperRecogniser, sample_rate_hz: int) -> None:
+        self._recogniser = recogniser
+        self._rate_hz = sample_rate_hz
+        self._pcm: list[Samples] = []
+
+    def accept(self, pcm: Samples) -> None:
+        """Keep samples; the phrases that come in are short."""
+        self._pcm.append(pcm)
+
+    def heard(self) -> str:
+        """Return the words so far."""
+        return self._read(TEMPERATURES[:1])
+
+    def finish(self) -> str:
+        """Return the words."""
+        text = self._read(TEMPERATURES)
+        self._pcm = []
+        return text
+
+    def drop(self) -> None:
+        """Forget the samples."""
+        self._pcm = []
+
+    def _read(self, temperatures: tuple[float, ...]) -> str:
+        return self._recogniser.read(np.concatenate(self._pcm), self._rate_hz, temperatures) if self._pcm else ""

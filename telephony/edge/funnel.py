@@ -23,6 +23,7 @@ from telephony.clock import iso, tick_at
 from telephony.edge import call_rows, rows
 from telephony.edge.lane import AWAY, Lane
 from telephony.edge.live import Live
+from telephony.edge.live_words import LiveWords
 from telephony.edge.process_clock import ProcessClock
 from telephony.edge.recording import Recordings
 from telephony.edge.speech import Prompts, Transcriptions
@@ -38,6 +39,7 @@ from telephony.events import (
     FileTranscribed,
     FindCaller,
     FinishRecording,
+    FollowRecording,
     Hangup,
     Invite,
     Join,
@@ -45,6 +47,7 @@ from telephony.events import (
     MessageRejected,
     Note,
     OpenLeg,
+    PhraseRecognised,
     Play,
     PromptRendered,
     Publish,
@@ -57,6 +60,7 @@ from telephony.events import (
     SaveCall,
     SipCommand,
     SipEvent,
+    StopFollowing,
     StopPlaying,
     StopRecording,
     TimePassed,
@@ -107,8 +111,10 @@ class Funnel:
     media: Sender | None = None
     render: Sender | None = None
     transcribe: Sender | None = None
+    listen: Sender | None = None
     prompts: Prompts = field(init=False)
     transcriptions: Transcriptions = field(init=False)
+    live_words: LiveWords = field(init=False)
     recordings: Recordings = field(init=False)
     _events: deque[Event] = field(default_factory=deque)
     _busy: bool = False
@@ -123,12 +129,14 @@ class Funnel:
     def __post_init__(self) -> None:
         self.prompts = Prompts(self.prompt_path, self._to_render, self._to_media, self.happened)
         self.transcriptions = Transcriptions(self._to_transcribe, self._transcribed)
+        self.live_words = LiveWords(self._to_listen, self.publish, self._agent_of, self.clock)
         self.recordings = Recordings(
             self.recordings_folder,
             self.sessions,
             self.clock,
             self.lane,
             self.transcriptions,
+            self.live_words,
             self._to_media,
             self.publish,
             self._start,
@@ -209,7 +217,7 @@ class Funnel:
         """Take what the media worker says."""
         self.happened(event)
 
-    def speech_event(self, event: PromptRendered | FileTranscribed | WorkerStarted) -> None:
+    def speech_event(self, event: PromptRendered | FileTranscribed | PhraseRecognised | WorkerStarted) -> None:
         """Take what a speech worker says."""
         match event:
             case PromptRendered():
@@ -218,6 +226,8 @@ class Funnel:
                 self.prompts.rendered(event)
             case FileTranscribed():
                 self.transcriptions.transcribed(event)
+            case PhraseRecognised():
+                self.live_words.recognised(event)
             case WorkerStarted():
                 pass
 
@@ -233,6 +243,8 @@ class Funnel:
                 self.prompts.renderer_died()
             case "transcribe":
                 self.transcriptions.transcriber_died()
+            case "live":
+                self.live_words.recogniser_died()
 
     # -------------------------------------------------------------------------------------------- commands out
 
@@ -302,9 +314,17 @@ class Funnel:
         if self.transcribe is not None:
             self.transcribe.send(command)
 
-    def publish(self, type_: str, body: dict[str, object]) -> None:
+    def _to_listen(self, command: FollowRecording | StopFollowing) -> None:
+        if self.listen is not None:
+            self.listen.send(command)
+
+    def _agent_of(self, call: str) -> str | None:
+        running = self.switchboard.call(call)
+        return None if running is None else running.agent
+
+    def publish(self, type_: str, body: dict[str, object], *, kept: bool = True) -> None:
         """Tell whoever listens."""
-        self.live.publish(type_, body, iso(self.clock.now()))
+        self.live.publish(type_, body, iso(self.clock.now()), kept=kept)
 
     # ----------------------------------------------------------------------------------------------- rows
 

@@ -1,4 +1,8 @@
-"""Live events for whoever listens on the WebSocket: numbered, bounded, and never waiting for a slow listener."""
+"""Live events for whoever listens on the WebSocket: numbered, bounded, and never waiting for a slow listener.
+
+What is soon out of date (the words of a phrase that is still spoken) is told without a number to those who listen now:
+it is not kept, and one who is behind does without.
+"""
 
 import asyncio
 from collections import deque
@@ -6,6 +10,7 @@ from typing import Final
 
 KEPT_EVENTS: Final = 2000
 LISTENER_BACKLOG: Final = 1000
+PASSING_BACKLOG: Final = 50
 
 
 class ListenerTooSlow(RuntimeError):
@@ -19,6 +24,12 @@ class Listener:
         self._events = backlog
         self._arrived = asyncio.Event()
         self._lost = False
+
+    def offer(self, event: dict[str, object]) -> None:
+        """Add an event that one who is behind does without."""
+        if len(self._events) < PASSING_BACKLOG:
+            self._events.append(event)
+            self._arrived.set()
 
     def put(self, event: dict[str, object]) -> None:
         """Add an event; a full queue marks the listener as lost."""
@@ -51,8 +62,13 @@ class Live:
         """The number of the last event."""
         return self._seq
 
-    def publish(self, type_: str, body: dict[str, object], at: str) -> None:
-        """Number an event and give it to every listener. `at` is its instant in ISO 8601."""
+    def publish(self, type_: str, body: dict[str, object], at: str, *, kept: bool = True) -> None:
+        """Number an event and give it to every listener; one that is not to be kept has no number. `at` is its instant
+        in ISO 8601."""
+        if not kept:
+            for listener in self._listeners:
+                listener.offer({"at": at, "type": type_, **body})
+            return
         self._seq += 1
         event: dict[str, object] = {"seq": self._seq, "at": at, "type": type_, **body}
         self._kept.append(event)

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from recordings import store
 from recordings.tables import Recording
 from telephony.edge.lane import AWAY, Lane
+from telephony.edge.live_words import LiveWords
 from telephony.edge.process_clock import ProcessClock
 from telephony.edge.speech import Transcriptions
 from telephony.events import FileTranscribed, FinishRecording, Record, StartRecording, StopRecording, TranscribeFile
@@ -35,6 +36,7 @@ class Recordings:
     clock: ProcessClock
     lane: Lane
     transcriptions: Transcriptions
+    words: LiveWords
     to_media: Callable[[StartRecording | StopRecording], None]
     publish: Callable[[str, dict[str, object]], None]
     start: Callable[[Coroutine[None, None, None]], None]
@@ -59,6 +61,7 @@ class Recordings:
         spool = store.spool_path(self.folder, command.recording)
         self.lane.put_row("recording", command.recording, save)
         self._tell_media(StartRecording(command.recording, command.call, command.leg, str(spool)))
+        self.words.begin(command.recording, command.call, spool, command.language)
 
     def stop(self, command: StopRecording) -> None:
         """End a recording, which may have to begin first: both go down the lane."""
@@ -66,6 +69,7 @@ class Recordings:
 
     def finish(self, command: FinishRecording) -> None:
         """Close the file after the rows before it, in a task of its own: a long talk must not hold up the lane."""
+        self.words.end(command.recording)
 
         async def begin() -> None:
             self.start(self._finish(command))
@@ -84,6 +88,8 @@ class Recordings:
                 await store.save_transcript(session, event, self.clock.now())
                 await session.commit()
             self.publish("recording.transcribed", {"recording": event.recording, "outcome": event.outcome})
+            if event.outcome == "done":
+                self.words.transcribed(event.recording)
 
         self.lane.put_row("transcript", event.recording, save)
 

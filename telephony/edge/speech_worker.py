@@ -1,9 +1,10 @@
-"""A speech worker: one process that renders prompts or transcribes recordings, one request at a time.
+"""A speech worker: one process that renders prompts, transcribes recordings, or hears talks while they are spoken.
 
-    python -m telephony.edge.speech_worker --fd N --role render|transcribe --settings JSON
+    python -m telephony.edge.speech_worker --fd N --role render|transcribe|live --settings JSON
 
 `N` is one end of a Unix socket pair (`telephony.edge.wire`: `ToSpeech` in, `FromSpeech` out, `WorkerStarted` first).
-The end of that socket is the end of the process. A request that fails is answered with its cause and kills nothing.
+The end of that socket is the end of the process. Renderer and transcriber take one request at a time; one that fails is
+answered with its cause and kills nothing. The live recogniser answers when there is something to tell.
 
 The engines are imported here alone, each by the role that needs it, and after the command line: the control process
 imports `SpeechSettings` from this module.
@@ -11,7 +12,9 @@ imports `SpeechSettings` from this module.
 
 import argparse
 import contextlib
+import logging
 import os
+import select
 import signal
 import socket
 import sys
@@ -24,14 +27,26 @@ import msgspec
 from ivr_flows.prompts import PromptError, VoiceSettings
 from recordings.transcribe.engine import RecogniserSettings
 from telephony.edge.wire import Decoder, FromSpeech, ToSpeech, encode
-from telephony.events import FileTranscribed, PromptRendered, RenderPrompt, TranscribeFile, WorkerStarted
+from telephony.events import (
+    FileTranscribed,
+    FollowRecording,
+    PromptRendered,
+    RenderPrompt,
+    StopFollowing,
+    TranscribeFile,
+    WorkerStarted,
+)
 
-Role = Literal["render", "transcribe"]
-Answer = Callable[[ToSpeech], FromSpeech]
+Role = Literal["render", "transcribe", "live"]
+Answer = Callable[[ToSpeech], FromSpeech | None]
 
-NICENESS: Final[Mapping[Role, int]] = {"render": 5, "transcribe": 10}
-"""Below the media worker: a caller waits for a prompt, nobody for a transcript."""
+NICENESS: Final[Mapping[Role, int]] = {"render": 5, "live": 7, "transcribe": 10}
+"""Below the media worker: a caller waits for a prompt, an agent for words, nobody for a transcript."""
 READ_OCTETS: Final = 65536
+LOOK_EVERY_S: Final = 0.1
+"""Spools grow by a fifth of a second at a time."""
+
+log = logging.getLogger("hotline.speech")
 
 
 class SpeechSettings(msgspec.Struct, frozen=True):
@@ -41,13 +56,43 @@ class SpeechSettings(msgspec.Struct, frozen=True):
     recognisers: dict[str, RecogniserSettings] = {}
 
 
-def serve(connection: socket.socket, role: Role, answer: Answer) -> None:
+def serve(connection: socket.socket, answer: Answer) -> None:
     """Answer requests until the other side closes. Raises what a broken stream raises: there is no way back from it."""
     decoder: Decoder[ToSpeech] = Decoder(ToSpeech)
-    connection.sendall(encode(WorkerStarted(role, os.getpid())))
     while octets := connection.recv(READ_OCTETS):
         for request in decoder.feed(octets):
-            connection.sendall(encode(answer(request)))
+            answered = answer(request)
+            if answered is not None:
+                connection.sendall(encode(answered))
+
+
+def serve_live(connection: socket.socket, settings: SpeechSettings) -> None:
+    """Follow recordings until the other side closes, telling phrases as they are understood. Raises as `serve` does."""
+    from recordings.transcribe.follow import Follower  # noqa: PLC0415 - heavy engines
+    from recordings.transcribe.recogniser import RecogniserCache  # noqa: PLC0415
+
+    decoder: Decoder[ToSpeech] = Decoder(ToSpeech)
+    follower = Follower(settings.recognisers, RecogniserCache())
+    worked = False
+    while True:
+        # With nothing to follow there is nothing to look at: wait for a request.
+        wait_s = None if not len(follower) else 0.0 if worked else LOOK_EVERY_S
+        if select.select([connection], [], [], wait_s)[0]:
+            octets = connection.recv(READ_OCTETS)
+            if not octets:
+                return
+            for request in decoder.feed(octets):
+                match request:
+                    case FollowRecording():
+                        follower.follow(request)
+                    case StopFollowing():
+                        follower.stop(request.recording)
+                    case _:
+                        refused = refuse(request, "live")
+                        connection.sendall(encode(refused) if refused is not None else b"")
+        told, worked = follower.turn()
+        if told:
+            connection.sendall(b"".join(map(encode, told)))
 
 
 def renderer(settings: SpeechSettings) -> Answer:
@@ -56,7 +101,7 @@ def renderer(settings: SpeechSettings) -> Answer:
 
     renderer = Renderer(settings.voices)
 
-    def answer(request: ToSpeech) -> FromSpeech:
+    def answer(request: ToSpeech) -> FromSpeech | None:
         if not isinstance(request, RenderPrompt):
             return refuse(request, "render")
         try:
@@ -76,7 +121,7 @@ def transcriber(settings: SpeechSettings) -> Answer:
 
     cache = RecogniserCache()
 
-    def answer(request: ToSpeech) -> FromSpeech:
+    def answer(request: ToSpeech) -> FromSpeech | None:
         if not isinstance(request, TranscribeFile):
             return refuse(request, "transcribe")
         return transcribe_file(
@@ -86,15 +131,17 @@ def transcriber(settings: SpeechSettings) -> Answer:
     return answer
 
 
-def refuse(request: ToSpeech, role: Role) -> FromSpeech:
-    """Answer a request that belongs to the other role."""
+def refuse(request: ToSpeech, role: Role) -> PromptRendered | FileTranscribed | None:
+    """Answer a request that belongs to another role. Live requests have no answer to be refused with."""
     cause = f"this worker's role is {role}"
-    if isinstance(request, RenderPrompt):
-        return PromptRendered(request.key, cause)
-    return FileTranscribed(request.recording, "failed", language=request.language, cause=cause)
-
-
-ROLES: Final[Mapping[Role, Callable[[SpeechSettings], Answer]]] = {"render": renderer, "transcribe": transcriber}
+    match request:
+        case RenderPrompt():
+            return PromptRendered(request.key, cause)
+        case TranscribeFile():
+            return FileTranscribed(request.recording, "failed", language=request.language, cause=cause)
+        case FollowRecording() | StopFollowing():
+            log.error("request_refused what=%s cause=%r", type(request).__name__, cause)
+            return None
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -108,6 +155,9 @@ def main(arguments: list[str] | None = None) -> int:
         settings = msgspec.json.decode(given.settings, type=SpeechSettings)
     except msgspec.DecodeError as error:
         parser.error(f"--settings: {error}")
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
     # Ctrl-C goes to the whole group; the control process ends its workers in its own order, by closing their sockets.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS[given.role])
@@ -115,8 +165,18 @@ def main(arguments: list[str] | None = None) -> int:
         connection.setblocking(True)
         # When the control process is gone, nobody waits for the answer.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            serve(connection, given.role, ROLES[given.role](settings))
+            run(connection, given.role, settings)
     return 0
+
+
+def run(connection: socket.socket, role: Role, settings: SpeechSettings) -> None:
+    """Say that the worker is there, and do its work until the other side closes."""
+    answer = {"render": renderer, "transcribe": transcriber}[role](settings) if role != "live" else None
+    connection.sendall(encode(WorkerStarted(role, os.getpid())))
+    if answer is None:
+        serve_live(connection, settings)
+    else:
+        serve(connection, answer)
 
 
 if __name__ == "__main__":

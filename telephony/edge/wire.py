@@ -7,10 +7,13 @@ import msgspec
 
 from telephony.events import (
     FileTranscribed,
+    FollowRecording,
     MediaCommand,
     MediaEvent,
+    PhraseRecognised,
     PromptRendered,
     RenderPrompt,
+    StopFollowing,
     TranscribeFile,
     WorkerStarted,
 )
@@ -20,8 +23,8 @@ MAX_FRAME_OCTETS: Final = 64 * 1024 * 1024
 
 ToMedia = MediaCommand
 FromMedia = MediaEvent | WorkerStarted
-ToSpeech = RenderPrompt | TranscribeFile
-FromSpeech = PromptRendered | FileTranscribed | WorkerStarted
+ToSpeech = RenderPrompt | TranscribeFile | FollowRecording | StopFollowing
+FromSpeech = PromptRendered | FileTranscribed | PhraseRecognised | WorkerStarted
 
 T = TypeVar("T")
 _encoder = msgspec.msgpack.Encoder()

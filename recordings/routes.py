@@ -1,31 +1,37 @@
 """The recordings over HTTP: find, show, hear, read. Mounted under `/api/v1`; who may ask is checked outside.
 
-Reads `app.state.sessions` (async sessionmaker) and `app.state.recordings_folder` (`Path`).
+Reads `app.state.sessions` (async sessionmaker), `app.state.recordings_folder` (`Path`) and, where there is one,
+`app.state.audit` (`await audit(request, what, about)`).
 """
 
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Final
 
 from fastapi import APIRouter, HTTPException, Query, Request
-from fastapi.responses import FileResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from sqlalchemy import Select, select, tuple_
+from fastapi.responses import FileResponse, Response
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
+from recordings import search
+from recordings.peaks import NoOutline, PeaksCache
 from recordings.store import wav_path
 from recordings.tables import Recording, RecordingState, Transcript, TranscriptState
-from recordings.text import terms
+from recordings.text import hits
 from telephony.clock import iso
 
 router = APIRouter(tags=["recordings"])
 
+Audit = Callable[[Request, str, str], Awaitable[None]]
+
+OUTLINES: Final = PeaksCache()
 RANGE_FAULTS: Final = {
     400: "The header Range is not one: write it as `bytes=FIRST-LAST`, FIRST no greater than LAST.",
     416: "The recording is not that long: Content-Range says its length in octets.",
@@ -36,8 +42,19 @@ class _Shape(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
+class PieceOut(_Shape):
+    """A part of an excerpt; `hit` where it is what was looked for."""
+
+    text: str
+    hit: bool
+
+
 class RecordingOut(_Shape):
-    """A recording. `transcript_state` tells whether `transcript` holds words; `cause`s are empty when all went well."""
+    """A recording. `transcript_state` tells whether `transcript` holds words; `cause`s are empty when all went well.
+
+    `ani`, `agent` (who talked last), `queue` and `person` (the customer's name) are empty where there is none;
+    `excerpt` is where the words of `q` were said, empty without them.
+    """
 
     id: str
     call: str
@@ -49,10 +66,15 @@ class RecordingOut(_Shape):
     seconds: float
     ended_early: str
     language: str
+    ani: str
+    agent: str
+    queue: str
+    person: str
     transcript_state: TranscriptState
     transcript_cause: str
     audio: str | None
     transcript: str
+    excerpt: list[PieceOut]
 
 
 class RecordingPage(_Shape):
@@ -88,6 +110,14 @@ class TranscriptOut(_Shape):
     words: list[WordOut] | None
 
 
+class PeaksOut(_Shape):
+    """How loud a recording is: for each channel, `per_second` times a second, its peak of 0 to 1."""
+
+    seconds: float
+    per_second: int
+    channels: list[list[float]]
+
+
 class AudioFile(FileResponse):
     """A file; a `Range` that it cannot serve is an error of the application like any other (RFC 9110 section 14.2)."""
 
@@ -110,28 +140,18 @@ async def _reading(request: Request) -> AsyncIterator[AsyncSession]:
         yield session
 
 
-class Filter(BaseModel):
-    """What to list. `q`: words of the transcript, each from its beginning, without regard to case and diacritics."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    q: str = Field("", max_length=200, description="words of the transcript, by their beginnings")
-    call: str = Field("", max_length=64)
-    customer: str = Field("", max_length=64)
-    since: AwareDatetime | None = Field(None, alias="from", description="started at or after this instant")
-    until: AwareDatetime | None = Field(None, alias="to", description="started before this instant")
-    limit: int = Field(50, ge=1, le=200)
-    cursor: str = Field("", max_length=200, description="`next` of the page before")
-
-
 @router.get("/recordings")
-async def list_recordings(request: Request, wanted: Annotated[Filter, Query()]) -> RecordingPage:
+async def list_recordings(request: Request, wanted: Annotated[search.Filter, Query()]) -> RecordingPage:
     """List recordings, newest first."""
     async with _reading(request) as session:
-        rows = (await session.scalars(_query(wanted).limit(wanted.limit + 1))).all()
-    page = rows[: wanted.limit]
+        query = search.query(wanted)
+        if wanted.cursor:
+            query = query.where(tuple_(Recording.started_at, Recording.id) < tuple_(*_position(wanted.cursor)))
+        rows = (await session.scalars(query.limit(wanted.limit + 1))).all()
+        page = rows[: wanted.limit]
+        excerpts = await _excerpts(session, [row.id for row in page], wanted.q) if wanted.q else {}
     return RecordingPage(
-        items=[_out(row) for row in page],
+        items=[_out(row, excerpts.get(row.id, [])) for row in page],
         next=_cursor(page[-1]) if len(rows) > wanted.limit else None,
     )
 
@@ -140,7 +160,7 @@ async def list_recordings(request: Request, wanted: Annotated[Filter, Query()]) 
 async def get_recording(request: Request, recording: str) -> RecordingOut:
     """Show one recording."""
     async with _reading(request) as session:
-        return _out(await _row(session, recording))
+        return _out(await _row(session, recording), [])
 
 
 @router.head("/recordings/{recording}/audio", response_class=AudioFile, include_in_schema=False)
@@ -155,18 +175,29 @@ async def get_recording(request: Request, recording: str) -> RecordingOut:
     },
 )
 async def get_audio(request: Request, recording: str) -> AudioFile:
-    """Hear a recording."""
-    async with _reading(request) as session:
-        row = await _row(session, recording)
-    if row.state == "spooling":
-        raise HTTPException(409, "The call is still being recorded: ask again when it has ended.")
-    if row.state != "closed":
-        raise HTTPException(404, row.cause)
-    folder: Path = request.app.state.recordings_folder
-    path = wav_path(folder, row)
-    if not await asyncio.to_thread(path.is_file):
-        raise HTTPException(404, f"The file {row.path} is not in the recordings folder: restore it from a backup.")
-    return AudioFile(path, media_type="audio/wav", filename=f"{row.id}.wav")
+    """Hear a recording. Every hearing of it, or of a part, is written into the audit log; HEAD hears nothing."""
+    path = await _file(request, recording)
+    if request.method == "GET":
+        await _audit(request, "recording.heard", recording)
+    return AudioFile(path, media_type="audio/wav", filename=f"{recording}.wav")
+
+
+@router.get(
+    "/recordings/{recording}/peaks",
+    response_model=PeaksOut,
+    responses={
+        404: {"description": "There is no such recording, or no file of it."},
+        409: {"description": "The call is still being recorded."},
+    },
+)
+async def get_peaks(request: Request, recording: str, per_second: Annotated[int, Query(ge=1, le=50)] = 20) -> Response:
+    """See how loud each channel is, to draw a waveform from."""
+    path = await _file(request, recording)
+    try:
+        outline = await asyncio.to_thread(OUTLINES.json, path, per_second)
+    except NoOutline as error:
+        raise HTTPException(404, f"The recording's file cannot be read: {error}") from error
+    return Response(outline, media_type="application/json", headers={"Cache-Control": "private, max-age=3600"})
 
 
 @router.get("/recordings/{recording}/transcript", responses={404: {"description": "There is no such recording."}})
@@ -174,37 +205,19 @@ async def get_transcript(request: Request, recording: str) -> TranscriptOut:
     """Read a recording's transcript, or why there is none."""
     async with _reading(request) as session:
         row = await _row(session, recording)
-        found = await session.get(Transcript, row.id) if row.transcript_state == "done" else None
+        written = await session.get(Transcript, row.id) if row.transcript_state == "done" else None
+    if written is not None:
+        await _audit(request, "transcript.read", recording)
     return TranscriptOut(
         recording=row.id,
         state=row.transcript_state,
         cause=row.transcript_cause,
-        language=found.language if found else row.language,
-        engine=found.engine if found else None,
-        created_at=iso(found.created_at) if found else None,
-        text=found.text if found else None,
-        words=[WordOut.model_validate(word) for word in found.words] if found else None,
+        language=written.language if written else row.language,
+        engine=written.engine if written else None,
+        created_at=iso(written.created_at) if written else None,
+        text=written.text if written else None,
+        words=[WordOut.model_validate(word) for word in written.words] if written else None,
     )
-
-
-def _query(wanted: Filter) -> Select[Recording]:
-    query = select(Recording).order_by(Recording.started_at.desc(), Recording.id.desc())
-    if wanted.q:
-        query = query.join(Transcript, Transcript.recording_id == Recording.id)
-        # Folded terms hold letters, digits and _ alone; only _ means something to LIKE.
-        for term in terms(wanted.q) or [wanted.q]:
-            query = query.where(Transcript.folded.contains(f" {term}", autoescape=True))
-    if wanted.call:
-        query = query.where(Recording.call_id == wanted.call)
-    if wanted.customer:
-        query = query.where(Recording.customer_id == wanted.customer)
-    if wanted.since:
-        query = query.where(Recording.started_at >= wanted.since.timestamp())
-    if wanted.until:
-        query = query.where(Recording.started_at < wanted.until.timestamp())
-    if wanted.cursor:
-        query = query.where(tuple_(Recording.started_at, Recording.id) < tuple_(*_position(wanted.cursor)))
-    return query
 
 
 def _cursor(row: Recording) -> str:
@@ -219,6 +232,27 @@ def _position(cursor: str) -> tuple[float, str]:
         raise HTTPException(422, "The cursor is none of ours: send `next` of the page before as it is.") from error
 
 
+async def _file(request: Request, recording: str) -> Path:
+    """Return where a recording's file is. Raises 404 where there is none, 409 while there is none yet."""
+    async with _reading(request) as session:
+        row = await _row(session, recording)
+    if row.state == "spooling":
+        raise HTTPException(409, "The call is still being recorded: ask again when it has ended.")
+    if row.state != "closed":
+        raise HTTPException(404, row.cause)
+    path = wav_path(request.app.state.recordings_folder, row)
+    if not await asyncio.to_thread(path.is_file):
+        raise HTTPException(404, f"The file {row.path} is not in the recordings folder: restore it from a backup.")
+    return path
+
+
+async def _audit(request: Request, what: str, recording: str) -> None:
+    """Have it written who hears or reads; where that cannot be written, nothing is heard or read."""
+    audit: Audit | None = getattr(request.app.state, "audit", None)
+    if audit is not None:
+        await audit(request, what, recording)
+
+
 async def _row(session: AsyncSession, recording: str) -> Recording:
     row = await session.get(Recording, recording)
     if row is None:
@@ -226,7 +260,20 @@ async def _row(session: AsyncSession, recording: str) -> Recording:
     return row
 
 
-def _out(row: Recording) -> RecordingOut:
+async def _excerpts(session: AsyncSession, recordings: list[str], q: str) -> dict[str, list[PieceOut]]:
+    query = select(Transcript.recording_id, Transcript.text).where(Transcript.recording_id.in_(recordings))
+    texts = (await session.execute(query)).all()
+
+    def marked() -> dict[str, list[PieceOut]]:
+        return {
+            recording: [PieceOut(text=piece.text, hit=piece.hit) for piece in hits(text, q)]
+            for recording, text in texts
+        }
+
+    return await asyncio.to_thread(marked)  # hours of talk may have to be read
+
+
+def _out(row: Recording, excerpt: list[PieceOut]) -> RecordingOut:
     address = f"/api/v1/recordings/{row.id}"
     return RecordingOut(
         id=row.id,
@@ -239,8 +286,13 @@ def _out(row: Recording) -> RecordingOut:
         seconds=round(row.seconds, 3),
         ended_early=row.ended_early,
         language=row.language,
+        ani=row.ani,
+        agent=row.agent,
+        queue=row.queue,
+        person=row.person,
         transcript_state=row.transcript_state,
         transcript_cause=row.transcript_cause,
         audio=f"{address}/audio" if row.state == "closed" else None,
         transcript=f"{address}/transcript",
+        excerpt=excerpt,
     )

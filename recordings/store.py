@@ -31,10 +31,11 @@ from recordings.spool import close_to_wav
 from recordings.tables import Recording, RecordingState, Transcript
 from recordings.text import excerpt, fold, text_of
 from telephony.clock import SAMPLES_PER_TICK, TICK_S, datetime_of
-from telephony.events import FileTranscribed
+from telephony.events import CallSnapshot, FileTranscribed
 
 SPOOL_FOLDER: Final = "spool"
 SPOOL_SUFFIX: Final = ".spool"
+LONGEST_NAME: Final = 200
 INTERRUPTED: Final = "The server stopped while the call was being recorded."
 
 log = structlog.get_logger("hotline.recordings")
@@ -94,6 +95,20 @@ async def create(
 async def set_customer(session: AsyncSession, call: str, customer: str) -> None:
     """Say whose call it was, on every recording of it."""
     await session.execute(update(Recording).where(Recording.call_id == call).values(customer_id=customer or None))
+
+
+async def describe(session: AsyncSession, call: CallSnapshot) -> None:
+    """Write what recordings are found by: on every recording of a call who called, on the present one who talked.
+
+    What is not known (yet, or any more) leaves what is there.
+    """
+    name = call.context.name[:LONGEST_NAME]
+    caller = {"ani": call.ani, "person": name, "person_folded": fold(name)[:LONGEST_NAME]}
+    of_call = update(Recording).where(Recording.call_id == call.id)
+    if known := {column: value for column, value in caller.items() if value}:
+        await session.execute(of_call.values(**known))
+    if known := {column: value for column, value in (("agent", call.agent), ("queue", call.queue)) if value}:
+        await session.execute(of_call.where(Recording.id == call.recording).values(**known))
 
 
 async def finish(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from recordings.transcribe import vosk_engine, whisper_engine
@@ -138,7 +139,7 @@ def transcribe_file(
         words = [
             Word(word.text, word.start, word.end, word.confidence, channel)
             for channel, samples in enumerate(channels)
-            for word in recogniser.transcribe(samples, rate_hz)
+            for word in one_at_a_time(recogniser.transcribe(samples, rate_hz), len(samples) / rate_hz)
         ]
     except ModelMissing as error:
         return FileTranscribed(recording, "awaiting_model", language=language, cause=str(error))
@@ -165,6 +166,20 @@ def read_channels(path: Path) -> tuple[list[Samples], int]:
         raise EngineFailed(f"The recording {path.name} holds no audio.")
     rows = frames[: len(frames) // count * count].reshape(-1, count)
     return [np.ascontiguousarray(rows[:, channel]) for channel in range(count)], rate_hz
+
+
+def one_at_a_time(words: Sequence[RecognisedWord], seconds: float) -> list[RecognisedWord]:
+    """Return a channel's words so that at any instant at most one is spoken: in order, none beyond the recording, each
+    over when the next begins. A replay lights the word that is spoken; engines give times that overlap by a little, or
+    lie just behind the end. Rounded to milliseconds."""
+    ordered: list[RecognisedWord] = []
+    next_start = round(seconds, 3)
+    for word in sorted(words, key=lambda word: (word.start, word.end), reverse=True):
+        start = round(min(max(word.start, 0.0), next_start), 3)
+        end = round(min(max(word.end, start), next_start), 3)
+        ordered.append(msgspec.structs.replace(word, start=start, end=end))
+        next_start = start
+    return ordered[::-1]
 
 
 def holds_sound(samples: Samples, rate_hz: int) -> bool:

@@ -18,6 +18,8 @@ async def save(session: AsyncSession, call: CallSnapshot, region: str, now: floa
     if call.ended_at and call.recording:
         # The talk may have begun before the caller was found.
         await store.set_customer(session, call.id, call.customer)
+    if call.recording:
+        await store.describe(session, call)
     await rows.save_call(session, call)
     if call.customer:
         await timeline.record_call(session, call, now)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crm_bridge import routes, timeline
 from crm_bridge.routes import router
-from crm_bridge.timeline import InteractionOvertaken, attach_recording, record_call
+from crm_bridge.timeline import InteractionOvertaken, attach_recording, note_call, record_call
 from tests.crm_bridge.calls import CALL_ID, ended
 from tests.crm_bridge.conftest import Api, Sessions
 
@@ -304,6 +304,13 @@ async def test_a_call_on_the_timeline_links_its_recording_and_transcript(api: Ap
     (item,) = (await api.get(f"/customers/{customer}/timeline", channel="call"))["items"]
     assert item["text"] == "hello"
     assert item["call"]["transcript"] == f"/api/v1/recordings/{'r' * 32}/transcript"
+    async with sessions() as session:
+        await note_call(session, CALL_ID, "callback", "Gọi lại sau 5 giờ.")
+        await note_call(session, "a call of a withheld number", "callback", "nobody's")
+        await record_call(session, ended(customer), now=1080.0)
+        await session.commit()
+    (item,) = (await api.get(f"/customers/{customer}/timeline", channel="call"))["items"]
+    assert (item["call"]["disposition"], item["call"]["note"]) == ("callback", "Gọi lại sau 5 giờ.")
 
 
 async def test_a_timeline_is_narrowed(api: Api) -> None:

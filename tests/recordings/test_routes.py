@@ -1,17 +1,20 @@
 """Recordings over HTTP, on an application of their own."""
 
+import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from recordings import store
 from recordings.routes import router
 from recordings.tables import Recording
+from recordings.text import fold
 from telephony.events import FileTranscribed, Word
 from tests.recordings.conftest import CUSTOMER, STARTED_AT, write_wav
 
@@ -24,11 +27,16 @@ WORDS = (
 
 
 @pytest.fixture
-async def client(sessions: async_sessionmaker[AsyncSession], folder: Path) -> AsyncIterator[httpx.AsyncClient]:
+def app(sessions: async_sessionmaker[AsyncSession], folder: Path) -> FastAPI:
     app = FastAPI()
     app.include_router(router, prefix="/api/v1")
     app.state.sessions = sessions
     app.state.recordings_folder = folder
+    return app
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://hotline/api/v1") as client:
         yield client
@@ -67,7 +75,9 @@ async def ids(client: httpx.AsyncClient, **query: str | int) -> list[str]:
 
 
 async def test_one_recording(client: httpx.AsyncClient, session: AsyncSession) -> None:
-    await add(session, "r1", customer_id=CUSTOMER)
+    await add(
+        session, "r1", customer_id=CUSTOMER, ani="+84912345678", agent="minh", queue="care", person="Phạm Thị Lan"
+    )
     answer = await client.get("/recordings/r1")
     assert answer.json() == {
         "id": "r1",
@@ -80,10 +90,15 @@ async def test_one_recording(client: httpx.AsyncClient, session: AsyncSession) -
         "seconds": 1.0,
         "ended_early": "",
         "language": "vi",
+        "ani": "+84912345678",
+        "agent": "minh",
+        "queue": "care",
+        "person": "Phạm Thị Lan",
         "transcript_state": "pending",
         "transcript_cause": "",
         "audio": "/api/v1/recordings/r1/audio",
         "transcript": "/api/v1/recordings/r1/transcript",
+        "excerpt": [],
     }
     assert (await client.get("/recordings/r2")).status_code == 404
 
@@ -131,6 +146,155 @@ async def test_search_goes_by_words_without_case_and_diacritics(
         assert await ids(client, q=query) == [], query
 
 
+async def test_where_words_were_found_is_shown_as_it_was_said(client: httpx.AsyncClient, session: AsyncSession) -> None:
+    await add(session, "r1")
+    await transcribe(session, "r1", *WORDS)
+    items = (await client.get("/recordings", params={"q": "CHO dat"})).json()["items"]
+    assert items[0]["excerpt"] == [
+        {"text": "Xin chào ", "hit": False},
+        {"text": "đặt", "hit": True},
+        {"text": " ", "hit": False},
+        {"text": "chỗ", "hit": True},
+    ]
+    assert (await client.get("/recordings")).json()["items"][0]["excerpt"] == []
+
+
+LAN = {"ani": "+84912345678", "agent": "minh", "queue": "care", "person": "Phạm Thị Lan"}
+DUC = {"ani": "+84281234567", "agent": "minh.tran", "queue": "cargo_vn", "person": "Nguyễn Đức Ân"}
+ANN = {"ani": "+14155559123", "agent": "an", "queue": "care", "person": "Ann O'Landon"}
+WITHHELD = {"ani": "", "agent": "An", "queue": "", "person": ""}
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"number": "0912"}, ["lan"]),
+        ({"number": "+84912"}, ["lan"]),
+        ({"number": "912 345"}, ["lan"]),
+        ({"number": "0912 345 678"}, ["lan"]),
+        ({"number": "0912.345-6"}, ["lan"]),
+        ({"number": "+84 (0) 912"}, ["lan"]),
+        ({"number": "0084912345678"}, ["lan"]),
+        ({"number": "84912"}, ["lan"]),
+        ({"number": "５６７８"}, ["lan"]),
+        ({"number": "345678"}, ["lan"]),
+        ({"number": "+8"}, ["duc", "lan"]),
+        ({"number": "91"}, ["ann", "lan"]),
+        ({"number": "028"}, ["duc"]),
+        ({"number": "09123456789"}, []),
+        ({"number": "+912"}, []),
+        ({"number": "%"}, []),
+        ({"number": "unknown"}, []),
+        ({"person": "pham"}, ["lan"]),
+        ({"person": "Phạm"}, ["lan"]),
+        ({"person": "lan thi"}, ["lan"]),
+        ({"person": "LAN"}, ["ann", "lan"]),
+        ({"person": "đức"}, ["duc"]),
+        ({"person": "Duc a"}, ["duc"]),
+        ({"person": "ham"}, []),
+        ({"person": "_"}, []),
+        ({"person": "!"}, []),
+        ({"agent": "minh"}, ["duc", "lan"]),
+        ({"agent": "MINH.T"}, ["duc"]),
+        ({"agent": "an"}, ["withheld", "ann"]),
+        ({"agent": "%"}, []),
+        ({"queue": "care"}, ["ann", "lan"]),
+        ({"queue": "car"}, ["ann", "duc", "lan"]),
+        ({"queue": "cargo_"}, ["duc"]),
+        ({"queue": "care_"}, []),
+        ({"agent": "minh", "queue": "care", "number": "09", "person": "lan", "from": "2026-11-22T12:00:00Z"}, ["lan"]),
+        ({"agent": "minh", "person": "ann"}, []),
+    ],
+)
+async def test_recordings_are_found_by_who_talked(
+    client: httpx.AsyncClient, session: AsyncSession, query: dict[str, str], found: list[str]
+) -> None:
+    for number, (name, columns) in enumerate({"lan": LAN, "duc": DUC, "ann": ANN, "withheld": WITHHELD}.items()):
+        await add(session, name, started_at=STARTED_AT + number, person_folded=fold(columns["person"]), **columns)
+    assert await ids(client, **query) == found
+
+
+async def test_the_outline_of_a_recording(client: httpx.AsyncClient, session: AsyncSession, folder: Path) -> None:
+    await add(session, "r1")
+    path = folder / "2026-11-22" / "r1.wav"
+    path.parent.mkdir(parents=True)
+    with wave.open(str(path), "wb") as file:
+        file.setparams((2, 2, 8000, 0, "NONE", ""))
+        file.writeframes(np.repeat(np.array([[0, 16384], [-32768, 0]], "<i2"), 4000, axis=0).tobytes())
+    answer = await client.get("/recordings/r1/peaks", params={"per_second": 4})
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == {"seconds": 1.0, "per_second": 4, "channels": [[0, 0, 1, 1], [0.5, 0.5, 0, 0]]}
+    assert len((await client.get("/recordings/r1/peaks")).json()["channels"][1]) == 20
+    for wrong in ("0", "51", "x"):
+        assert (await client.get("/recordings/r1/peaks", params={"per_second": wrong})).status_code == 422
+
+
+@pytest.mark.parametrize("part", ["audio", "peaks"])
+async def test_audio_that_is_not_there_says_why(
+    client: httpx.AsyncClient, session: AsyncSession, folder: Path, part: str
+) -> None:
+    await add(session, "r1", state="spooling", closed_at=None)
+    await add(session, "r2", state="lost", cause="There is no spool.")
+    await add(session, "r3")
+    spooling = await client.get(f"/recordings/r1/{part}")
+    assert spooling.status_code == 409
+    assert "still being recorded" in spooling.json()["detail"]
+    lost = await client.get(f"/recordings/r2/{part}")
+    assert (lost.status_code, lost.json()["detail"]) == (404, "There is no spool.")
+    assert (await client.get("/recordings/r2")).json()["audio"] is None
+    removed = await client.get(f"/recordings/r3/{part}")
+    assert removed.status_code == 404
+    assert "2026-11-22/r3.wav" in removed.json()["detail"]
+    assert (await client.get(f"/recordings/r4/{part}")).status_code == 404
+
+
+async def test_a_file_that_is_no_recording_has_no_outline(
+    client: httpx.AsyncClient, session: AsyncSession, folder: Path
+) -> None:
+    await add(session, "r1")
+    write_wav(folder / "2026-11-22" / "r1.wav").write_bytes(b"RIFF")
+    answer = await client.get("/recordings/r1/peaks")
+    assert (answer.status_code, "r1.wav is no WAV file" in answer.json()["detail"]) == (404, True)
+
+
+async def test_hearing_and_reading_are_written_down(
+    app: FastAPI, client: httpx.AsyncClient, session: AsyncSession, folder: Path
+) -> None:
+    written: list[tuple[str, str, str]] = []
+
+    async def audit(request: Request, what: str, about: str) -> None:
+        written.append((request.method, what, about))
+
+    await add(session, "r1")
+    await add(session, "r2", state="spooling")
+    write_wav(folder / "2026-11-22" / "r1.wav")
+    assert (await client.get("/recordings/r1/audio")).status_code == 200  # no audit log, as in this test's own house
+    app.state.audit = audit
+    await client.get("/recordings/r1/transcript")
+    await client.get("/recordings/r2/audio")
+    await client.head("/recordings/r1/audio")
+    await client.get("/recordings/r1/peaks")
+    await client.get("/recordings/r1")
+    assert written == []  # nothing was heard or read so far
+    await client.get("/recordings/r1/audio", headers={"Range": "bytes=100-"})
+    await transcribe(session, "r1", *WORDS)
+    await client.get("/recordings/r1/transcript")
+    assert written == [("GET", "recording.heard", "r1"), ("GET", "transcript.read", "r1")]
+
+
+async def test_what_cannot_be_written_down_is_not_heard(
+    app: FastAPI, client: httpx.AsyncClient, session: AsyncSession, folder: Path
+) -> None:
+    async def away(request: Request, what: str, about: str) -> None:
+        raise OSError("the database is away")
+
+    await add(session, "r1")
+    write_wav(folder / "2026-11-22" / "r1.wav")
+    app.state.audit = away
+    with pytest.raises(OSError, match="away"):
+        await client.get("/recordings/r1/audio")
+
+
 async def test_audio_whole_and_in_part(client: httpx.AsyncClient, session: AsyncSession, folder: Path) -> None:
     await add(session, "r1")
     octets = write_wav(folder / "2026-11-22" / "r1.wav").read_bytes()
@@ -147,22 +311,6 @@ async def test_audio_whole_and_in_part(client: httpx.AsyncClient, session: Async
     assert "not that long" in beyond.json()["detail"]
     backwards = await client.get("/recordings/r1/audio", headers={"Range": "bytes=5-2"})
     assert (backwards.status_code, "write it as" in backwards.json()["detail"]) == (400, True)
-
-
-async def test_audio_that_is_not_there_says_why(client: httpx.AsyncClient, session: AsyncSession) -> None:
-    await add(session, "r1", state="spooling", closed_at=None)
-    await add(session, "r2", state="lost", cause="There is no spool.")
-    await add(session, "r3")
-    spooling = await client.get("/recordings/r1/audio")
-    assert spooling.status_code == 409
-    assert "still being recorded" in spooling.json()["detail"]
-    lost = await client.get("/recordings/r2/audio")
-    assert (lost.status_code, lost.json()["detail"]) == (404, "There is no spool.")
-    assert (await client.get("/recordings/r2")).json()["audio"] is None
-    removed = await client.get("/recordings/r3/audio")
-    assert removed.status_code == 404
-    assert "2026-11-22/r3.wav" in removed.json()["detail"]
-    assert (await client.get("/recordings/r4/audio")).status_code == 404
 
 
 async def test_a_transcript(client: httpx.AsyncClient, session: AsyncSession) -> None:

@@ -2,6 +2,7 @@
 
 import wave
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from recordings.spool import SpoolWriter
 from recordings.store import NoRecording
 from recordings.tables import Recording, Transcript
 from telephony.clock import SAMPLES_PER_TICK, TICK_S, tick_at
-from telephony.events import FileTranscribed, Word
+from telephony.events import CallerContext, CallSnapshot, FileTranscribed, Word
 from tests.recordings.conftest import CUSTOMER, STARTED_AT, call_on_the_timeline, entry_of
 
 ENDED_AT = STARTED_AT + 60
@@ -229,3 +230,35 @@ async def test_an_id_that_is_a_path_is_refused(session: AsyncSession, folder: Pa
     with pytest.raises(ValueError, match="no recording id"):
         await store.create(session, recording, "call", "", STARTED_AT, "en", folder)
     assert not list(folder.parent.glob("**/*.spool"))
+
+
+def a_call(**changes: Any) -> CallSnapshot:
+    return CallSnapshot(
+        **{
+            "id": "c1", "state": "talking", "number": "0912345678", "ani": "", "dnis": "1900", "customer": "",
+            "context": CallerContext(), "language": "vi", "flow": "", "flow_path": (), "queue": "", "agent": "",
+            "recording": "r1", "case": "", "started_at": STARTED_AT,
+        }
+        | changes
+    )  # fmt: skip
+
+
+async def described(session: AsyncSession, recording: str) -> tuple[str, str, str, str, str]:
+    row = await session.get_one(Recording, recording, populate_existing=True)
+    return row.ani, row.agent, row.queue, row.person, row.person_folded
+
+
+async def test_what_a_recording_is_found_by_is_written_as_it_becomes_known(session: AsyncSession, folder: Path) -> None:
+    for recording, call in (("r1", "c1"), ("r2", "c1"), ("r3", "c2")):
+        await store.create(session, recording, call, "", STARTED_AT, "vi", folder)
+    await store.describe(session, a_call(agent="an", queue="care"))
+    assert await described(session, "r1") == ("", "an", "care", "", "")
+    lan = CallerContext(name="Phạm Thị Lan")
+    await store.describe(session, a_call(recording="r2", agent="minh", ani="+84912345678", context=lan))
+    assert await described(session, "r1") == ("+84912345678", "an", "care", "Phạm Thị Lan", " pham thi lan ")
+    assert await described(session, "r2") == ("+84912345678", "minh", "", "Phạm Thị Lan", " pham thi lan ")
+    await store.describe(session, a_call(recording="r2"))
+    assert (await described(session, "r2"))[1] == "minh"
+    assert await described(session, "r3") == ("", "", "", "", "")
+    await store.describe(session, a_call(context=CallerContext(name="đ" * 500)))
+    assert [len(value) for value in (await described(session, "r1"))[3:]] == [200, 200]

@@ -1,7 +1,11 @@
+import re
+import unicodedata
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recordings.text import excerpt, fold, terms, text_of, utterances
+from recordings.text import Piece, excerpt, fold, hits, terms, text_of, utterances
 from telephony.events import Word
 
 
@@ -14,6 +18,13 @@ def test_folding_takes_case_and_diacritics_away() -> None:
     assert fold("예약") == fold("예약".encode().decode())
     assert fold("...") == ""
     assert terms("  Thứ Ba ") == ["thu", "ba"]
+
+
+@given(st.text())
+def test_a_text_folds_as_its_signs_do(text: str) -> None:
+    plain = unicodedata.normalize("NFD", text.casefold().replace("đ", "d"))
+    words = re.findall(r"\w+", "".join(sign for sign in plain if not unicodedata.category(sign).startswith("M")))
+    assert fold(text).split(" ") == ["", *words, ""] if words else fold(text) == ""
 
 
 @given(st.text())
@@ -57,3 +68,61 @@ def test_an_excerpt_ends_after_a_word() -> None:
     assert excerpt("one two three", 9) == "one two…"
     assert excerpt("abcdefghij", 5) == "abcd…"
     assert excerpt("") == ""
+
+
+def shown(pieces: list[Piece]) -> str:
+    return "".join(f"[{piece.text}]" if piece.hit else piece.text for piece in pieces)
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "expected"),
+    [
+        ("Tôi muốn đặt chỗ.", "dat cho", "Tôi muốn [đặt] [chỗ]."),
+        ("Tôi muốn đặt chỗ.", "ĐẶT", "Tôi muốn [đặt] chỗ."),
+        ("Tôi muốn đặt chỗ.", "muo", "Tôi [muố]n đặt chỗ."),
+        (unicodedata.normalize("NFD", "đặt chỗ"), "đat cho", unicodedata.normalize("NFD", "[đặt] [chỗ]")),
+        (unicodedata.normalize("NFD", "chỗ"), "ch", "[ch]" + unicodedata.normalize("NFD", "ỗ")),
+        ("Straße, STRASSE", "strasse", "[Straße], [STRASSE]"),
+        ("Straße", "stras", "[Straß]e"),
+        ("예약 확인", "예", "[예]약 확인"),
+        ("xin chào\nđặt chỗ\nvâng", "vang", "xin chào đặt chỗ [vâng]"),
+        ("đặt\nđặt chỗ\nchỗ", "dat cho", "[đặt] [đặt] [chỗ] [chỗ]"),
+        ("dat dates dat", "dat date", "[dat] [date]s [dat]"),
+        ("muốn", "uon", ""),
+        ("muốn", "!!!", ""),
+        ("muốn", "", ""),
+        ("", "a", ""),
+    ],
+)
+def test_what_is_found_is_marked_where_it_stands(text: str, query: str, expected: str) -> None:
+    assert shown(hits(text, query)) == expected
+
+
+def test_an_excerpt_is_a_small_part_of_a_long_text_cut_between_words() -> None:
+    text = "trước " * 1000 + "đặt chỗ" + " sau" * 1000
+    found = shown(hits(text, "dat"))
+    assert found.startswith("…trước trước")
+    assert "[đặt] chỗ sau" in found
+    assert found.endswith("sau…")
+    assert len(found) < 300
+    endless = shown(hits("x" * 1000 + " đặt" + "y" * 1000, "dat"))
+    assert endless == f"…[đặt]{'y' * 140}…"
+
+
+LETTERS = st.sampled_from("aAđĐặẶß́̂ﬁ예1_ .\nỗo̴ıİς")
+TEXTS = st.text(LETTERS, max_size=60) | st.text(max_size=60)
+
+
+@given(TEXTS, TEXTS)
+def test_whatever_a_search_finds_is_marked_and_nothing_is_changed(text: str, query: str) -> None:
+    pieces = hits(text, query)
+    wanted = terms(query)
+    folded = fold(text)
+    assert bool(pieces) == any(f" {term}" in folded for term in wanted)
+    joined = "".join(piece.text for piece in pieces)
+    line = text.replace("\n", " ")
+    assert joined in line or joined.removeprefix("…").removesuffix("…") in line
+    for piece in pieces:
+        assert piece.text
+        if piece.hit:
+            assert any(fold(piece.text).strip().startswith(term) for term in wanted)

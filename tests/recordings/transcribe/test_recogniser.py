@@ -1,22 +1,27 @@
 """Which engine for which language, and a stereo file heard channel by channel."""
 
+import itertools
 import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from recordings.transcribe.error_rate import word_error_rate
 from recordings.transcribe.recogniser import (
     LOADERS,
     EngineFailed,
     ModelMissing,
+    PhraseStream,
     RecognisedWord,
     Recogniser,
     RecogniserCache,
     RecogniserSettings,
     RecogniserStream,
     missing,
+    one_at_a_time,
     read_channels,
     settings_for,
     transcribe_file,
@@ -38,6 +43,9 @@ class Deaf:
         self.words, self.error = words or [], error
 
     def stream(self, sample_rate_hz: int) -> RecogniserStream:
+        raise NotImplementedError
+
+    def phrases(self, sample_rate_hz: int) -> PhraseStream:
         raise NotImplementedError
 
     def transcribe(self, pcm: Samples, sample_rate_hz: int) -> list[RecognisedWord]:  # noqa: ARG002 - the protocol's
@@ -93,6 +101,28 @@ def test_words_of_both_channels_are_merged_in_time_order(tmp_path: Path, monkeyp
     heard = transcribed(write(tmp_path / "r1.wav", silence(1.0), silence(1.0)))
     assert [(word.text, word.channel) for word in heard.words] == [("a", 0), ("a", 1), ("b", 0), ("b", 1)]
     assert heard.cause == ""
+
+
+INSTANTS = st.floats(-1.0, 12.0)
+
+
+@given(st.lists(st.builds(RecognisedWord, st.text(max_size=3), INSTANTS, INSTANTS, st.floats(0, 1)), max_size=20))
+def test_at_any_instant_one_word_at_most_is_spoken(heard: list[RecognisedWord]) -> None:
+    words = one_at_a_time(heard, 10.0)
+    assert sorted(word.text for word in words) == sorted(word.text for word in heard)
+    for word in words:
+        assert 0.0 <= word.start <= word.end <= 10.0
+    for word, following in itertools.pairwise(words):
+        assert word.end <= following.start
+
+
+@given(st.lists(st.tuples(st.integers(0, 900), st.integers(0, 99)), max_size=20))
+def test_times_that_are_in_order_stay_as_they_are(steps: list[tuple[int, int]]) -> None:
+    words, end = [], 0
+    for gap, length in steps:
+        words.append(RecognisedWord("w", (end + gap) / 1000, (end + gap + length) / 1000, 1.0))
+        end += gap + length
+    assert one_at_a_time(words, (end + 1) / 1000) == words
 
 
 def test_no_settings_or_no_folder_awaits_a_model(tmp_path: Path) -> None:

@@ -242,6 +242,10 @@ async def test_a_recording_is_a_row_before_it_begins_and_is_transcribed_after_it
     assert row is not None
     assert row.state == "spooling"
     house.funnel.sip_events([DialogEnded("d1", "bye")])
+    await house.funnel.lane.drained()
+    async with house.sessions() as session:
+        row = await session.get_one(Recording, start.recording)
+    assert (row.ani, row.agent, row.queue) == ("+84912345678", "an", "care")
     spoken(start)
     house.funnel.media_event(RecordingStopped(start.recording, 10))
     await house.until(lambda: house.transcribe.commands)
@@ -300,10 +304,10 @@ async def test_a_caller_who_could_not_be_looked_up_is_looked_up_again(
     tries = itertools.count()
     find_caller = context.find_caller
 
-    async def at_the_third_time(*given: Any) -> tuple[str, CallerContext]:
+    async def at_the_third_time(*given: Any, claimed: bool) -> tuple[str, CallerContext]:
         if next(tries) < 2:
             raise OSError("the database is away")
-        return await find_caller(*given)
+        return await find_caller(*given, claimed=claimed)
 
     monkeypatch.setattr("telephony.edge.funnel.context.find_caller", at_the_third_time)
     monkeypatch.setattr("telephony.edge.funnel.FIND_PAUSE_S", 0.01)

@@ -4,9 +4,14 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 # What the tests need from Debian: a SIP load generator and a desk phone that are not ours.
-DEBIAN := sip-tester baresip-core
+DEBIAN := sip-tester baresip-core chromium
 
-.PHONY: run demo test lint bench format clean debian
+# The pages are built again when one of these is newer than they are.
+PAGES  := hotline/pages/index.html
+SOURCES := $(shell find ui -path ui/node_modules -prune -o -type f -print 2>/dev/null | grep -v src/api/schema) \
+           $(wildcard crm_bridge/shapes.py crm_bridge/routes.py recordings/routes.py telephony/*routes.py hotline/*routes.py hotline/audit.py)
+
+.PHONY: run demo test lint bench ui format clean debian
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +20,7 @@ help:
 	@echo "make test  - set up, and run every test"
 	@echo "make lint  - ruff, mypy, import contracts, flows"
 	@echo "make bench - all benchmarks"
+	@echo "make ui    - build the web pages"
 
 # Debian keeps the venv module in a package of its own.
 $(VENV)/bin/python:
@@ -38,10 +44,29 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
 
-run: $(VENV)/.demo
+ui: $(PAGES)
+
+ui/node_modules/.stamp: ui/package.json ui/package-lock.json
+	@command -v npm >/dev/null || { echo "The pages are built with Node.js 20. Install it with:  sudo apt-get install nodejs npm" >&2; exit 1; }
+	@echo "installing what the pages are built with (once; a minute or so) ..."
+	cd ui && npm ci --no-audit --no-fund --silent
+	@touch $@
+
+# The types of what the server says come from the server's own description of itself.
+ui/src/api/schema.d.ts: $(SOURCES) ui/node_modules/.stamp | $(VENV)/.demo
+	$(BIN)/python -m hotline.openapi > ui/src/api/schema.json
+	cd ui && npx --no-install openapi-typescript src/api/schema.json -o src/api/schema.d.ts >/dev/null
+	@touch $@
+
+$(PAGES): ui/src/api/schema.d.ts
+	@echo "building the pages ..."
+	cd ui && npx --no-install vite build --logLevel warn
+	@touch $@
+
+run: $(VENV)/.demo $(PAGES)
 	$(BIN)/hotline serve
 
-demo: $(VENV)/.demo
+demo: $(VENV)/.demo $(PAGES)
 	$(BIN)/hotline demo
 
 debian:
@@ -56,15 +81,17 @@ debian:
 	  fi; \
 	fi
 
-test: debian $(VENV)/.dev
+test: debian $(VENV)/.dev $(PAGES)
+	cd ui && npx --no-install vitest run
 	$(BIN)/pytest $(ARGS)
 
-lint: $(VENV)/.dev
+lint: $(VENV)/.dev ui/src/api/schema.d.ts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hotline flow check ivr_flows/examples/*.yaml
+	cd ui && npx --no-install biome check src && npx --no-install tsc --noEmit
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix-only --quiet .
@@ -74,4 +101,4 @@ bench: $(VENV)/.dev
 	$(BIN)/hotline bench media
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) ui/node_modules hotline/pages build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -42,6 +42,17 @@ WRAP_UP_WITHIN_S: Final = 12 * 3600.0
 """A call from before this shift is not asked about any more."""
 
 
+class Phrase(Body):
+    """Words as they were recognised while they were spoken; seconds from the start of the recording."""
+
+    phrase: int
+    channel: int = Field(description="0 is the caller, 1 everyone else.")
+    text: str
+    start: float
+    end: float
+    final: bool
+
+
 class DeskCall(CallBody):
     """A call as the page of its agent shows it."""
 
@@ -52,6 +63,7 @@ class DeskCall(CallBody):
     note: str
     wrapped_up_at: str | None
     variables: dict[str, Any] = Field(description="What the caller chose and said in the flow.")
+    phrases: list[Phrase]
 
 
 class DeskBody(Body):
@@ -114,6 +126,13 @@ async def get_desk(request: Request) -> DeskBody:
         now=iso(now),
         seq=seq,
     )
+
+
+@router.get("/calls/{call}/phrases")
+async def get_phrases(request: Request, call: str) -> list[Phrase]:
+    """Return what has been understood of a running call so far."""
+    await own_call(request, call)
+    return _phrases(request, call)
 
 
 @router.post("/calls/{call}/hold", status_code=202)
@@ -202,6 +221,20 @@ async def _settled(request: Request, call: str) -> CallBody:
     return call_body(await own_call(request, call), request.app.state.clock.now())
 
 
+def _phrases(request: Request, call: str) -> list[Phrase]:
+    return [
+        Phrase(
+            phrase=each.phrase,
+            channel=each.channel,
+            text=each.text,
+            start=each.start,
+            end=each.end,
+            final=each.final,
+        )
+        for each in running_funnel(request).live_words.phrases(call)
+    ]
+
+
 async def _desk_call(
     session: AsyncSession, request: Request, call: CallSnapshot, variables: dict[str, object], agent: str
 ) -> DeskCall:
@@ -216,6 +249,7 @@ async def _desk_call(
         note=written.note if written else "",
         wrapped_up_at=at(written.at) if written else None,
         variables=variables,
+        phrases=_phrases(request, call.id),
     )
 
 

@@ -93,6 +93,7 @@ class TickLoop(asyncio.SelectorEventLoop):
         super().__init__()
         self._bind = bind
         self._forget = forget
+        self.set_exception_handler(_ignored)
 
     async def create_datagram_endpoint(  # type: ignore[override]  # what aioice asks for, and no more
         self, protocol_factory: Callable[[], asyncio.DatagramProtocol], local_addr: Any = None, **_: Any
@@ -111,6 +112,11 @@ class TickLoop(asyncio.SelectorEventLoop):
         for _ in range(times):
             self.call_soon(self.stop)
             self.run_forever()
+
+
+def _ignored(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """aioice and OpenSSL read what strangers send; whatever they trip over is theirs."""
+    log.debug("webrtc_datagram_ignored cause=%r", str(context.get("exception") or context.get("message")))
 
 
 _LEG: ContextVar["WebRtcLeg"] = ContextVar("leg")
@@ -254,11 +260,8 @@ class WebRtcLeg:
             return self.open(datagram)
         endpoint = self.endpoints.get(descriptor)
         if endpoint is not None and (first <= 3 or (20 <= first <= 63 and self._has_room())):
-            try:
-                endpoint.protocol.datagram_received(datagram, source)
-            except Exception as error:
-                # aioice reads what strangers send; whatever it trips over is theirs.
-                log.debug("webrtc_datagram_ignored leg=%s cause=%r", self.name, str(error))
+            # In the loop, where aioice starts tasks of its own.
+            self._loop.call_soon(endpoint.protocol.datagram_received, datagram, source)
         return None
 
     def _has_room(self) -> bool:

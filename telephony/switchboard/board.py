@@ -56,6 +56,8 @@ class Board:
     call_of_leg: dict[str, str] = field(default_factory=dict)
     # A recording's end is reported after its call is gone.
     open_recordings: dict[str, tuple[str, str]] = field(default_factory=dict)
+    stopping: set[str] = field(default_factory=set)
+    """Recordings whose stop is on its way: a second one would be refused, and taken for their end."""
     browsers: set[str] = field(default_factory=set)
     """Agents whose phone is a browser's."""
     deadlines: Deadlines[tuple[str, str]] = field(default_factory=Deadlines)

@@ -43,7 +43,8 @@ def agent_answered(board: Board, event: DialogAnswered, now: float) -> None:
         Join(call.leg, call.id),
         Join(agent_leg.leg, call.id),
     )
-    if call.recording not in board.open_recordings:  # that of the talk before a transfer goes on
+    if call.recording not in board.open_recordings or call.recording in board.stopping:
+        # Otherwise it is that of the talk before a transfer, and goes on.
         call.recording = board.new_id()
         board.open_recordings[call.recording] = (call.id, call.language)
         board.emit(Record(call.recording, call.id, call.leg, call.context.customer, call.language))

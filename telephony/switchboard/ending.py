@@ -71,7 +71,8 @@ def drop_agent_leg(board: Board, call: Call, *, dialog_open: bool = True) -> Non
 
 def stop_recording(board: Board, call: Call) -> None:
     """End the call's recording; `recording_stopped` goes on from there."""
-    if call.recording and call.recording in board.open_recordings:
+    if call.recording in board.open_recordings and call.recording not in board.stopping:
+        board.stopping.add(call.recording)
         board.open_recordings[call.recording] = (call.id, call.language)
         board.emit(StopRecording(call.recording))
 
@@ -79,6 +80,7 @@ def stop_recording(board: Board, call: Call) -> None:
 def recording_stopped(board: Board, event: RecordingStopped) -> None:
     """The spool is complete, perhaps after its call is gone: have it made a file and transcribed."""
     known = board.open_recordings.pop(event.recording, None)
+    board.stopping.discard(event.recording)
     if known is not None:
         call, language = known
         board.emit(FinishRecording(event.recording, call, language, event.cause))
@@ -90,6 +92,7 @@ def media_worker_died(board: Board, now: float) -> None:
         end(board, call, "failure: the media worker died", now, status=500)
     for recording, (call_id, language) in list(board.open_recordings.items()):
         del board.open_recordings[recording]
+        board.stopping.discard(recording)
         board.emit(FinishRecording(recording, call_id, language, "the media worker died"))
 
 

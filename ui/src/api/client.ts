@@ -1,0 +1,98 @@
+import createClient, { type Middleware } from "openapi-fetch";
+import { learnServerTime } from "./clock";
+import type { components, paths } from "./schema";
+
+type Schemas = components["schemas"];
+export type Session = Schemas["SessionBody"];
+export type Desk = Schemas["DeskBody"];
+export type DeskCall = Schemas["DeskCall"];
+export type Call = Schemas["CallBody"];
+export type Agent = Schemas["AgentBody"];
+export type Queue = Schemas["QueueBody"];
+export type Customer = Schemas["CustomerOut"];
+export type Interaction = Schemas["InteractionOut"];
+export type Recording = Schemas["RecordingOut"];
+export type Transcript = Schemas["TranscriptOut"];
+export type Word = Schemas["WordOut"];
+export type Phone = Schemas["PhoneBody"];
+
+/** What was known of a caller when the call came (telephony.events.CallerContext). */
+export interface CallerContext {
+  customer: string;
+  known: boolean;
+  name: string;
+  language: string;
+  assurance: number;
+  tags: string[];
+  open_cases: { id: string; subject: string; topic: string; channel: string; opened_at: string }[];
+  last_interactions: {
+    id: string;
+    channel: string;
+    direction: string;
+    occurred_at: string;
+    subject: string;
+    text: string;
+  }[];
+}
+
+/** What went wrong, as the server says it (RFC 9457): `detail` tells the cause and what mends it. */
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    readonly detail: string,
+  ) {
+    super(detail);
+  }
+}
+
+let csrf = "";
+let onSignedOut: () => void = () => {};
+
+/** The word of the session, without which nothing can be changed. */
+export function setSession(session: Session | null): void {
+  csrf = session?.csrf ?? "";
+}
+
+export function whenSignedOut(act: () => void): void {
+  onSignedOut = act;
+}
+
+const own: Middleware = {
+  onRequest({ request }) {
+    if (csrf && !["GET", "HEAD"].includes(request.method)) request.headers.set("X-CSRF-Token", csrf);
+    return request;
+  },
+  onResponse({ request, response }) {
+    const date = response.headers.get("date");
+    if (date && Math.abs(Date.parse(date) - Date.now()) > 5000) learnServerTime(date);
+    if (response.status === 401 && csrf && !request.url.endsWith("/session")) {
+      csrf = "";
+      onSignedOut();
+    }
+    return response;
+  },
+};
+
+export const api = createClient<paths>({ baseUrl: "" });
+api.use(own);
+
+interface Answer<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
+
+/** Return what an answer holds; throws `Problem`, for a server that is away too. */
+export async function unwrap<T>(answer: Promise<Answer<T>>): Promise<T> {
+  let given: Answer<T>;
+  try {
+    given = await answer;
+  } catch {
+    throw new Problem(0, "");
+  }
+  if (!given.response.ok) {
+    const said = (given.error ?? {}) as { detail?: unknown };
+    throw new Problem(given.response.status, typeof said.detail === "string" ? said.detail : "");
+  }
+  return given.data as T;
+}

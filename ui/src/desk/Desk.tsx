@@ -1,0 +1,222 @@
+import { type ReactElement, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { api, type CallerContext, type Desk as DeskState, type Session, unwrap } from "../api/client";
+import { Empty, Notice, Select, StateBadge, Timer } from "../design/components";
+import { phoneNumber } from "../i18n/format";
+import { useKeys } from "../keys/keys";
+import { usePhone } from "../phone/hooks";
+import { Phone } from "../phone/phone";
+import { Shell } from "../shell/Shell";
+import { CustomerPanel } from "./CustomerPanel";
+import { PhoneColumn } from "./PhoneColumn";
+import { mayNotify, ring } from "./ring";
+import { Transcript } from "./Transcript";
+import { useDeed, useDesk } from "./useDesk";
+import { useTheOnlyTab } from "./useTheOnlyTab";
+import { WrapUp } from "./WrapUp";
+import "./desk.css";
+
+const SHORTCUTS: [string, string][] = [
+  ["a", "keys.answer"],
+  ["e", "keys.hangUp"],
+  ["m", "keys.mute"],
+  ["h", "keys.hold"],
+  ["t", "keys.transfer"],
+  ["k", "keys.keypad"],
+  ["r", "keys.ready"],
+];
+
+export default function Desk({ session }: { session: Session }): ReactElement {
+  const { t } = useTranslation();
+  if (session.role !== "agent") {
+    return (
+      <Shell session={session} here="desk" shortcuts={[]}>
+        <h1 className="unseen">{t("desk.title")}</h1>
+        <Empty>{t("desk.mustBeAgent", { role: session.role })}</Empty>
+      </Shell>
+    );
+  }
+  return <AgentDesk session={session} />;
+}
+
+function AgentDesk({ session }: { session: Session }): ReactElement {
+  const { t } = useTranslation();
+  const { desk, problem } = useDesk();
+  const phone = usePhone(useMemo(() => new Phone(), []));
+  const tab = useTheOnlyTab("hotline.phone");
+  const deed = useDeed();
+  const [transferring, setTransferring] = useState(false);
+  const [keypad, setKeypad] = useState(false);
+  const call = desk?.call ?? null;
+  const context = call?.context as CallerContext | undefined;
+  const who = context?.name || phoneNumber(call?.ani) || t("phone.withheld");
+  const shown = call ?? desk?.wrap_up ?? null;
+  const shownContext = shown?.context as CallerContext | undefined;
+
+  useEffect(() => {
+    document.title = `${t("desk.title")} · hotline`;
+  }, [t]);
+
+  // The phone is this page's as long as the page is the only one; it registers with a secret of the session alone.
+  useEffect(() => {
+    if (!tab.isOurs) {
+      phone.stop();
+      return;
+    }
+    let over = false;
+    let retry: ReturnType<typeof setTimeout> | undefined;
+    const start = (): void => {
+      unwrap(api.POST("/api/v1/session/phone"))
+        .then((account) => !over && phone.start({ ...account }))
+        .catch(() => {
+          if (!over) retry = setTimeout(start, 2000);
+        });
+    };
+    start();
+    return () => {
+      over = true;
+      clearTimeout(retry);
+    };
+  }, [tab.isOurs, phone]);
+
+  const rings = call?.state === "ringing" && phone.state === "ringing";
+  useEffect(() => (rings ? ring(t("desk.rings", { who })) : undefined), [rings, who, t]);
+
+  useEffect(() => {
+    if (call === null) {
+      setTransferring(false);
+      setKeypad(false);
+    }
+  }, [call]);
+
+  const setState = (state: "ready" | "not_ready", reason = ""): void =>
+    deed.run(() =>
+      unwrap(
+        api.POST("/api/v1/agents/{agent}/state", {
+          params: { path: { agent: session.user } },
+          body: { state, reason },
+        }),
+      ),
+    );
+  const path = { path: { call: call?.id ?? "" } };
+  const talks = call?.state === "talking" || call?.state === "held";
+  const toggleHold = (): void =>
+    deed.run(() =>
+      unwrap(
+        call?.state === "held"
+          ? api.POST("/api/v1/calls/{call}/resume", { params: path })
+          : api.POST("/api/v1/calls/{call}/hold", { params: path }),
+      ),
+    );
+  const hangUp = (): void => {
+    if (phone.state === "ringing") phone.reject();
+    else if (talks) deed.run(() => unwrap(api.POST("/api/v1/calls/{call}/hangup", { params: path })));
+  };
+
+  useKeys({
+    a: phone.state === "ringing" ? () => void phone.answer() : undefined,
+    e: call ? hangUp : undefined,
+    m: talks ? () => phone.setMuted(!phone.muted) : undefined,
+    h: talks ? toggleHold : undefined,
+    t: talks ? () => setTransferring((open) => !open) : undefined,
+    k: talks ? () => setKeypad((open) => !open) : undefined,
+    r: desk ? () => (desk.agent.reason ? setState("ready") : setState("not_ready", desk.reasons[0] ?? "")) : undefined,
+  });
+
+  const bar = desk && <StateBar desk={desk} onState={setState} />;
+  return (
+    <Shell session={session} here="desk" shortcuts={SHORTCUTS} bar={bar} onSignOut={() => phone.stop()}>
+      <h1 className="unseen">{t("desk.title")}</h1>
+      {problem && (
+        <Notice bad>{problem.status ? t("problem.other", { detail: problem.detail }) : t("problem.away")}</Notice>
+      )}
+      {deed.problem && <Notice bad>{deed.problem.status ? deed.problem.detail : t("problem.away")}</Notice>}
+      {desk && (
+        <div className="desk">
+          <div className="column">
+            <PhoneColumn
+              desk={desk}
+              phone={phone}
+              who={who}
+              tab={tab}
+              keypad={keypad}
+              onKeypad={() => setKeypad(!keypad)}
+              transferring={transferring}
+              onTransfer={() => setTransferring(!transferring)}
+              onHold={toggleHold}
+              onHangUp={hangUp}
+              deed={deed}
+              me={session.user}
+            />
+            {!call && desk.wrap_up && <WrapUp key={desk.wrap_up.id} desk={desk} call={desk.wrap_up} deed={deed} />}
+          </div>
+          <div className="column">
+            {shown?.customer ? (
+              <CustomerPanel key={shown.customer} customer={shown.customer} context={shownContext} call={call?.id} />
+            ) : (
+              <Empty>{t("desk.noCustomer")}</Empty>
+            )}
+          </div>
+          <div className="column alongside">
+            <Transcript call={shown} />
+          </div>
+        </div>
+      )}
+    </Shell>
+  );
+}
+
+function StateBar({
+  desk,
+  onState,
+}: {
+  desk: DeskState;
+  onState: (state: "ready" | "not_ready", reason?: string) => void;
+}): ReactElement {
+  const { t } = useTranslation();
+  const agent = desk.agent;
+  const choose = useCallback(
+    (id: string) => {
+      mayNotify();
+      if (id === "ready") onState("ready");
+      else onState("not_ready", id);
+    },
+    [onState],
+  );
+  const chosen = useRef("");
+  chosen.current = agent.reason || "ready";
+  const options = [
+    { id: "ready", text: t("desk.ready") },
+    ...desk.reasons.map((reason) => ({ id: reason, text: t(`reason.${reason}`, { defaultValue: reason }) })),
+  ];
+  const waiting = desk.queues.filter((queue) => queue.waiting > 0);
+  return (
+    <div className="row wrap">
+      <StateBadge state={agent.state} />
+      <span className="small soft">
+        {agent.until ? (
+          <>
+            {t("desk.until")} <Timer until={agent.until} />
+          </>
+        ) : (
+          <Timer since={agent.since} />
+        )}
+      </span>
+      <div style={{ width: 150 }}>
+        <Select
+          label={t("supervise.state")}
+          hideLabel
+          options={options}
+          value={chosen.current}
+          onChange={choose}
+          placeholder={t(`reason.${agent.reason}`, { defaultValue: t("desk.notReady") })}
+        />
+      </div>
+      <span className="small soft">
+        {waiting.length === 0
+          ? t("desk.waitingNone")
+          : waiting.map((queue) => t("desk.waiting", { title: queue.title, count: queue.waiting })).join(" · ")}
+      </span>
+    </div>
+  );
+}

@@ -1,0 +1,84 @@
+import { useQuery } from "@tanstack/react-query";
+import { type ReactElement, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { api, type DeskCall, unwrap } from "../api/client";
+import { Button, Empty, Field, StateBadge } from "../design/components";
+import { byName } from "../i18n/format";
+import type { useDeed } from "./useDesk";
+
+interface Props {
+  call: DeskCall;
+  me: string;
+  deed: ReturnType<typeof useDeed>;
+}
+
+/** Where a caller can be given: colleagues who could be rung, and queues. */
+export function Transfer({ call, me, deed }: Props): ReactElement {
+  const { t } = useTranslation();
+  const [words, setWords] = useState("");
+  const agents = useQuery({
+    queryKey: ["agents"],
+    queryFn: () => unwrap(api.GET("/api/v1/agents")),
+    refetchInterval: 3000,
+  });
+  const queues = useQuery({ queryKey: ["queues"], queryFn: () => unwrap(api.GET("/api/v1/queues")) });
+  const fits = (text: string): boolean => text.toLocaleLowerCase().includes(words.trim().toLocaleLowerCase());
+  const others = (agents.data ?? [])
+    .filter((agent) => agent.name !== me && fits(agent.name))
+    .sort((a, b) => Number(b.state === "ready") - Number(a.state === "ready") || byName(a.name, b.name));
+  const give = (body: { agent?: string; queue?: string }): void =>
+    deed.run(() =>
+      unwrap(
+        api.POST("/api/v1/calls/{call}/transfer", {
+          params: { path: { call: call.id } },
+          body: { agent: body.agent ?? "", queue: body.queue ?? "" },
+        }),
+      ),
+    );
+
+  return (
+    <section className="stack" aria-label={t("desk.transferTo")}>
+      <h3 className="label">{t("desk.transferTo")}</h3>
+      <p className="hint">{t("desk.transferNow")}</p>
+      <Field
+        label={t("desk.find")}
+        hideLabel
+        placeholder={t("desk.find")}
+        value={words}
+        onChange={setWords}
+        autoFocus
+      />
+      <ul className="directory">
+        {others.map((agent) => (
+          <li key={agent.name}>
+            <span className="grow ellipsis">{agent.name}</span>
+            <StateBadge state={agent.state} />
+            <Button
+              isDisabled={!agent.reachable || deed.busy}
+              aria-label={`${t("phone.transfer")}: ${agent.name}`}
+              onPress={() => give({ agent: agent.name })}
+            >
+              {t("phone.transfer")}
+            </Button>
+          </li>
+        ))}
+        {(queues.data ?? [])
+          .filter((queue) => fits(queue.title))
+          .map((queue) => (
+            <li key={queue.name}>
+              <span className="grow ellipsis">{queue.title}</span>
+              <span className="small soft tabular">{queue.waiting}</span>
+              <Button
+                isDisabled={deed.busy}
+                aria-label={`${t("phone.transfer")}: ${queue.title}`}
+                onPress={() => give({ queue: queue.name })}
+              >
+                {t("phone.transfer")}
+              </Button>
+            </li>
+          ))}
+      </ul>
+      {agents.isSuccess && others.length === 0 && <Empty>{t("desk.noAgents")}</Empty>}
+    </section>
+  );
+}

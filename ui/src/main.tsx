@@ -1,0 +1,75 @@
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { lazy, type ReactElement, StrictMode, Suspense, useCallback, useEffect, useState } from "react";
+import { createRoot } from "react-dom/client";
+import { api, type Session, setSession, whenSignedOut } from "./api/client";
+import "./design/base.css";
+import { showTheme } from "./design/theme";
+import "./i18n";
+import { live } from "./live/live";
+import { go, useLocation } from "./shell/path";
+
+const SignIn = lazy(() => import("./signin/SignIn"));
+const CallPage = lazy(() => import("./call/CallPage"));
+const Desk = lazy(() => import("./desk/Desk"));
+const Supervise = lazy(() => import("./supervise/Supervise"));
+
+const queries = new QueryClient({
+  defaultOptions: { queries: { retry: 2, staleTime: 5_000, refetchOnWindowFocus: true } },
+});
+
+const home = (session: Session): string => (session.role === "agent" ? "/desk" : "/supervise");
+
+/** Where somebody wanted to go before signing in; only pages of ours. */
+function wanted(session: Session): string {
+  const back = new URLSearchParams(window.location.search).get("back") ?? "";
+  return /^\/(desk|supervise)([/?]|$)/.test(back) ? back : home(session);
+}
+
+function App(): ReactElement | null {
+  const location = useLocation();
+  const [session, setKnown] = useState<Session | null | undefined>(undefined);
+  const path = location.split("?")[0] ?? "/";
+  const needsSession = path !== "/call";
+
+  const take = useCallback((known: Session | null): void => {
+    setSession(known);
+    setKnown(known);
+    if (known) live.start();
+    else live.stop();
+  }, []);
+
+  useEffect(() => {
+    whenSignedOut(() => take(null));
+    if (!needsSession) return;
+    api
+      .GET("/api/v1/session")
+      .then(({ data }) => take(data ?? null))
+      .catch(() => take(null));
+  }, [needsSession, take]);
+
+  useEffect(() => {
+    if (!needsSession || session === undefined) return;
+    if (session === null && path !== "/sign-in") go(`/sign-in?back=${encodeURIComponent(location)}`, true);
+    if (session && (path === "/sign-in" || path === "/")) go(wanted(session), true);
+  }, [session, path, location, needsSession]);
+
+  if (path === "/call") return <CallPage />;
+  if (session === undefined) return null;
+  if (session === null) return <SignIn onSignedIn={take} />;
+  if (path.startsWith("/supervise")) return <Supervise session={session} />;
+  return <Desk session={session} />;
+}
+
+showTheme();
+const root = document.getElementById("root");
+if (root) {
+  createRoot(root).render(
+    <StrictMode>
+      <QueryClientProvider client={queries}>
+        <Suspense fallback={null}>
+          <App />
+        </Suspense>
+      </QueryClientProvider>
+    </StrictMode>,
+  );
+}

@@ -1,0 +1,129 @@
+import { CircleHelp, Languages, LogOut, SunMoon } from "lucide-react";
+import { type ReactElement, type ReactNode, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { api, type Session } from "../api/client";
+import { Button, Dialog } from "../design/components";
+import { switchTheme } from "../design/theme";
+import { setLanguage } from "../i18n";
+import { time } from "../i18n/format";
+import { keysAreOn, switchKeys, useKeys } from "../keys/keys";
+import { useStale } from "../live/hooks";
+import { go } from "./path";
+
+interface Props {
+  session: Session;
+  here: "desk" | "supervise";
+  /** Of this page: key and what it does (a translation key). */
+  shortcuts: [string, string][];
+  children: ReactNode;
+  bar?: ReactNode;
+  onSignOut?: () => void;
+}
+
+export function LanguageButton(): ReactElement {
+  const { t, i18n } = useTranslation();
+  return (
+    <Button look="quiet" icon={<Languages />} onPress={() => setLanguage(i18n.language === "vi" ? "en" : "vi")}>
+      <span lang={i18n.language === "vi" ? "en" : "vi"}>{t("nav.language")}</span>
+    </Button>
+  );
+}
+
+function Link({ to, current, children }: { to: string; current: boolean; children: ReactNode }): ReactElement {
+  return (
+    <a
+      href={to}
+      aria-current={current ? "page" : undefined}
+      onClick={(event) => {
+        event.preventDefault();
+        go(to);
+      }}
+    >
+      {children}
+    </a>
+  );
+}
+
+export function Shell({ session, here, shortcuts, children, bar, onSignOut }: Props): ReactElement {
+  const { t } = useTranslation();
+  const [help, setHelp] = useState(false);
+  const stale = useStale();
+  useKeys({ "?": () => setHelp(true) });
+
+  const signOut = async (): Promise<void> => {
+    onSignOut?.();
+    await api.DELETE("/api/v1/session").catch(() => {});
+    window.location.assign("/sign-in");
+  };
+
+  return (
+    <div className="shell">
+      <header className="top">
+        <a className="brand" href="/">
+          hotline
+        </a>
+        <nav aria-label={t("nav.areas")}>
+          {session.role === "agent" && (
+            <Link to="/desk" current={here === "desk"}>
+              {t("nav.desk")}
+            </Link>
+          )}
+          {session.role !== "agent" && (
+            <Link to="/supervise" current={here === "supervise"}>
+              {t("nav.supervise")}
+            </Link>
+          )}
+        </nav>
+        {bar}
+        <span className="grow" />
+        {stale !== null && (
+          <span className="stale" role="alert">
+            {t("nav.stale", { time: time(new Date(stale).toISOString()) })}
+          </span>
+        )}
+        <span className="soft small">{session.user}</span>
+        <LanguageButton />
+        <Button look="quiet" icon={<SunMoon />} tip={t("nav.theme")} onPress={switchTheme} />
+        <Button look="quiet" icon={<CircleHelp />} tip={t("nav.keys")} shortcut="?" onPress={() => setHelp(true)} />
+        <Button look="quiet" icon={<LogOut />} tip={t("nav.signOut")} onPress={() => void signOut()} />
+      </header>
+      <main className="page">{children}</main>
+      {help && <Overview shortcuts={shortcuts} onClose={() => setHelp(false)} />}
+    </div>
+  );
+}
+
+function Overview({ shortcuts, onClose }: { shortcuts: [string, string][]; onClose: () => void }): ReactElement {
+  const { t } = useTranslation();
+  const [on, setOn] = useState(keysAreOn());
+  return (
+    <Dialog title={t("keys.title")} onClose={onClose}>
+      <table className="table">
+        <tbody>
+          {[...shortcuts, ["?", "keys.help"] as [string, string]].map(([key, text]) => (
+            <tr key={key}>
+              <td>
+                <kbd>{key}</kbd>
+              </td>
+              <td>{t(text)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <div className="row apart" style={{ marginTop: 16 }}>
+        <label className="row">
+          <input
+            type="checkbox"
+            checked={on}
+            onChange={(event) => {
+              switchKeys(event.target.checked);
+              setOn(event.target.checked);
+            }}
+          />
+          {t("keys.use")}
+        </label>
+        <Button onPress={onClose}>{t("keys.close")}</Button>
+      </div>
+    </Dialog>
+  );
+}

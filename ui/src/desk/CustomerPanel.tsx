@@ -136,6 +136,11 @@ function Entry({ item, now }: { item: Interaction; now: boolean }): ReactElement
                 .filter(Boolean)
                 .join(" · ")}
             </p>
+            {call.recording && window.location.pathname.startsWith("/supervise") && (
+              <a className="small" href={call.recording.replace("/api/v1/", "/supervise/")}>
+                {t("supervise.open")}
+              </a>
+            )}
             {call.note && <p className="small">{call.note}</p>}
             {item.text && <p className="small soft">{item.text}</p>}
           </>

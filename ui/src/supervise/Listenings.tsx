@@ -1,0 +1,53 @@
+import { useQuery } from "@tanstack/react-query";
+import type { ReactElement } from "react";
+import { useTranslation } from "react-i18next";
+import { api, unwrap } from "../api/client";
+import { Empty } from "../design/components";
+import { dateTime } from "../i18n/format";
+import { To } from "./Supervise";
+
+/** Who heard and read what, and who signed in. */
+export function Listenings(): ReactElement {
+  const { t } = useTranslation();
+  const log = useQuery({
+    queryKey: ["audit"],
+    queryFn: () => unwrap(api.GET("/api/v1/audit", { params: { query: { limit: 100 } } })),
+  });
+  const items = log.data?.items ?? [];
+  return (
+    <section className="stack">
+      <h2>{t("supervise.log")}</h2>
+      {log.isSuccess && items.length === 0 && <Empty>{t("desk.noTimeline")}</Empty>}
+      <div className="scroll">
+        <table className="table">
+          <thead>
+            <tr>
+              <th>{t("supervise.when")}</th>
+              <th>{t("supervise.who")}</th>
+              <th>{t("supervise.what")}</th>
+              <th>{t("supervise.about")}</th>
+              <th>{t("supervise.source")}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {items.map((entry) => (
+              <tr key={entry.id}>
+                <td className="tabular">{dateTime(entry.at)}</td>
+                <td className="strong">{entry.who}</td>
+                <td>{t(`audit.${entry.what}`, { defaultValue: entry.what })}</td>
+                <td>
+                  {/^(recording|transcript)\./.test(entry.what) ? (
+                    <To to={`/supervise/recordings/${entry.about}`}>{t("supervise.open")}</To>
+                  ) : (
+                    <span className="soft tiny">{entry.about}</span>
+                  )}
+                </td>
+                <td className="soft tabular">{entry.source}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}

@@ -224,6 +224,11 @@ class Follower:
         if followed is not None:
             followed.ending = True
 
+    def close(self) -> None:
+        """Let every file go."""
+        while self._followed:
+            self._followed.popitem()[1].close()
+
     def turn(self) -> tuple[list[PhraseRecognised], bool]:
         """Read what is new and do one piece of recognition; return what is understood, and whether there is more to do
         at once."""
@@ -245,7 +250,7 @@ class Follower:
         ]
         if not waiting:
             return False
-        _, followed, speaker = max(waiting, key=lambda each: each[0])
+        _, followed, speaker = max(waiting, key=lambda each: (each[0], -each[2].phrases[0].number))
         try:
             phrase = followed.hear(speaker)
         except EngineFailed as error:

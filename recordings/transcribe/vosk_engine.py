@@ -199,15 +199,14 @@ class VoskPhrases:
                 break
         else:
             self._certain.append(json.loads(self._kaldi.FinalResult())["text"])
-        text = _text(self._certain)
-        self._begin_anew()
+        text, self._certain = _text(self._certain), []
+        if self._age >= self._life:
+            self._kaldi = None
         return text
 
     def drop(self) -> None:
-        """Forget what was heard."""
-        if self._kaldi is not None:
-            self._kaldi.Reset()
-        self._begin_anew()
+        """Forget what was heard, the voice too: a reset leaves in the recogniser what it has not decoded yet."""
+        self._kaldi, self._certain = None, []
 
     def _hear(self, block: Samples) -> bool:
         if self._kaldi is None:
@@ -217,11 +216,6 @@ class VoskPhrases:
         if ended:
             self._certain.append(json.loads(self._kaldi.Result())["text"])
         return ended
-
-    def _begin_anew(self) -> None:
-        self._certain = []
-        if self._age >= self._life:
-            self._kaldi = None
 
 
 def _text(pieces: list[str]) -> str:

@@ -14,6 +14,8 @@ from recordings.spool import (
     Closed,
     Samples,
     SpoolDamaged,
+    SpoolNotBegun,
+    SpoolReader,
     SpoolWriter,
     close_to_wav,
     read_spool,
@@ -57,6 +59,54 @@ def test_a_tick_is_taken_once_and_none_from_another_time(tmp_path: Path) -> None
     writer.pad_to(FIRST + 5)
     assert writer.close() == 5
     assert (read_spool(tmp_path / "a.spool").samples[160:320] == row(1)).all()
+
+
+@in_one_folder
+@given(st.lists(st.tuples(st.integers(0, 25), st.integers(1, 40)), max_size=8))
+def test_a_reader_beside_the_writer_reads_every_row_once(tmp_path: Path, steps: list[tuple[int, int]]) -> None:
+    path = tmp_path / "a.spool"
+    writer = spooled(path, [])
+    reader = SpoolReader(path)
+    read: list[Samples] = []
+    tick = 0
+    for count, most in steps:
+        for _ in range(count):
+            writer.write(FIRST + tick, row(tick))
+            tick += 1
+        rows = reader.rows
+        read.append(reader.read(most))
+        assert read[-1].shape == (min(most, rows - reader.position + len(read[-1])), 160, 2)
+    writer.close()
+    path.unlink()  # what is open stays readable
+    read.append(reader.read(1000))
+    assert reader.position == reader.rows == tick
+    assert len(reader.read(10)) == 0
+    np.testing.assert_array_equal(
+        np.concatenate(read), np.array([row(each) for each in range(tick)]).reshape(-1, 160, 2)
+    )
+    reader.close()
+
+
+def test_a_reader_reads_on_from_where_it_is_put_and_no_torn_row(tmp_path: Path) -> None:
+    path = tmp_path / "a.spool"
+    spooled(path, list(range(10))).close()
+    os.truncate(path, path.stat().st_size - 1)
+    reader = SpoolReader(path)
+    reader.position = 7
+    assert (reader.rows, reader.read(10).shape) == (9, (2, 160, 2))
+    reader.close()
+
+
+@pytest.mark.parametrize("octets", [0, 3, HEADER_OCTETS - 1])
+def test_a_reader_that_is_too_early_says_so(tmp_path: Path, octets: int) -> None:
+    path = tmp_path / "a.spool"
+    spooled(path, []).close()
+    os.truncate(path, octets)
+    with pytest.raises(SpoolNotBegun, match=r"a\.spool"):
+        SpoolReader(path)
+    path.write_bytes(b"RIFF" * 20)
+    with pytest.raises(SpoolDamaged, match="no spool of version"):
+        SpoolReader(path)
 
 
 def test_what_is_on_the_disk_lags_by_the_buffer_at_most(tmp_path: Path) -> None:

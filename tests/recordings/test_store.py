@@ -233,14 +233,12 @@ async def test_an_id_that_is_a_path_is_refused(session: AsyncSession, folder: Pa
 
 
 def a_call(**changes: Any) -> CallSnapshot:
-    return CallSnapshot(
-        **{
+    fields: dict[str, Any] = {
             "id": "c1", "state": "talking", "number": "0912345678", "ani": "", "dnis": "1900", "customer": "",
             "context": CallerContext(), "language": "vi", "flow": "", "flow_path": (), "queue": "", "agent": "",
             "recording": "r1", "case": "", "started_at": STARTED_AT,
-        }
-        | changes
-    )  # fmt: skip
+        }  # fmt: skip
+    return CallSnapshot(**fields | changes)
 
 
 async def described(session: AsyncSession, recording: str) -> tuple[str, str, str, str, str]:

@@ -98,6 +98,60 @@ def test_speech_without_a_pause_outlives_no_recogniser_for_ever(
     assert made >= 3  # ten seconds of two at a time, four at most
 
 
+def test_phrases_are_heard_as_they_are_spoken(
+    recogniser: Recogniser, korean_voice: Espeak, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(recogniser, VoskRecogniser)
+    made: list[int] = []
+    make = recogniser.recognizer
+
+    def counted(rate_hz: int) -> object:
+        made.append(rate_hz)
+        return make(rate_hz)
+
+    monkeypatch.setattr(recogniser, "recognizer", counted)
+    phrases = recogniser.phrases(RATE_HZ)
+    assert (phrases.heard(), phrases.finish(), made) == ("", "", [])  # who says nothing costs nothing
+    heard = []
+    for word in KOREAN_WORDS:
+        pcm = np.concatenate([silence(0.8), korean_voice.say(word), silence(0.6)])
+        texts = set()
+        for position in range(0, len(pcm), 1600):
+            phrases.accept(pcm[position : position + 1600])
+            texts.add(phrases.heard())
+        heard.append(phrases.finish())
+        assert texts >= {"", heard[-1]}
+    assert heard == KOREAN_WORDS
+    assert len(made) == 1
+    phrases.accept(korean_voice.say("예약"))
+    phrases.drop()
+    phrases.accept(np.concatenate([silence(0.8), korean_voice.say("번호"), silence(0.6)]))
+    assert phrases.finish() == "번호"
+
+
+def test_no_recogniser_of_phrases_grows_old(
+    recogniser: Recogniser, korean_voice: Espeak, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(recogniser, VoskRecogniser)
+    made = 0
+    make = recogniser.recognizer
+
+    def counted(rate_hz: int) -> object:
+        nonlocal made
+        made += 1
+        return make(rate_hz)
+
+    monkeypatch.setattr(recogniser, "_options", SHORT_LIVED)
+    monkeypatch.setattr(recogniser, "recognizer", counted)
+    phrases = recogniser.phrases(RATE_HZ)
+    for _ in range(4):
+        phrases.accept(np.concatenate([silence(0.8), korean_voice.say("비밀번호"), silence(0.6)]))
+        assert phrases.finish() in KOREAN_WORDS  # each other one is new to the voice
+    assert made >= 3
+    phrases.accept(silence(10.0))
+    assert phrases.finish() == ""
+
+
 def test_silence_gives_no_words(recogniser: Recogniser) -> None:
     assert recogniser.transcribe(silence(3.0), RATE_HZ) == []
     assert recogniser.transcribe(silence(0.0), RATE_HZ) == []

@@ -91,6 +91,25 @@ def test_a_stream_gives_a_phrase_at_its_pause(recogniser: Recogniser, talk: Samp
     assert start_of("we", words) == pytest.approx(start_of("we", recogniser.transcribe(talk, RATE_HZ)), abs=0.2)
 
 
+def test_phrases_are_heard_so_far_and_then_whole(recogniser: Recogniser, piper: Piper) -> None:
+    phrases = recogniser.phrases(RATE_HZ)
+    assert (phrases.heard(), phrases.finish()) == ("", "")
+    pcm = np.concatenate([silence(0.8), piper.say(FIRST), silence(0.6)])
+    half = len(pcm) * 2 // 3
+    phrases.accept(pcm[:half])
+    begun = phrases.heard()
+    assert begun.startswith("Hello, this is Anna")
+    assert "delivery" not in begun
+    phrases.accept(pcm[half:])
+    assert word_error_rate(FIRST, phrases.finish()) <= 0.15
+    phrases.accept(pcm[:half])
+    phrases.drop()
+    phrases.accept(np.concatenate([silence(0.8), piper.say(SECOND), silence(0.6)]))
+    assert word_error_rate(SECOND, phrases.finish()) <= 0.15
+    phrases.accept(silence(3.0))
+    assert phrases.finish() == ""
+
+
 def test_speech_without_a_pause_is_cut_within_the_window(
     recogniser: Recogniser, piper: Piper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,3 +200,5 @@ def test_an_engine_that_breaks_says_where(recogniser: Recogniser, monkeypatch: p
     monkeypatch.setattr(recogniser._model, "transcribe", broken)
     with pytest.raises(EngineFailed, match="out of memory"):
         recogniser.transcribe(silence(1.0), RATE_HZ)
+    with pytest.raises(EngineFailed, match=r"over a phrase of 1\.0 s: out of memory"):
+        recogniser.read(silence(1.0), RATE_HZ)

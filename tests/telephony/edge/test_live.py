@@ -2,7 +2,7 @@
 
 import pytest
 
-from telephony.edge.live import KEPT_EVENTS, LISTENER_BACKLOG, ListenerTooSlow, Live
+from telephony.edge.live import KEPT_EVENTS, LISTENER_BACKLOG, PASSING_BACKLOG, ListenerTooSlow, Live
 
 
 def publish(live: Live, count: int) -> None:
@@ -43,3 +43,26 @@ async def test_a_slow_listener_is_sent_away_after_what_it_has() -> None:
     live.leave(other)
     publish(live, 1)
     assert live.seq == LISTENER_BACKLOG + 2
+
+
+async def test_what_passes_has_no_number_and_is_not_kept() -> None:
+    live = Live()
+    listener = live.listen()
+    publish(live, 1)
+    live.publish("words.spoken", {"text": "Xin"}, "2026-01-01T00:00:00.000Z", kept=False)
+    publish(live, 1)
+    events = [await listener.next() for _ in range(3)]
+    assert [event.get("seq") for event in events] == [1, None, 2]
+    assert events[1] == {"at": "2026-01-01T00:00:00.000Z", "type": "words.spoken", "text": "Xin"}
+    again = live.listen(since=0)
+    assert [(await again.next())["seq"] for _ in range(2)] == [1, 2]
+
+
+async def test_what_passes_sends_nobody_away() -> None:
+    live = Live()
+    slow = live.listen()
+    for _ in range(LISTENER_BACKLOG + 1):
+        live.publish("words.spoken", {}, "2026-01-01T00:00:00.000Z", kept=False)
+    publish(live, 1)
+    events = [await slow.next() for _ in range(PASSING_BACKLOG + 1)]
+    assert events[-1]["seq"] == 1

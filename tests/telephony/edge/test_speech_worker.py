@@ -15,9 +15,22 @@ import numpy as np
 import pytest
 
 from ivr_flows.prompts import VoiceSettings, prompt_path
+from recordings.spool import SpoolWriter
 from telephony.edge.speech_worker import NICENESS, Role, SpeechSettings
 from telephony.edge.wire import Decoder, FromSpeech, ToSpeech, encode
-from telephony.events import FileTranscribed, Prompt, PromptRendered, RenderPrompt, TranscribeFile, WorkerStarted
+from telephony.events import (
+    FileTranscribed,
+    FollowRecording,
+    PhraseRecognised,
+    Prompt,
+    PromptRendered,
+    RenderPrompt,
+    StopFollowing,
+    TranscribeFile,
+    WorkerStarted,
+)
+from tests.recordings.transcribe.conftest import KOREAN, KOREAN_WORDS
+from tests.recordings.transcribe.voices import Espeak, silence
 
 TIMEOUT_S = 20.0
 
@@ -125,7 +138,38 @@ def test_transcribes_or_says_why_not(tmp_path: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("role", ["render", "transcribe"])
+def test_the_live_recogniser_tells_what_is_heard_and_refuses_what_is_not_its_own(tmp_path: Path) -> None:
+    writer = SpoolWriter(tmp_path / "r1.spool", "r1", 0)
+    with worker("live", SpeechSettings(recognisers={"ko": KOREAN})) as speech:
+        speech.connection.sendall(encode(FollowRecording("r0", str(tmp_path / "r0.spool"), "vi")))  # no such model
+        speech.connection.sendall(encode(FollowRecording("r1", str(tmp_path / "r1.spool"), "ko")))
+        assert speech.ask(TranscribeFile("r", "x.wav", "ko")) == FileTranscribed(
+            "r", "failed", language="ko", cause="this worker's role is live"
+        )
+        voice = Espeak("ko")
+        pcm = np.concatenate([silence(0.5), *(part for word in KOREAN_WORDS for part in (voice.say(word), silence(1)))])
+        for tick, row in enumerate(pcm[: len(pcm) // 160 * 160].reshape(-1, 160)):
+            writer.write(tick, np.stack([np.zeros(160, np.int16), row], axis=1))
+        writer.close()
+        speech.connection.sendall(encode(StopFollowing("r1")))
+        heard: list[PhraseRecognised] = []
+        while len(heard) < len(KOREAN_WORDS):
+            event = speech.next()
+            assert isinstance(event, PhraseRecognised)
+            heard += [event] if event.final else []
+        assert [event.text for event in heard][1:] == KOREAN_WORDS[1:]  # the first is new to the voice
+        assert [(event.phrase, event.channel) for event in heard] == [(number, 1) for number in range(len(heard))]
+        assert speech.ask(RenderPrompt("k", "text", "x", "en", "")) == PromptRendered("k", "this worker's role is live")
+
+
+def test_a_live_request_to_another_role_is_passed_over() -> None:
+    with worker("render") as speech:
+        speech.connection.sendall(encode(FollowRecording("r1", "r1.spool", "en")))
+        speech.connection.sendall(encode(StopFollowing("r1")))
+        assert isinstance(speech.ask(TranscribeFile("r", "x.wav", "vi")), FileTranscribed)
+
+
+@pytest.mark.parametrize("role", ["render", "transcribe", "live"])
 def test_is_nicer_than_the_media_worker_and_deaf_to_ctrl_c(role: Role, tmp_path: Path) -> None:
     with worker(role) as speech:
         assert os.getpriority(os.PRIO_PROCESS, speech.process.pid) == min(os.nice(0) + NICENESS[role], 19)

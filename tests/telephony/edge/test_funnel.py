@@ -36,18 +36,21 @@ from telephony.events import (
     DialogEnded,
     DigitPressed,
     FileTranscribed,
+    FollowRecording,
     Hangup,
     HangupRequested,
     Invite,
     InviteReceived,
     LegOpened,
     OpenLeg,
+    PhraseRecognised,
     PlaySamples,
     PromptRendered,
     RecordingStopped,
     RenderPrompt,
     SipCommand,
     StartRecording,
+    StopFollowing,
     StopRecording,
     TranscribeFile,
     Word,
@@ -90,6 +93,7 @@ class House:
         self.folder = folder
         self.sessions = sessions
         self.sip, self.media, self.render, self.transcribe = Written(), Written(), Written(), Written()
+        self.listen = Written()
         self.journal = Journal(folder / "journals")
         self.funnel = Funnel(
             clock=ProcessClock(),
@@ -108,6 +112,7 @@ class House:
             media=self.media,
             render=self.render,
             transcribe=self.transcribe,
+            listen=self.listen,
         )
         ports = itertools.count(20000, 2)
 
@@ -259,6 +264,35 @@ async def test_a_recording_is_a_row_before_it_begins_and_is_transcribed_after_it
     async with house.sessions() as session:
         item = (await session.scalars(select(Interaction).where(Interaction.call_id == call))).one()
     assert item.recording_id == start.recording
+
+
+async def test_words_are_told_while_they_are_spoken_and_stand_in_no_journal(house: House) -> None:
+    call = await house.talk()
+    start = house.media.said(StartRecording)[0]
+    assert house.listen.commands == [FollowRecording(start.recording, start.path, "en")]
+    listener = house.funnel.live.listen()
+    growing = PhraseRecognised(start.recording, 0, 1, "xin", 0.5, 0.9, final=False)
+    final = msgspec.structs.replace(growing, text="xin chào", end=1.2, final=True)
+    for phrase in (growing, final):
+        house.funnel.speech_event(phrase)
+    events = [await listener.next() for _ in range(2)]
+    assert [(event["type"], event["agent"], event["text"], "seq" in event) for event in events] == [
+        ("transcript.phrase", "an", "xin", False),
+        ("transcript.phrase", "an", "xin chào", True),
+    ]
+    assert house.funnel.live_words.phrases(call) == [final]
+    assert "PhraseRecognised" not in {type(entry.message).__name__ for entry in house.journal.read(call)}
+    house.funnel.worker_died(WorkerDied("live", 1, "killed by SIGKILL"))
+    assert house.listen.commands[1:] == [FollowRecording(start.recording, start.path, "en", 1)]
+    house.funnel.sip_events([DialogEnded("d1", "bye")])
+    spoken(start)
+    house.funnel.media_event(RecordingStopped(start.recording, 10))
+    assert house.listen.commands[2:] == [StopFollowing(start.recording)]
+    await house.until(lambda: house.transcribe.commands)
+    assert house.funnel.live_words.phrases(call) == [final]
+    house.funnel.speech_event(FileTranscribed(start.recording, "done", "whisper", "vi"))
+    await house.funnel.lane.drained()
+    assert house.funnel.live_words.phrases(call) == []
 
 
 async def test_without_a_database_the_call_goes_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

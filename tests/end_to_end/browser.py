@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Playwright, sync_playwright
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Playwright
 
 from tests.end_to_end.running import HOST, Server
 
@@ -118,10 +117,3 @@ def chromium(
         yield Tab(context, f"http://{HOST}:{server.web_port}")
     finally:
         context.close()
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    """Playwright, which drives the browsers of a module."""
-    with sync_playwright() as started:
-        yield started

@@ -3,11 +3,19 @@
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Playwright, sync_playwright
 
 from tests.end_to_end.running import Server, running_server
 
 # No waiting for after-call work between the calls of different tests, and Vietnamese first, as shipped.
 SETTINGS = "queues: {care: {title: Care, wrap_up: 100ms}}\n"
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    """Playwright, which drives the browsers of a module."""
+    with sync_playwright() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,216 @@
+"""Every page as people see it: without a fault that axe finds, by keyboard alone, and in pictures.
+
+The pictures are made in both languages, light and dark, wide and narrow; `make screenshots` puts them into docs/pages.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Page, Playwright, expect
+
+from tests.end_to_end.browser import Tab, chromium
+from tests.end_to_end.desks import (
+    SETTINGS,
+    Caller,
+    Person,
+    add_person,
+    answer,
+    call_in_state,
+    calling,
+    desk,
+    running_call,
+    sign_in,
+    speech,
+    state_of,
+    tell_of_lan,
+)
+from tests.end_to_end.running import Server, running_server, wait_for
+
+pytestmark = pytest.mark.timeout(240)
+
+AXE: Final = Path(__file__).parents[2] / "ui" / "node_modules" / "axe-core" / "axe.min.js"
+WIDTHS: Final = {1280: 800, 390: 844}
+CALLER_SAYS: Final = "Good morning. I would like to know when my refund will arrive. I sent you an email about it."
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures go."""
+    chosen = os.environ.get("HOTLINE_SCREENSHOTS")
+    folder = Path(chosen) if chosen else tmp_path_factory.mktemp("pictures")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running_server(tmp_path_factory.mktemp("server"), SETTINGS) as started:
+        tell_of_lan(started)
+        yield started
+
+
+@pytest.fixture(scope="module")
+def people(server: Server) -> dict[str, Person]:
+    roles = {"thanh": "agent", "mai": "agent", "huong": "supervisor"}
+    return {name: add_person(server, name, role) for name, role in roles.items()}
+
+
+def faults(page: Page) -> list[str]:
+    """Return what axe finds wrong with the page as it stands."""
+    page.evaluate(AXE.read_text("utf-8"))
+    found: list[dict[str, Any]] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    return [
+        f"{fault['id']}: {node['target']} {node.get('failureSummary')}" for fault in found for node in fault["nodes"]
+    ]
+
+
+def look(tab: Tab, name: str, pictures: Path) -> None:
+    """Take the page's pictures, and have axe look at it in each theme."""
+    page = tab.page
+    for language in ("en", "vi"):
+        if page.evaluate("document.documentElement.lang") != language:
+            page.get_by_role("button", name="Tiếng Việt" if language == "vi" else "English").click()
+        for theme in ("light", "dark"):
+            page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+            for width, height in WIDTHS.items():
+                page.set_viewport_size({"width": width, "height": height})
+                page.mouse.move(0, 0)
+                overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+                assert overflow <= 0, f"{name} at {width} px is {overflow} px too wide"
+                page.wait_for_timeout(150)  # colours take their time to change
+                page.screenshot(path=pictures / f"{name}-{language}-{theme}-{width}.png")
+                assert faults(page) == [], f"{name}, {language}, {theme}, {width} px"
+    page.get_by_role("button", name="English").click()
+    page.evaluate("document.documentElement.dataset.theme = 'light'")
+    page.set_viewport_size({"width": 1366, "height": 768})
+
+
+def test_pages_before_signing_in(playwright: Playwright, server: Server, tmp_path: Path, pictures: Path) -> None:
+    with chromium(playwright, server, tmp_path / "profile") as tab:
+        tab.go("/sign-in")
+        expect(tab.page.get_by_label("Name")).to_be_visible()
+        look(tab, "sign-in", pictures)
+        tab.go("/call")
+        expect(tab.page.get_by_role("button", name="Call", exact=True)).to_be_enabled()
+        look(tab, "call", pictures)
+        tab.page.get_by_role("button", name="Call", exact=True).click()
+        expect(tab.page.locator(".badge.talking")).to_be_visible()
+        tab.page.get_by_role("button", name="Keypad").click()
+        look(tab, "call-talking", pictures)
+        tab.page.get_by_role("button", name="Hang up").click()
+        wait_for("the call is over", lambda: running_call(server) is None)
+
+
+def test_the_desk_in_all_its_states_and_the_supervisors_pages(
+    playwright: Playwright, server: Server, people: dict[str, Person], tmp_path: Path, pictures: Path
+) -> None:
+    spoken = speech(tmp_path, caller=CALLER_SAYS)
+    caller = Caller(server, tmp_path, spoken["caller"], play_after_s=22.0, seconds=170.0)
+    with (
+        desk(playwright, server, tmp_path / "desk", people["thanh"]) as tab,
+        chromium(playwright, server, tmp_path / "supervisor") as other,
+    ):
+        look(tab, "desk-ready", pictures)
+        with calling(caller):
+            expect(tab.page.get_by_role("button", name="Answer")).to_be_visible(timeout=30_000)
+            look(tab, "desk-ringing", pictures)
+            answer(tab)
+            expect(tab.page.locator("ul.words li").first).to_be_visible(timeout=60_000)
+            tab.page.get_by_role("button", name="Transfer", exact=True).first.click()
+            expect(tab.page.get_by_role("button", name="Transfer: mai")).to_be_visible()
+            look(tab, "desk-talking", pictures)
+            sign_in(other, people["huong"], "/supervise")
+            expect(other.page.get_by_role("cell", name="thanh").first).to_be_visible()
+            look(other, "supervise-live", pictures)
+            tab.page.get_by_role("button", name="Hang up").click()
+        expect(tab.page.get_by_role("heading", name="After-call work")).to_be_visible()
+        look(tab, "desk-wrap-up", pictures)
+        recording = wait_for("a transcript", lambda: transcribed(server), 60)
+        other.go("/supervise/recordings?q=refund")
+        expect(other.page.locator("mark").first).to_be_visible()
+        look(other, "supervise-recordings", pictures)
+        other.go(f"/supervise/recordings/{recording}")
+        expect(other.page.locator("button.word").first).to_be_visible()
+        expect(other.page.get_by_test_id("wave").locator("div").first).to_be_attached()
+        look(other, "supervise-replay", pictures)
+        other.go("/supervise/log")
+        expect(other.page.get_by_role("cell", name="huong").first).to_be_visible()
+        look(other, "supervise-log", pictures)
+
+
+def transcribed(server: Server) -> str | None:
+    items = server.get("/recordings")["items"]
+    return next((item["id"] for item in items if item["transcript_state"] == "done"), None)
+
+
+def test_from_sign_in_to_after_call_work_by_keyboard_alone(
+    playwright: Playwright, server: Server, people: dict[str, Person], tmp_path: Path
+) -> None:
+    caller = Caller(server, tmp_path, seconds=80.0)
+    with chromium(playwright, server, tmp_path / "profile") as tab:
+        keys = tab.page.keyboard
+        tab.go("/desk")
+        expect(tab.page.get_by_label("Name")).to_be_focused()
+        keys.type("mai")
+        keys.press("Tab")
+        keys.type(people["mai"].password)
+        keys.press("Enter")
+        wait_for("mai is ready", lambda: state_of(server, "mai") == "ready")
+        keys.press("r")
+        wait_for("mai has a break", lambda: state_of(server, "mai") == "not_ready")
+        keys.press("r")
+        wait_for("mai is ready again", lambda: state_of(server, "mai") == "ready")
+        keys.press("?")
+        expect(tab.page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+        keys.press("Escape")
+        expect(tab.page.get_by_role("dialog")).to_be_hidden()
+        with calling(caller):
+            expect(tab.page.get_by_role("button", name="Answer")).to_be_enabled(timeout=30_000)
+            keys.press("a")
+            call_in_state(server, "talking")
+            wait_for("the phone talks", lambda: tab.page.get_by_role("button", name="Mute").count() == 1)
+            keys.press("m")
+            expect(tab.page.get_by_text("You are muted")).to_be_visible()
+            keys.press("m")
+            keys.press("h")
+            call_in_state(server, "held")
+            wait_for("the desk knows", lambda: tab.page.get_by_role("button", name="Take back").count() == 1)
+            keys.press("h")
+            call_in_state(server, "talking")
+            wait_for("the desk knows", lambda: tab.page.get_by_role("button", name="Hold").count() == 1)
+            keys.press("e")
+        expect(tab.page.get_by_role("heading", name="After-call work")).to_be_visible()
+        press_until(tab, "What did it come to?")
+        keys.press("Enter")
+        expect(tab.page.get_by_role("option", name="Resolved")).to_be_visible()
+        keys.press("Enter")
+        keys.press("Tab")
+        keys.type("Nothing more to do")
+        keys.press("Tab")
+        keys.press("Enter")
+        expect(tab.page.get_by_text("Ready since")).to_be_visible()
+        assert state_of(server, "mai") == "ready"
+
+
+def press_until(tab: Tab, name: str) -> None:
+    """Go on by Tab until a button of this name has the focus."""
+    for _ in range(40):
+        focused = tab.page.evaluate("document.activeElement?.getAttribute('aria-labelledby') || ''")
+        words = tab.page.evaluate(
+            "ids => ids.split(' ').map((id) => document.getElementById(id)?.textContent ?? '').join(' ')", focused
+        )
+        if name in words:
+            return
+        tab.page.keyboard.press("Tab")
+    raise AssertionError(f"no way to {name!r} by Tab")
+
+
+def test_axe_finds_a_fault_where_there_is_one(playwright: Playwright, server: Server, tmp_path: Path) -> None:
+    with chromium(playwright, server, tmp_path / "profile") as tab:
+        tab.go("/sign-in")
+        expect(tab.page.get_by_label("Name")).to_be_visible()
+        tab.page.evaluate("document.querySelector('main').append(document.createElement('img'))")
+        assert any(fault.startswith("image-alt") for fault in faults(tab.page))

@@ -50,7 +50,7 @@ async def hotline(tmp_path: Path) -> AsyncIterator[Hotline]:
 async def test_it_starts_once_a_folder_and_tells_the_first_agents_secrets_once(
     hotline: Hotline, tmp_path: Path
 ) -> None:
-    assert [user.name for user in hotline.new_users] == ["agent1", "agent2"]
+    assert [user.name for user in hotline.new_users] == ["agent1", "agent2", "supervisor1"]
     second = Hotline(settings_in(tmp_path))
     with pytest.raises(CannotStart, match="another hotline uses"):
         await second.start()

@@ -44,7 +44,7 @@ from telephony.sip.digest import Ha1
 from telephony.sip.endpoint import Endpoint, EndpointSettings
 from telephony.switchboard import Switchboard, SwitchboardSettings
 
-PAYLOAD_TYPES: Final = {"PCMU": sdp.PCMU, "PCMA": sdp.PCMA}
+PAYLOAD_TYPES: Final = {"PCMU": sdp.PCMU, "PCMA": sdp.PCMA, "opus": sdp.OPUS}
 USERS_EVERY_S: Final = 2.0
 HANG_UP_S: Final = 10.0
 

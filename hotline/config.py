@@ -74,10 +74,10 @@ class Sip(Section):
 
 
 def _codec(value: Any) -> Any:
-    return value.upper() if isinstance(value, str) else value
+    return {"opus": "opus"}.get(value.lower(), value.upper()) if isinstance(value, str) else value
 
 
-Codec = Annotated[Literal["PCMU", "PCMA"], BeforeValidator(_codec)]
+Codec = Annotated[Literal["PCMU", "PCMA", "opus"], BeforeValidator(_codec)]
 
 
 class Media(Section):
@@ -86,6 +86,13 @@ class Media(Section):
     workers: int = Field(ge=1, le=1)
     codecs: Annotated[list[Codec], CommaList] = Field(min_length=1)
     ice_addresses: Annotated[list[Address], CommaList] = []
+
+    @field_validator("codecs")
+    @classmethod
+    def _every_phone_has_one(cls, codecs: list[str]) -> list[str]:
+        if not {"PCMU", "PCMA"} & set(codecs):
+            raise ValueError("phones speak PCMU or PCMA: name one of them, or both")
+        return codecs
 
 
 class Desk(Section):

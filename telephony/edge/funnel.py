@@ -27,6 +27,7 @@ from telephony.edge.live_words import LiveWords
 from telephony.edge.process_clock import ProcessClock
 from telephony.edge.recording import Recordings
 from telephony.edge.speech import Prompts, Transcriptions
+from telephony.edge.workers import Sender
 from telephony.events import (
     Answer,
     BindingChanged,
@@ -39,7 +40,6 @@ from telephony.events import (
     FileTranscribed,
     FindCaller,
     FinishRecording,
-    FollowRecording,
     Hangup,
     Invite,
     Join,
@@ -60,7 +60,6 @@ from telephony.events import (
     SaveCall,
     SipCommand,
     SipEvent,
-    StopFollowing,
     StopPlaying,
     StopRecording,
     TimePassed,
@@ -82,16 +81,6 @@ class SipEdge(Protocol):
 
     def perform(self, command: SipCommand) -> None:
         """Perform one command at once."""
-
-
-class Sender(Protocol):
-    """What takes messages for a worker."""
-
-    def send(self, message: msgspec.Struct) -> None:
-        """Send one message."""
-
-    def forget_waiting(self) -> None:
-        """Drop what waits for a worker that is being restarted."""
 
 
 @dataclass(slots=True)
@@ -129,7 +118,7 @@ class Funnel:
     def __post_init__(self) -> None:
         self.prompts = Prompts(self.prompt_path, self._to_render, self._to_media, self.happened)
         self.transcriptions = Transcriptions(self._to_transcribe, self._transcribed)
-        self.live_words = LiveWords(self._to_listen, self.publish, self._agent_of, self.clock)
+        self.live_words = LiveWords(self._to_listen, self.publish, self.switchboard.call, self.clock)
         self.recordings = Recordings(
             self.recordings_folder,
             self.sessions,
@@ -314,13 +303,9 @@ class Funnel:
         if self.transcribe is not None:
             self.transcribe.send(command)
 
-    def _to_listen(self, command: FollowRecording | StopFollowing) -> None:
+    def _to_listen(self, command: Command) -> None:
         if self.listen is not None:
             self.listen.send(command)
-
-    def _agent_of(self, call: str) -> str | None:
-        running = self.switchboard.call(call)
-        return None if running is None else running.agent
 
     def publish(self, type_: str, body: dict[str, object], *, kept: bool = True) -> None:
         """Tell whoever listens."""

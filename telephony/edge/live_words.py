@@ -17,7 +17,7 @@ from typing import Final, Protocol
 import msgspec
 
 from telephony.edge.process_clock import ProcessClock
-from telephony.events import FollowRecording, PhraseRecognised, StopFollowing
+from telephony.events import CallSnapshot, FollowRecording, PhraseRecognised, StopFollowing
 
 KEPT_PHRASES: Final = 2000
 """Of one recording: the newest. An hour's talk has about a thousand."""
@@ -45,11 +45,11 @@ class _Talk:
 
 @dataclass(slots=True)
 class LiveWords:
-    """`agent_of` gives the agent who has a running call now, None for a call that is over."""
+    """`running` gives a call as it is now, None when it is over."""
 
     send: Callable[[FollowRecording | StopFollowing], None]
     publish: Publishes
-    agent_of: Callable[[str], str | None]
+    running: Callable[[str], CallSnapshot | None]
     clock: ProcessClock
     _talks: dict[str, _Talk] = field(default_factory=dict)
 
@@ -103,9 +103,9 @@ class LiveWords:
         return [phrase for talk in of_call for _, phrase in sorted(talk.phrases.items())]
 
     def _tell(self, talk: _Talk, event: PhraseRecognised) -> None:
-        agent = self.agent_of(talk.call)
-        if agent is not None:  # what was said last may be understood after the end
-            talk.agent = agent
+        call = self.running(talk.call)
+        if call is not None:  # what was said last may be understood after the end
+            talk.agent = call.agent
         body = {"call_id": talk.call, "agent": talk.agent, **msgspec.structs.asdict(event)}
         self.publish("transcript.phrase", body, kept=event.final)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from telephony.clock import TICKS_PER_S
-from telephony.edge import webrtc
+from telephony.edge import opus_library, webrtc
 from telephony.edge.clips import Clips
 from telephony.edge.control_link import ControlLink
 from telephony.edge.media_settings import MediaSettings
@@ -53,7 +53,7 @@ class MediaLoop:
         self._clock = ProcessClock(settings.anchor)
         self._link = ControlLink(control)
         self._sockets = RtpSockets(settings.address, settings.ports, settings.max_legs)
-        self._plane = MediaPlane(settings.max_legs, settings.media_timeout_s)
+        self._plane = MediaPlane(settings.max_legs, settings.media_timeout_s, opus_library.find())
         self._recorder = Recorder()
         self._clips = Clips()
         webrtc.reach_by(settings.ice_addresses or (settings.address,))
@@ -102,7 +102,7 @@ class MediaLoop:
             self._sockets.settle()
             self._closing = max(0, self._closing - 1)
         result = self._plane.tick(received.rows, received.lengths, received.legs, received.sources, tick)
-        self._sockets.send(result.datagrams, result.senders, result.destinations)
+        self._sockets.send(result.datagrams, result.lengths, result.senders, result.destinations)
         self._recorder.put(tick, result.tap)
         self._tell(result.events)
         for leg, fault in result.faults:

@@ -185,12 +185,15 @@ class RtpSockets:
                 break
         return Received(self._matrix[: len(lengths)], np.array(lengths, np.int64), np.array(legs, np.int64), sources)
 
-    def send(self, datagrams: Octets, senders: Sequence[int], destinations: Sequence[Address]) -> None:
-        """Send datagrams[i] from the socket of row senders[i]. A refused one is logged once per leg, and lost."""
+    def send(
+        self, datagrams: Octets, lengths: Sequence[int], senders: Sequence[int], destinations: Sequence[Address]
+    ) -> None:
+        """Send the first lengths[i] octets of datagrams[i] from the socket of row senders[i]. A refused one is logged
+        once per leg, and lost."""
         octets = datagrams.reshape(-1).data
-        size = datagrams.shape[1]
+        width = datagrams.shape[1]
         begin = 0
-        for row, destination in zip(senders, destinations, strict=True):
+        for row, size, destination in zip(senders, lengths, destinations, strict=True):
             udp, browser = self._sockets[row], self._browsers.get(row)
             if browser is not None:
                 try:
@@ -202,7 +205,7 @@ class RtpSockets:
                     udp.sendto(octets[begin : begin + size], destination)
                 except OSError as error:
                     self._note_refusal(row, error)
-            begin += size
+            begin += width
 
     def _note_refusal(self, row: int, error: OSError) -> None:
         if row not in self._refused:

@@ -9,7 +9,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 import msgspec
 import structlog
@@ -29,6 +29,16 @@ M = TypeVar("M")
 
 class WorkerUnstartable(RuntimeError):
     """A worker died before it said that it had started."""
+
+
+class Sender(Protocol):
+    """What takes messages for a worker."""
+
+    def send(self, message: msgspec.Struct) -> None:
+        """Send one message."""
+
+    def forget_waiting(self) -> None:
+        """Drop what waits for a worker that is being restarted."""
 
 
 @dataclass(slots=True)

@@ -7,13 +7,16 @@ from typing import Final
 
 import numpy as np
 
+from telephony.clock import SAMPLES_PER_TICK
 from telephony.media.latch import Latch
 from telephony.media.mix import ALONE
+from telephony.media.opus import Decoder, Encoder
 from telephony.media.prompts import Playback
 from telephony.rtp.packet import Integers
 from telephony.rtp.telephone_event import TelephoneEvents
 
 NO_TELEPHONE_EVENT: Final = -1
+NO_OPUS: Final = -1
 LONG_AGO: Final = -(10**9)
 """A tick before all ticks."""
 
@@ -40,6 +43,9 @@ class Leg:
     latch: Latch = field(default_factory=Latch)
     events: TelephoneEvents = field(default_factory=TelephoneEvents)
     playback: Playback | None = None
+    encoder: Encoder | None = None
+    decoder: Decoder | None = None
+    """Of a leg that speaks Opus."""
     bridge: str = ""
     last_tone: str = ""
     last_tone_at: int = LONG_AGO
@@ -66,6 +72,9 @@ class LegTable:
         self.stalled = np.zeros(rows, np.bool_)
         self.payload_type = np.zeros(rows, np.uint8)
         self.telephone_event = np.full(rows, NO_TELEPHONE_EVENT, np.int64)
+        self.opus_type = np.full(rows, NO_OPUS, np.int64)
+        self.clock = np.full(rows, SAMPLES_PER_TICK, np.int64)
+        """What the RTP clock counts in a tick."""
         self.ssrc = np.zeros(rows, np.int64)
         self.sequence = np.zeros(rows, np.int64)
         self.timestamp = np.zeros(rows, np.int64)
@@ -94,6 +103,7 @@ class LegTable:
         self._by_name[name] = self._by_row[row] = leg
         self.connected[row] = self.timed_out[row] = self.stalled[row] = False
         self.telephone_event[row] = NO_TELEPHONE_EVENT
+        self.opus_type[row], self.clock[row] = NO_OPUS, SAMPLES_PER_TICK
         self.ssrc[row], self.sequence[row], self.timestamp[row] = origin.ssrc, origin.sequence, origin.timestamp
         self.event_at[row] = LONG_AGO
         self.bridge[row] = ALONE
@@ -104,6 +114,9 @@ class LegTable:
     def close(self, leg: Leg) -> None:
         """Take a leg's row back."""
         self.join(leg, "")
+        for coder in (leg.encoder, leg.decoder):
+            if coder is not None:
+                coder.close()
         del self._by_name[leg.name]
         self._by_row[leg.row] = None
         self._free.append(leg.row)
@@ -122,6 +135,11 @@ class LegTable:
         if leg is None:
             raise UnknownLeg(f"row {row} is not in use")
         return leg
+
+    @property
+    def speaks_opus(self) -> bool:
+        """Whether any leg may."""
+        return bool((self.opus_type[self.open_rows] != NO_OPUS).any())
 
     def legs(self) -> list[Leg]:
         """Return all open legs, in the order of `open_rows`."""

@@ -37,11 +37,11 @@ from telephony.events import (
     StopPlaying,
     StopRecording,
 )
-from telephony.media import g711
+from telephony.media import g711, opus
 from telephony.media.dtmf import ToneListener
 from telephony.media.g711 import Samples
 from telephony.media.latch import Address
-from telephony.media.legs import Leg, LegTable, Origin
+from telephony.media.legs import NO_OPUS, Leg, LegTable, Origin
 from telephony.media.mix import saturate, total_minus_own
 from telephony.media.prompts import NothingToPlay, Playback
 from telephony.media.reception import Fault, Reception
@@ -76,10 +76,11 @@ class Tap:
 
 @dataclass(frozen=True, slots=True)
 class TickResult:
-    """What a tick brought: datagrams[i], uint8[172], goes out of the socket of table row senders[i] to
-    destinations[i]; `faults` are (leg, kind) of packets thrown away, each kind once per leg."""
+    """What a tick brought: the first lengths[i] octets of datagrams[i], uint8[172], go out of the socket of table row
+    senders[i] to destinations[i]; `faults` are (leg, kind) of packets thrown away, each kind once per leg."""
 
     datagrams: Octets
+    lengths: list[int]
     senders: list[int]
     destinations: list[Address]
     events: list[MediaEvent]
@@ -96,7 +97,8 @@ class _Recording:
 class MediaPlane:
     """Legs, bridges, playbacks and recordings, and the tick that moves them."""
 
-    def __init__(self, max_legs: int, media_timeout_s: float) -> None:
+    def __init__(self, max_legs: int, media_timeout_s: float, library: opus.Library | None = None) -> None:
+        self._library = library
         self._legs = LegTable(max_legs)
         self._timeout_ticks = round(media_timeout_s * TICKS_PER_S)
         self._reception = Reception(self._legs, max_legs)
@@ -156,8 +158,12 @@ class MediaPlane:
 
     def _connect(self, command: ConnectLeg, tick: int) -> list[MediaEvent]:
         leg = self._legs.named(command.leg)
-        if command.payload_type not in g711.LAWS:
+        if command.codec == "opus":
+            self._speak_opus(leg, command.payload_type)
+        elif command.payload_type not in g711.LAWS:
             raise Refused(f"payload type {command.payload_type} is neither 0 (PCMU) nor 8 (PCMA)")
+        else:
+            self._legs.opus_type[leg.row], self._legs.clock[leg.row] = NO_OPUS, SAMPLES_PER_TICK
         if command.webrtc is not None:
             leg.latch.trust()
         else:
@@ -167,6 +173,13 @@ class MediaPlane:
         self._legs.connected[leg.row] = True
         self._legs.heard_at[leg.row] = tick
         return []
+
+    def _speak_opus(self, leg: Leg, payload_type: int) -> None:
+        if self._library is None:
+            raise Refused("there is no libopus here: take opus out of media.codecs")
+        if leg.encoder is None or leg.decoder is None:
+            leg.encoder, leg.decoder = opus.Encoder(self._library), opus.Decoder(self._library)
+        self._legs.opus_type[leg.row], self._legs.clock[leg.row] = payload_type, opus.CLOCK_PER_TICK
 
     def _play(self, command: PlaySamples, tick: int, clips: Sequence[Samples]) -> list[MediaEvent]:
         leg = self._legs.named(command.leg)
@@ -213,15 +226,15 @@ class MediaPlane:
         events += self._speak(mixed, tick)
         events += self._stall(tick)
         events += self._time_out(tick)
-        datagrams, senders, destinations = self._send(mixed, tick)
+        datagrams, sizes, senders, destinations = self._send(mixed, tick)
         named = [(self._legs.at(row).name, fault) for row, fault in faults]
-        return TickResult(datagrams, senders, destinations, events, tap, named)
+        return TickResult(datagrams, sizes, senders, destinations, events, tap, named)
 
     def _keys(self, presses: list[tuple[int, Press]], heard: Samples, tick: int) -> list[MediaEvent]:
         events: list[MediaEvent] = []
         for row, press in presses:
             leg = self._legs.at(row)
-            begun = tick - press.held // SAMPLES_PER_TICK - SAME_PRESS_TICKS
+            begun = tick - press.held // int(self._legs.clock[row]) - SAME_PRESS_TICKS
             if leg.last_tone != press.digit or leg.last_tone_at < begun:
                 events += _press(leg, press.digit, "rfc4733", tick)
         for row, digit in self._tones.listen(self._legs.open_rows, heard):
@@ -272,7 +285,7 @@ class MediaPlane:
         table.timed_out[silent] = True
         return [MediaTimedOut(table.at(row).name, tick) for row in silent.tolist()]
 
-    def _send(self, speech: Samples, tick: int) -> tuple[Octets, list[int], list[Address]]:
+    def _send(self, speech: Samples, tick: int) -> tuple[Octets, list[int], list[int], list[Address]]:
         """Return a datagram for every leg that has somewhere to send to, be it silence: recordings at the far end and
         NAT bindings live on it."""
         table = self._legs
@@ -287,13 +300,25 @@ class MediaPlane:
         datagrams = np.empty((len(rows), DATAGRAM_OCTETS), np.uint8)
         payload_type = table.payload_type[rows]
         # The timestamp counts ticks, not packets, so a skipped tick is a gap at the far end and no drift.
-        timestamp = table.timestamp[rows] + tick * SAMPLES_PER_TICK
+        timestamp = table.timestamp[rows] + tick * table.clock[rows]
         first = table.sent[rows] == 0
         write_headers(datagrams, payload_type, first, table.sequence[rows], timestamp, table.ssrc[rows])
         datagrams[:, HEADER_OCTETS:] = g711.encode(speech[table.place[rows]], payload_type)
+        lengths = [DATAGRAM_OCTETS] * len(senders)
+        if table.speaks_opus:
+            self._encode_opus(datagrams, lengths, rows, speech)
         table.sequence[rows] += 1
         table.sent[rows] += 1
-        return datagrams, senders, destinations
+        return datagrams, lengths, senders, destinations
+
+    def _encode_opus(self, datagrams: Octets, lengths: list[int], rows: Integers, speech: Samples) -> None:
+        """Write what legs hear in Opus in the place of what was written for them."""
+        for i in np.flatnonzero(self._legs.opus_type[rows] != NO_OPUS).tolist():
+            encoder = self._legs.at(int(rows[i])).encoder
+            if encoder is not None:
+                payload = encoder.encode(speech[self._legs.place[rows[i]]])
+                datagrams[i, HEADER_OCTETS : HEADER_OCTETS + len(payload)] = payload
+                lengths[i] = HEADER_OCTETS + len(payload)
 
 
 def _press(leg: Leg, digit: str, source: DigitSource, tick: int) -> list[MediaEvent]:

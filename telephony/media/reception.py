@@ -51,7 +51,8 @@ class Reception:
 
     def late(self, row: int) -> int:
         """Return how many packets came too late to be played, or twice."""
-        return int(self._ring.late[row])
+        decoder = self._table.at(row).decoder
+        return int(self._ring.late[row]) + (decoder.late if decoder is not None else 0)
 
     def receive(
         self, rows: Octets, lengths: Integers, legs: Integers, sources: Sequence[Address], tick: int
@@ -81,7 +82,7 @@ class Reception:
         if present.all():
             heard = g711.decode(playout.payload, playout.payload_type)
             self._concealment.remember(legs, heard)
-            return heard
+            return self._play_opus(heard) if self._table.speaks_opus else heard
         heard = np.zeros((len(legs), SAMPLES_PER_TICK), np.int16)
         heard[present] = g711.decode(playout.payload[present], playout.payload_type[present])
         self._concealment.remember(legs[present], heard[present])
@@ -91,7 +92,7 @@ class Reception:
         if missing.any():
             heard[missing], concealed = self._concealment.fill(legs[missing])
             self._table.concealed[legs[missing]] += concealed
-        return heard
+        return self._play_opus(heard) if self._table.speaks_opus else heard
 
     def _sort(self, headers: Headers, legs: Integers) -> tuple[Flags, Flags, list[tuple[int, Fault]]]:
         """Return which rows carry what their leg listens to, which of them are telephone-events, and the faults."""
@@ -99,7 +100,7 @@ class Reception:
         connected = table.connected[legs]
         payload_type = headers.payload_type
         event = payload_type == table.telephone_event[legs]
-        audio = (payload_type == g711.PCMU) | (payload_type == g711.PCMA)
+        audio = (payload_type == g711.PCMU) | (payload_type == g711.PCMA) | (payload_type == table.opus_type[legs])
         wanted = headers.valid & connected & (audio | event)
         faults: list[tuple[int, Fault]] = []
         for i in np.flatnonzero(~wanted).tolist():
@@ -140,11 +141,32 @@ class Reception:
         """Count one packet per leg, and put audio into the ring."""
         self._table.received[legs] += 1
         self._continuity.note(legs, headers.ssrc, headers.sequence)
-        audio = np.flatnonzero(~event)
+        opus = headers.payload_type == self._table.opus_type[legs]
+        if opus.any():
+            self._take_opus(headers, rows, each, legs, np.flatnonzero(opus & ~event))
+        audio = np.flatnonzero(~event & ~opus)
         if audio.size == len(each):
             self._ring.insert(legs, headers, rows[each])
         elif audio.size:
             self._ring.insert(legs[audio], headers.take(audio), rows[each[audio]])
+
+    def _take_opus(self, headers: Headers, rows: Octets, each: Integers, legs: Integers, chosen: Integers) -> None:
+        for i in chosen.tolist():
+            decoder = self._table.at(int(legs[i])).decoder
+            if decoder is not None:
+                begin = int(headers.offset[i])
+                payload = rows[each[i], begin : begin + int(headers.octets[i])].tobytes()
+                decoder.put(int(headers.ssrc[i]), int(headers.timestamp[i]), payload)
+
+    def _play_opus(self, heard: Samples) -> Samples:
+        """Put what legs say in Opus in its place; a leg that has said nothing in it yet may still speak G.711."""
+        for place, leg in enumerate(self._table.legs()):
+            decoder = leg.decoder
+            if decoder is not None and decoder.started:
+                concealed = decoder.concealed
+                heard[place] = decoder.play()
+                self._table.concealed[leg.row] += decoder.concealed - concealed
+        return heard
 
     def _keys(
         self, headers: Headers, rows: Octets, legs: Integers, events: Integers, tick: int

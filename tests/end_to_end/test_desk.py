@@ -147,14 +147,15 @@ def test_two_desks_take_turns(
         end_of_call(server)
 
 
+@pytest.mark.parametrize("codec", ["opus", "pcmu"])
 def test_the_callers_page_reaches_the_desk(
-    playwright: Playwright, server: Server, people: dict[str, Person], tmp_path: Path
+    playwright: Playwright, server: Server, people: dict[str, Person], tmp_path: Path, codec: str
 ) -> None:
     with (
         desk(playwright, server, tmp_path / "desk", people["thanh"], tone(tmp_path / "a.wav", AGENT_HZ)) as agent,
         chromium(playwright, server, tmp_path / "caller", tone(tmp_path / "c.wav", CALLER_HZ)) as tab,
     ):
-        tab.go("/call")
+        tab.go(f"/call?codec={codec}")
         tab.page.get_by_label("Your number").fill("0912 345 678")
         tab.page.get_by_role("button", name="Call", exact=True).click()
         expect(tab.page.locator(".badge.talking")).to_be_visible()
@@ -170,6 +171,8 @@ def test_the_callers_page_reaches_the_desk(
         answer(agent)
         hears_tone(agent, CALLER_HZ)
         hears_tone(tab, AGENT_HZ)
+        # What the caller speaks, the agent's phone speaks too.
+        expect(agent.page.get_by_text(f"{codec} ·").or_(agent.page.get_by_text(f"{codec.upper()} ·"))).to_be_visible()
         tab.page.get_by_role("button", name="Hang up").click()
         expect(tab.page.get_by_text("The call is over.")).to_be_visible()
         end_of_call(server)

@@ -78,7 +78,7 @@ def test_sections_merge_and_maps_are_replaced(tmp_path: Path) -> None:
         tmp_path,
     )
     assert str(settings.media.ports) == "20000-20099"
-    assert settings.media.codecs == ["PCMU", "PCMA"]
+    assert settings.media.codecs == ["PCMU", "PCMA", "opus"]
     assert settings.numbers == {"1900": "main"}
     assert settings.queues["tech"].wrap_up == 90
     assert set(settings.speech.voices) == {"en"}
@@ -186,7 +186,8 @@ def test_every_error_comes_at_once_in_the_order_of_the_file_then_the_environment
         ("\nmedia: {ports: 9}", "2: media.ports: `9` is not a range of ports"),
         ("media: {ports: 2000-1000}", "1: media.ports: `2000-1000`: the ports must rise"),
         ("media: {workers: 0}", "1: media.workers: must be at least 1"),
-        ("media: {codecs: [pcmu, opus]}", "1: media.codecs[1]: `OPUS` is not known; write 'PCMU' or 'PCMA'"),
+        ("media: {codecs: [pcmu, g729]}", "1: media.codecs[1]: `G729` is not known; write 'PCMU', 'PCMA' or 'opus'"),
+        ("media: {codecs: [Opus]}", "1: media.codecs: phones speak PCMU or PCMA: name one of them, or both"),
         ("media: {address: 0.0.0.0}", "1: media: address: phones cannot send voice to `0.0.0.0`"),
         ("web: {public_url: hotline.example.com}", "1: web.public_url: `hotline.example.com` is not an address of"),
         ("numbers: {a b: main}", "1: numbers.a b: `a b` is not a number"),

@@ -6,6 +6,7 @@ import "./design/base.css";
 import { showTheme } from "./design/theme";
 import "./i18n";
 import { live } from "./live/live";
+import { Boundary } from "./shell/Boundary";
 import { go, useLocation } from "./shell/path";
 
 const SignIn = lazy(() => import("./signin/SignIn"));
@@ -66,9 +67,11 @@ if (root) {
   createRoot(root).render(
     <StrictMode>
       <QueryClientProvider client={queries}>
-        <Suspense fallback={null}>
-          <App />
-        </Suspense>
+        <Boundary>
+          <Suspense fallback={null}>
+            <App />
+          </Suspense>
+        </Boundary>
       </QueryClientProvider>
     </StrictMode>,
   );

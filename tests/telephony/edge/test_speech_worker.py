@@ -29,8 +29,8 @@ from telephony.events import (
     TranscribeFile,
     WorkerStarted,
 )
-from tests.recordings.transcribe.conftest import KOREAN, KOREAN_WORDS
-from tests.recordings.transcribe.voices import Espeak, silence
+from tests.recordings.transcribe.conftest import KOREAN, KOREAN_WORDS, korean
+from tests.recordings.transcribe.voices import silence
 
 TIMEOUT_S = 20.0
 
@@ -146,7 +146,7 @@ def test_the_live_recogniser_tells_what_is_heard_and_refuses_what_is_not_its_own
         assert speech.ask(TranscribeFile("r", "x.wav", "ko")) == FileTranscribed(
             "r", "failed", language="ko", cause="this worker's role is live"
         )
-        voice = Espeak("ko")
+        voice = korean()
         pcm = np.concatenate([silence(0.5), *(part for word in KOREAN_WORDS for part in (voice.say(word), silence(1)))])
         for tick, row in enumerate(pcm[: len(pcm) // 160 * 160].reshape(-1, 160)):
             writer.write(tick, np.stack([np.zeros(160, np.int16), row], axis=1))

@@ -71,7 +71,7 @@ export default function CallPage(): ReactElement {
               </span>
             </p>
             {keypad && <Keypad onPress={(key) => phone.press(key)} />}
-            <div className="row">
+            <div className="row wrap">
               <Button
                 icon={phone.muted ? <MicOff /> : <Mic />}
                 on={phone.muted}

@@ -242,3 +242,14 @@ export function Notice({
 export function Empty({ children }: { children: ReactNode }): ReactElement {
   return <p className="empty">{children}</p>;
 }
+
+/** A part that scrolls sideways where the page is narrow; the keyboard scrolls it too. */
+export function Scroll({ label, children }: { label: string; children: ReactNode }): ReactElement {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is to be reached by the keyboard
+    // biome-ignore lint/a11y/useSemanticElements: a section would stand in the outline of the page
+    <div className="scroll" role="region" aria-label={label} tabIndex={0}>
+      {children}
+    </div>
+  );
+}

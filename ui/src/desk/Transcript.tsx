@@ -10,7 +10,9 @@ export function Transcript({ call }: { call: DeskCall | null }): ReactElement {
   const phrases = call?.phrases ?? [];
   const last = phrases.at(-1);
   // biome-ignore lint/correctness/useExhaustiveDependencies: what is new is scrolled to
-  useEffect(() => end.current?.scrollIntoView?.({ block: "nearest" }), [last?.phrase, last?.text]);
+  useEffect(() => {
+    end.current?.scrollIntoView?.({ block: "nearest" });
+  }, [last?.phrase, last?.text]);
   return (
     <section aria-label={t("desk.transcript")} className="stack">
       <h2 className="label">{t("desk.transcript")}</h2>

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import { api, unwrap } from "../api/client";
-import { Empty } from "../design/components";
+import { Empty, Scroll } from "../design/components";
 import { dateTime } from "../i18n/format";
 import { To } from "./Supervise";
 
@@ -18,7 +18,7 @@ export function Listenings(): ReactElement {
     <section className="stack">
       <h2>{t("supervise.log")}</h2>
       {log.isSuccess && items.length === 0 && <Empty>{t("desk.noTimeline")}</Empty>}
-      <div className="scroll">
+      <Scroll label={t("supervise.log")}>
         <table className="table">
           <thead>
             <tr>
@@ -47,7 +47,7 @@ export function Listenings(): ReactElement {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </section>
   );
 }

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import { api, type CallerContext, unwrap } from "../api/client";
-import { Empty, Notice, StateBadge, Timer } from "../design/components";
+import { Empty, Notice, Scroll, StateBadge, Timer } from "../design/components";
 import { byName, duration, phoneNumber } from "../i18n/format";
 import { To } from "./Supervise";
 
@@ -27,7 +27,7 @@ export function LivePage(): ReactElement {
       {(agents.isError || queues.isError || running.isError) && <Notice bad>{t("problem.away")}</Notice>}
       <section className="stack">
         <h2>{t("supervise.queues")}</h2>
-        <div className="scroll">
+        <Scroll label={t("supervise.queues")}>
           <table className="table">
             <thead>
               <tr>
@@ -50,13 +50,13 @@ export function LivePage(): ReactElement {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       </section>
       <div className="live">
         <section className="stack">
           <h2>{t("supervise.agents")}</h2>
           {agents.data?.length === 0 && <Empty>{t("supervise.noAgents")}</Empty>}
-          <div className="scroll">
+          <Scroll label={t("supervise.agents")}>
             <table className="table">
               <thead>
                 <tr>
@@ -81,13 +81,13 @@ export function LivePage(): ReactElement {
                   ))}
               </tbody>
             </table>
-          </div>
+          </Scroll>
         </section>
         <section className="stack">
           <h2>{t("supervise.calls")}</h2>
           {running.isSuccess && calls.length === 0 && <Empty>{t("supervise.noCalls")}</Empty>}
           {calls.length > 0 && (
-            <div className="scroll">
+            <Scroll label={t("supervise.calls")}>
               <table className="table">
                 <thead>
                   <tr>
@@ -123,7 +123,7 @@ export function LivePage(): ReactElement {
                   })}
                 </tbody>
               </table>
-            </div>
+            </Scroll>
           )}
         </section>
       </div>

@@ -2,7 +2,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { type FormEvent, type ReactElement, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, type Recording, unwrap } from "../api/client";
-import { Badge, Button, Empty, Field, Notice } from "../design/components";
+import { Badge, Button, Empty, Field, Notice, Scroll } from "../design/components";
 import { dateTime, duration, phoneNumber } from "../i18n/format";
 import { useKeys } from "../keys/keys";
 import { go, useLocation } from "../shell/path";
@@ -94,7 +94,7 @@ export function Recordings(): ReactElement {
         <Empty>{t(isFiltered ? "supervise.noRecordings" : "supervise.noneYet")}</Empty>
       )}
       {items.length > 0 && (
-        <div className="scroll">
+        <Scroll label={t("supervise.recordings")}>
           <table className="table">
             <thead>
               <tr>
@@ -112,7 +112,7 @@ export function Recordings(): ReactElement {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
       {pages.hasNextPage && <Button onPress={() => void pages.fetchNextPage()}>{t("supervise.more")}</Button>}
     </section>

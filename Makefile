@@ -11,7 +11,7 @@ PAGES  := hotline/pages/index.html
 SOURCES := $(shell find ui -path ui/node_modules -prune -o -type f -print 2>/dev/null | grep -v src/api/schema) \
            $(wildcard crm_bridge/shapes.py crm_bridge/routes.py recordings/routes.py telephony/*routes.py hotline/*routes.py hotline/audit.py)
 
-.PHONY: run demo test lint bench ui format clean debian
+.PHONY: run demo test lint bench ui screenshots format clean debian
 .DEFAULT_GOAL := help
 
 help:
@@ -85,6 +85,10 @@ test: debian $(VENV)/.dev $(PAGES)
 	cd ui && npx --no-install vitest run
 	$(BIN)/pytest $(ARGS)
 
+# Pictures of every page, in both languages, light and dark, wide and narrow.
+screenshots: debian $(VENV)/.dev $(PAGES)
+	HOTLINE_SCREENSHOTS=docs/pages $(BIN)/pytest tests/end_to_end/test_pages.py
+
 lint: $(VENV)/.dev ui/src/api/schema.d.ts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -99,6 +103,7 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/hotline bench media
+	$(BIN)/hotline bench webrtc
 
 clean:
 	rm -rf $(VENV) ui/node_modules hotline/pages build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -347,6 +347,23 @@ def bench_media(
         _table(rows)
 
 
+@bench.command("webrtc")
+def bench_webrtc(
+    case: Annotated[str | None, typer.Option(metavar="NAME", help="Only this case.")] = None,
+    n: Annotated[int | None, typer.Option("--n", min=1, help="Only this many legs.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=1, help="How long each row is measured.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print an array of rows.")] = False,
+    config: Config = None,
+) -> None:
+    """Measure browsers' legs: CPU, set-up, delivery and memory."""
+    settings_of(config)
+    rows: list[Mapping[str, Any]] = list(_benchmark("webrtc").run(case=case, n=n, seconds=seconds))
+    if json:
+        typer.echo(json_text.dumps(rows))
+    else:
+        _table(rows)
+
+
 def _benchmark(name: str) -> ModuleType:
     """Load a benchmark from the source tree: they are no part of the installed program."""
     path = Path(__file__).parent.parent / "bench" / f"{name}.py"

@@ -8,17 +8,11 @@ import { Button, Field, Notice, Select, StateBadge, Timer } from "../design/comp
 import { switchTheme } from "../design/theme";
 import { useDevices, usePhone } from "../phone/hooks";
 import { Keypad } from "../phone/Keypad";
-import { Phone } from "../phone/phone";
+import { dialled, Phone } from "../phone/phone";
 import { LanguageButton } from "../shell/Shell";
 import "./call.css";
 
 const KEPT = "hotline.number";
-
-/** What a SIP address takes of a typed number, `""` for one that is none. */
-export function dialled(number: string): string {
-  const bare = number.replace(/[\s().-]/g, "");
-  return /^\+?\d{7,15}$/.test(bare) ? bare : "";
-}
 
 export default function CallPage(): ReactElement {
   const { t } = useTranslation();

@@ -298,3 +298,9 @@ function causeOf(cause: string): Cause {
   };
   return known[cause] ?? "other";
 }
+
+/** What a SIP address takes of a typed number, `""` for one that is none. */
+export function dialled(number: string): string {
+  const bare = number.replace(/[\s().-]/g, "");
+  return /^\+?\d{7,15}$/.test(bare) ? bare : "";
+}

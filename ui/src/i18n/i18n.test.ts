@@ -1,0 +1,61 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import en from "./en.json";
+import { day, duration, money, phoneNumber } from "./format";
+import vi from "./vi.json";
+
+const placeholders = (text: string): string[] =>
+  [...text.matchAll(/\{\{(\w+)\}\}/g)].map(([, name]) => name ?? "").sort();
+
+describe("the two languages", () => {
+  it("say the same things", () => {
+    expect(Object.keys(vi).sort()).toEqual(Object.keys(en).sort());
+  });
+
+  it.each(Object.keys(en) as (keyof typeof en)[])("%s names the same things", (key) => {
+    expect(placeholders(vi[key])).toEqual(placeholders(en[key]));
+    expect(vi[key].trim()).not.toBe("");
+  });
+
+  it("have every word that a page asks for", () => {
+    const files = readdirSync("src", { recursive: true, encoding: "utf8" }).filter((name) =>
+      /(?<!\.test)\.tsx?$/.test(name),
+    );
+    const asked = files.flatMap((name) =>
+      [...readFileSync(join("src", name), "utf8").matchAll(/\bt\(\s*"([\w.]+)"/g)].map(([, key]) => key ?? ""),
+    );
+    expect(asked.length).toBeGreaterThan(50);
+    expect(asked.filter((key) => !(key in en))).toEqual([]);
+  });
+});
+
+describe("how things are said", () => {
+  it.each([
+    ["+84912345678", "0912 345 678"],
+    ["+842812345678", "02812345678"],
+    ["+491701234567", "+49 170 123 4567"],
+    [null, ""],
+  ])("the number %s is %s", (number, said) => {
+    expect(phoneNumber(number)).toBe(said);
+  });
+
+  it.each([
+    [0, "0:00"],
+    [65.9, "1:05"],
+    [3723, "1:02:03"],
+  ])("%s seconds are %s", (seconds, said) => {
+    expect(duration(seconds)).toBe(said);
+  });
+
+  it("groups money as people here do", () => {
+    expect(money(1234567)).toBe("1.234.567 đ");
+  });
+
+  it("calls the days around now by name", () => {
+    const now = new Date(2026, 10, 24, 9);
+    expect(day(new Date(2026, 10, 24, 0, 1).toISOString(), now)).toBe("Today");
+    expect(day(new Date(2026, 10, 23, 23, 59).toISOString(), now)).toBe("Yesterday");
+    expect(day(new Date(2026, 10, 22).toISOString(), now)).toBe("22/11/2026");
+  });
+});

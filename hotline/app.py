@@ -15,15 +15,13 @@ from typing import Any, Final
 
 import msgspec
 import structlog
-import uvicorn
 import uvloop
-from starlette.types import ASGIApp
 
-from hotline import auth, database, logs, models, sessions
-from hotline.config import Settings
-from hotline.connections import Connection
+from hotline import auth, database, logs, models, sessions, tls
+from hotline.config import Settings, TlsFiles
 from hotline.guard import SessionSockets
 from hotline.web import create_app
+from hotline.web_server import WebServer
 from ivr_flows import prompts as prompt_cache
 from ivr_flows.flow import Flow
 from ivr_flows.load import flow_files, load
@@ -68,6 +66,7 @@ class Hotline:
         """User, session: what the phone of that session's page registers with."""
         self._exit = contextlib.AsyncExitStack()
         self._users_task: asyncio.Task[None] | None = None
+        self.certificate: tls.Certificate | None = None
         self.funnel: Funnel
         self.edge: SipEdge
 
@@ -233,7 +232,21 @@ class Hotline:
         except OSError as error:
             raise CannotStart(f"SIP cannot listen on {listen}: {_cause(error)}; change sip.listen") from None
 
+    def _certificate(self) -> tls.Certificate | None:
+        """The certificate of the web side, None where it speaks in the clear. Raises `CannotStart`."""
+        web = self.settings.web
+        if not web.is_private:
+            return None
+        try:
+            if isinstance(web.tls, TlsFiles):
+                return tls.given(web.tls.certificate, web.tls.key, self.clock.now())
+            names = tls.names_of(web.listen.host, web.public_url)
+            return tls.ensure(self.settings.data / "tls", names, self.clock.now())
+        except tls.TlsError as error:
+            raise CannotStart(f"the web cannot be private: {error}") from None
+
     async def _start_web(self) -> None:
+        self.certificate = self._certificate()
         app = create_app(
             self.settings,
             self.sessions,
@@ -253,7 +266,7 @@ class Hotline:
         except OSError as error:
             raise CannotStart(f"the web cannot listen on {listen}: {_cause(error)}; change web.listen") from None
         self.web_address: tuple[str, int] = listener.getsockname()[:2]
-        server = _WebServer(app)
+        server = WebServer(app, self.certificate)
         task = asyncio.create_task(server.serve(sockets=[listener]), name="web")
         self._exit.push_async_callback(server.end, task)
         await server.listening.wait()
@@ -317,40 +330,6 @@ class Hotline:
     async def stop(self) -> None:
         """Stop everything, last started first."""
         await self._exit.aclose()
-
-
-class _WebServer(uvicorn.Server):
-    """Uvicorn, whose signals are ours, and which says when it listens."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                http=Connection,
-                ws="websockets-sansio",
-                timeout_graceful_shutdown=2,
-            )
-        )
-        self.listening = asyncio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        """Leave the process's signals alone."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and say so."""
-        await super().startup(sockets=sockets)
-        self.listening.set()
-
-    async def end(self, task: asyncio.Task[None]) -> None:
-        """Close connections and wait for the end."""
-        self.should_exit = True
-        await task
 
 
 def load_flows(settings: Settings) -> dict[str, Flow]:

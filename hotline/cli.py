@@ -81,7 +81,8 @@ def serve(config: Config = None, data: Data = None) -> None:
     options = "".join(f" {name} {value}" for name, value in (("--config", config), ("--data", data)) if value)
 
     def announce(started: "server.Hotline") -> None:
-        typer.echo(pasteable(welcome(settings, started.sip_address, started.new_users, options)))
+        fingerprint = started.certificate.fingerprint if started.certificate else ""
+        typer.echo(pasteable(welcome(settings, started.sip_address, started.new_users, options, fingerprint)))
 
     try:
         server.serve(settings, announce)

@@ -103,9 +103,39 @@ class Desk(Section):
     away: Duration = Field(gt=0)
 
 
+class TlsFiles(Section):
+    """A certificate, with its chain, and its key, in PEM."""
+
+    certificate: Folder
+    key: Folder
+
+
+def _tls(value: Any) -> Any:
+    if value is False:  # as YAML 1.1 reads off
+        return "off"
+    if isinstance(value, str) and value not in ("auto", "off"):
+        raise ValueError(f"`{value}` is none of auto, off, and `certificate:` with `key:`")
+    return value
+
+
 class Web(Section):
     listen: WebListen
     public_url: str = ""
+    tls: Annotated[Literal["auto", "off"] | TlsFiles, BeforeValidator(_tls)] = "auto"
+
+    @model_validator(mode="after")
+    def _gives_browsers_a_microphone(self) -> "Web":
+        if self.tls == "off" and not self.listen.is_loopback and not self.public_url.startswith("https:"):
+            raise ValueError(
+                "tls: browsers give the microphone to secure pages only; leave it at auto, name a certificate, or say "
+                "with public_url: https://... how a proxy makes it secure"
+            )
+        return self
+
+    @property
+    def is_private(self) -> bool:
+        """Whether TLS is spoken here: with a certificate of somebody's, or by itself whenever others can reach it."""
+        return isinstance(self.tls, TlsFiles) or (self.tls == "auto" and not self.listen.is_loopback)
 
     @field_validator("public_url")
     @classmethod
@@ -118,7 +148,8 @@ class Web(Section):
     def url(self) -> str:
         """Where people and programs reach the web side, without a slash at the end."""
         host = "127.0.0.1" if is_wildcard(self.listen.host) else self.listen.host
-        return self.public_url or f"http://{host_port(host, self.listen.port)}"
+        scheme = "https" if self.is_private else "http"
+        return self.public_url or f"{scheme}://{host_port(host, self.listen.port)}"
 
 
 class Queue(Section):

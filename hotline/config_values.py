@@ -28,6 +28,11 @@ class Listen:
     host: str
     port: int
 
+    @property
+    def is_loopback(self) -> bool:
+        """Whether this machine alone reaches it."""
+        return ipaddress.ip_address(self.host).is_loopback
+
     def __str__(self) -> str:
         return f"{self.transport}:{host_port(self.host, self.port)}"
 

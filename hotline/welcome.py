@@ -9,7 +9,11 @@ from hotline.config_values import host_port
 
 
 def welcome(
-    settings: Settings, sip_address: tuple[str, int], new_users: Sequence[NewUser] = (), options: str = ""
+    settings: Settings,
+    sip_address: tuple[str, int],
+    new_users: Sequence[NewUser] = (),
+    options: str = "",
+    fingerprint: str = "",
 ) -> str:
     """Return the text. `options` are what the command was given, for commands that must find the same settings."""
     sip = host_port(*sip_address)
@@ -22,6 +26,7 @@ def welcome(
         f"  replay    {settings.web.url}/supervise",
         f"  call      {settings.web.url}/call  (from a browser)",
         f"  web       {settings.web.url}  (a token: hotline tokens add NAME --scope admin{options})",
+        *([f"            its certificate is SHA-256 {fingerprint}"] if fingerprint else []),
         f"  data      {settings.data}",
         *(f"  missing   {sentence}" for sentence in _missing(settings)),
     ]

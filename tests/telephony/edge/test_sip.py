@@ -33,7 +33,7 @@ class Phone:
         self.seen: asyncio.Queue[SipEvent] = asyncio.Queue()
         self.answers = True
         endpoint = Endpoint(
-            EndpointSettings((LOOPBACK, 0)), lambda _: None, secrets.token_hex, lambda: secrets.token_hex(16)
+            EndpointSettings((LOOPBACK, 0)), lambda _: (), secrets.token_hex, lambda: secrets.token_hex(16)
         )
         self.edge = SipEdge(endpoint, self.clock, self.on_events)
         self.address = ("", 0)

@@ -87,9 +87,11 @@ class Registrar:
             self._arm(user)
 
     def newest(self, user: str, now: float) -> Binding | None:
-        """Return the binding that a user registered or refreshed last, None for none."""
+        """Return the binding that an INVITE rings: the page that registered last where the user has one open, else the
+        phone that did; None for none. A desk phone that refreshes its registration does not take the calls away."""
         live = [binding for binding in self._bindings.get(user, ()) if binding.expires_at > now]
-        return live[-1] if live else None
+        pages = [binding for binding in live if isinstance(binding.source, Flow)]
+        return (pages or live)[-1] if live else None
 
     def is_bound(self, user: str, flow: Flow) -> bool:
         """Whether a user registered over this connection."""
@@ -227,7 +229,7 @@ class Registrar:
         self._arm(user)
         # A connection does not outlive the program, nor does what is bound to it.
         rows = tuple(binding.row for binding in bindings if not isinstance(binding.source, Flow))
-        webrtc = bool(bindings) and isinstance(bindings[-1].source, Flow)
+        webrtc = any(isinstance(binding.source, Flow) for binding in bindings)
         self._outbox.events.append(BindingChanged(user, len(bindings), rows, webrtc))
 
     def _arm(self, user: str) -> None:

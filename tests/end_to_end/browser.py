@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Playwright
 
-from tests.end_to_end.running import HOST, Server
+from tests.end_to_end.running import HOST, Server, wait_for
 
 CHROMIUM: Final = shutil.which("chromium") or "/usr/bin/chromium"
 QUIET: Final = (
@@ -26,9 +26,11 @@ LISTEN: Final = """
 (() => {
   const Real = window.RTCPeerConnection;
   window.__tracks = [];
+  window.__connections = [];
   window.RTCPeerConnection = class extends Real {
     constructor(...given) {
       super(...given);
+      window.__connections.push(this);
       this.addEventListener('track', (event) => window.__tracks.push(event.track));
     }
   };
@@ -91,9 +93,13 @@ class Tab:
         """Open a path of the server."""
         self.page.goto(self.address + path)
 
+    def wait_for_sound(self) -> None:
+        """Wait until the page's phone has a track to hear. (Playwright's own waiting would need `eval` in the page.)"""
+        wait_for("the page's phone has sound", lambda: self.page.evaluate("(window.__tracks ?? []).length > 0"))
+
     def hears(self, seconds: float) -> NDArray[np.float64]:
         """Record what the page's phone hears: float64[n] at 8 kHz, full scale 32768."""
-        self.page.wait_for_function("window.__tracks && window.__tracks.length > 0")
+        self.wait_for_sound()
         octets = base64.b64decode(self.page.evaluate(RECORD, seconds))
         return np.frombuffer(octets, "<f4").astype(np.float64) * 32768
 

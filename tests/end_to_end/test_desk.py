@@ -74,7 +74,7 @@ def test_a_reload_and_a_closed_tab_lead_back_into_the_same_talk(
         begun = time.monotonic()
         tab.page.reload()
         expect(tab.page.get_by_role("button", name="Hang up")).to_be_visible()
-        tab.page.wait_for_function("window.__tracks.length > 0")
+        tab.wait_for_sound()
         assert time.monotonic() - begun < 2.0
         hears_tone(tab, CALLER_HZ)
 
@@ -84,7 +84,7 @@ def test_a_reload_and_a_closed_tab_lead_back_into_the_same_talk(
         begun = time.monotonic()
         tab.go("/desk")
         expect(tab.page.get_by_role("button", name="Hang up")).to_be_visible()
-        tab.page.wait_for_function("window.__tracks.length > 0")
+        tab.wait_for_sound()
         assert time.monotonic() - begun < 2.0
         hears_tone(tab, CALLER_HZ)
         again = call_in_state(server, "talking")
@@ -95,6 +95,37 @@ def test_a_reload_and_a_closed_tab_lead_back_into_the_same_talk(
     commands = [entry["type"] for entry in server.get(f"/calls/{call['id']}/journal")]
     assert commands.count("Record") == 1
     assert share_of(AGENT_HZ, last_seconds(caller.heard, 4.0)) > 0.3
+
+
+BREAK = """
+() => {
+  const connection = window.__connections[window.__connections.length - 1];
+  window.__tracks = [];
+  connection.getSenders().forEach((sender) => sender.replaceTrack(null));
+  Object.defineProperty(connection, 'iceConnectionState', { get: () => 'disconnected' });
+  connection.dispatchEvent(new Event('iceconnectionstatechange'));
+}
+"""
+
+
+def test_a_page_whose_network_breaks_comes_back_by_itself(
+    playwright: Playwright, server: Server, people: dict[str, Person], caller: Caller, tmp_path: Path
+) -> None:
+    microphone = tone(tmp_path / "agent.wav", AGENT_HZ)
+    with desk(playwright, server, tmp_path / "profile", people["thanh"], microphone) as tab, calling(caller):
+        answer(tab)
+        hears_tone(tab, CALLER_HZ)
+        call = call_in_state(server, "talking")
+        # What a browser says when its network is another one; no network can be taken away on loopback.
+        tab.page.evaluate(BREAK)
+        tab.wait_for_sound()
+        hears_tone(tab, CALLER_HZ)
+        again = call_in_state(server, "talking")
+        assert (again["id"], again["recording"], again["agent"]) == (call["id"], call["recording"], "thanh")
+        time.sleep(3.0)  # of talk, to be heard in what the caller recorded
+        tab.page.get_by_role("button", name="Hang up").click()
+        end_of_call(server)
+    assert share_of(AGENT_HZ, last_seconds(caller.heard, 2.0)) > 0.3
 
 
 def told_away(server: Server, call: str) -> bool:

@@ -175,6 +175,18 @@ def test_a_desk_phone_stays_when_the_page_goes() -> None:
     assert (changed.contacts, changed.webrtc, len(changed.bindings)) == (1, False, 1)
 
 
+def test_an_open_page_rings_though_the_desk_phone_registered_later() -> None:
+    page = Page()
+    page.register()
+    page.endpoint.receive(write_register(call_id="phone"), DESK, 0.0)
+    challenge = parse_datagram(page.endpoint.datagrams()[0][0]).headers.lines("www-authenticate")[0]
+    line = authorize(challenge, "desk", USERS["desk"], "REGISTER", "sip:192.0.2.1", "c")
+    page.endpoint.receive(write_register(cseq=2, call_id="phone", fields=(f"Authorization: {line}",)), DESK, 0.0)
+    page.endpoint.datagrams()
+    assert page.events(BindingChanged)[-1].webrtc
+    assert page.ring().via.transport == "WS"
+
+
 def test_what_rings_when_its_connection_is_lost_has_failed_at_once() -> None:
     page = Page()
     page.register()

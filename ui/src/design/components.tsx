@@ -107,7 +107,7 @@ export function Field(props: FieldProps): ReactElement {
       isInvalid={props.wrong ?? false}
       name={props.name ?? ""}
     >
-      <Label className={props.hideLabel ? "unseen" : ""}>{props.label}</Label>
+      <Label className={props.hideLabel ? "unseen" : "label"}>{props.label}</Label>
       {props.area ? (
         <AriaTextArea className="area" placeholder={props.placeholder ?? ""} />
       ) : (
@@ -143,7 +143,7 @@ export function Select({ label, options, value, onChange, placeholder, hideLabel
       onSelectionChange={(key) => onChange(String(key))}
       placeholder={placeholder ?? " "}
     >
-      <Label className={hideLabel ? "unseen" : ""}>{label}</Label>
+      <Label className={hideLabel ? "unseen" : "label"}>{label}</Label>
       <AriaButton className="choice">
         <SelectValue className="ellipsis" />
         <ChevronDown aria-hidden="true" />

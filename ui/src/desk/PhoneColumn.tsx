@@ -77,7 +77,7 @@ function CallControls(props: Props & { call: DeskCall }): ReactElement {
       <div className="stack" aria-live="assertive">
         <h2 className="who">{props.who}</h2>
         <p className="row apart">
-          <span className="tabular">{props.who === phoneNumber(call.ani) ? "" : phoneNumber(call.ani)}</span>
+          <span className="tabular nowrap">{props.who === phoneNumber(call.ani) ? "" : phoneNumber(call.ani)}</span>
           <span className="row">
             <StateBadge state={call.state} />
             {talks && <Timer since={call.held_at ?? props.desk.agent.since} />}

@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { PhoneForwarded } from "lucide-react";
 import { type ReactElement, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, type DeskCall, unwrap } from "../api/client";
@@ -54,12 +55,11 @@ export function Transfer({ call, me, deed }: Props): ReactElement {
             <span className="grow ellipsis">{agent.name}</span>
             <StateBadge state={agent.state} />
             <Button
+              icon={<PhoneForwarded />}
+              tip={`${t("phone.transfer")}: ${agent.name}`}
               isDisabled={!agent.reachable || deed.busy}
-              aria-label={`${t("phone.transfer")}: ${agent.name}`}
               onPress={() => give({ agent: agent.name })}
-            >
-              {t("phone.transfer")}
-            </Button>
+            />
           </li>
         ))}
         {(queues.data ?? [])
@@ -69,12 +69,11 @@ export function Transfer({ call, me, deed }: Props): ReactElement {
               <span className="grow ellipsis">{queue.title}</span>
               <span className="small soft tabular">{queue.waiting}</span>
               <Button
+                icon={<PhoneForwarded />}
+                tip={`${t("phone.transfer")}: ${queue.title}`}
                 isDisabled={deed.busy}
-                aria-label={`${t("phone.transfer")}: ${queue.title}`}
                 onPress={() => give({ queue: queue.name })}
-              >
-                {t("phone.transfer")}
-              </Button>
+              />
             </li>
           ))}
       </ul>

@@ -49,6 +49,8 @@ export interface Quality {
 }
 
 const HOST_CANDIDATES_MS = 400;
+/** A network that stumbles gets so long to find its feet; browsers call it disconnected after some five seconds. */
+const BROKEN_MS = 1000;
 
 export class Phone {
   state: PhoneState = "off";
@@ -65,6 +67,8 @@ export class Phone {
   private session: RTCSession | null = null;
   private stream: MediaStream | null = null;
   private listeners = new Set<() => void>();
+  private account: Account | null = null;
+  private broken: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
     this.audio.autoplay = true;
@@ -78,6 +82,7 @@ export class Phone {
   /** Connect, and register where the account has a password. */
   start(account: Account): void {
     if (this.ua) return;
+    this.account = account;
     const scheme = window.location.protocol === "https:" ? "wss:" : "ws:";
     const socket = new JsSIP.WebSocketInterface(`${scheme}//${window.location.host}${account.path}`);
     const registers = account.password !== undefined;
@@ -109,11 +114,32 @@ export class Phone {
 
   /** Sign off: un-REGISTER, and hang up. */
   stop(): void {
+    clearTimeout(this.broken);
     this.ua?.stop();
     this.ua = null;
     this.session = null;
     this.release();
     this.move("stopped");
+  }
+
+  /**
+   * The way to the server is gone (another network, a sleeping computer): be a new phone, as a reloaded page is. Nothing
+   * is said on the old way, and the server calls back into the talk. A page that is not registered cannot be called.
+   */
+  private comeBack(): void {
+    clearTimeout(this.broken);
+    const { ua, session, account } = this;
+    if (!ua || !account || account.password === undefined) return;
+    ua.removeAllListeners();
+    // Not `ua.stop()`, which would hang up.
+    (ua as unknown as { transport: { disconnect: () => void } }).transport.disconnect();
+    session?.removeAllListeners();
+    session?.connection?.close();
+    this.ua = null;
+    this.session = null;
+    this.release();
+    this.state = "off";
+    this.start(account);
   }
 
   async call(target: string): Promise<void> {
@@ -232,6 +258,13 @@ export class Phone {
     connection.addEventListener("track", (event) => {
       this.audio.srcObject = event.streams[0] ?? new MediaStream([event.track]);
       void this.setSpeaker(this.speaker);
+    });
+    // `failed` comes much later, and JsSIP would hang up on it.
+    connection.addEventListener("iceconnectionstatechange", () => {
+      clearTimeout(this.broken);
+      if (connection.iceConnectionState === "disconnected" && connection === this.session?.connection) {
+        this.broken = setTimeout(() => this.comeBack(), BROKEN_MS);
+      }
     });
   }
 

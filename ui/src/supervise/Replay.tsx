@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Pause, Play, SkipBack, SkipForward } from "lucide-react";
-import { type ReactElement, useEffect, useMemo, useRef, useState } from "react";
+import { Fragment, type ReactElement, useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import WaveSurfer from "wavesurfer.js";
 import { api, type Recording, unwrap, type Word } from "../api/client";
@@ -66,7 +66,7 @@ export function Replay({ id }: { id: string }): ReactElement {
             {transcript.data?.state === "done" && words.length === 0 && <Empty>{t("supervise.noSpeech")}</Empty>}
           </div>
           <aside aria-label={t("supervise.customer")}>
-            {found.customer ? <CustomerPanel customer={found.customer} call={found.call} /> : null}
+            {found.customer ? <CustomerPanel customer={found.customer} /> : null}
           </aside>
         </div>
       )}
@@ -208,16 +208,17 @@ function Player({ recording, words }: { recording: Recording; words: Word[] }): 
             <p className="said">
               <span className="label">{t(turn.channel ? "desk.agent" : "desk.caller")}</span>{" "}
               {turn.words.map(({ word, index }) => (
-                <button
-                  key={index}
-                  type="button"
-                  className="word"
-                  data-word={index}
-                  tabIndex={-1}
-                  onClick={() => seek(word.start)}
-                >
-                  {word.text}{" "}
-                </button>
+                <Fragment key={index}>
+                  <button
+                    type="button"
+                    className="word"
+                    data-word={index}
+                    tabIndex={-1}
+                    onClick={() => seek(word.start)}
+                  >
+                    {word.text}
+                  </button>{" "}
+                </Fragment>
               ))}
             </p>
           </div>

@@ -26,6 +26,7 @@ from tests.end_to_end.running import running_server, wait_for
 
 pytestmark = pytest.mark.timeout(240)
 
+SAID = re.compile(r"good|morning|refund|arrive|email|thank|calling|approved|money|account", re.IGNORECASE)
 CALLER_SAYS = "Good morning. I would like to know when my refund will arrive. I sent you an email about it yesterday."
 AGENT_SAYS = "Thank you for calling. The refund was approved today, and the money will be in your account on Friday."
 
@@ -53,8 +54,9 @@ def test_a_caller_speaks_with_a_browser_and_the_supervisor_replays_it(  # noqa: 
             heard = tab.hears(12.0)
             # The transcript appears while they talk, of both.
             lane = page.get_by_role("region", name="Transcript")
-            expect(lane.get_by_text(re.compile("refund", re.IGNORECASE)).first).to_be_visible(timeout=20_000)
-            expect(lane.locator("li.agent").first).to_be_visible(timeout=20_000)
+            for who in ("caller", "agent"):
+                said = lane.locator(f"li.{who}").filter(has_text=SAID)
+                expect(said.first).to_be_visible(timeout=20_000)
             page.get_by_role("button", name="Hang up").click()
             # After-call work: the draft of the note outlives a reload.
             page.get_by_label("Note").fill("Hoàn tiền vào thứ Sáu")
@@ -79,9 +81,9 @@ def test_a_caller_speaks_with_a_browser_and_the_supervisor_replays_it(  # noqa: 
         words = wait_for("the transcript", transcript, 60)["words"]
         assert isinstance(words, list)
         for channel, text in ((0, CALLER_SAYS), (1, AGENT_SAYS)):
-            said = " ".join(word["text"] for word in words if word["channel"] == channel)
+            heard_words = " ".join(word["text"] for word in words if word["channel"] == channel)
             # The agent's microphone plays its file again and again: the first time counts.
-            assert word_error_rate(text, " ".join(said.split()[: len(text.split())])) < 0.4, said
+            assert word_error_rate(text, " ".join(heard_words.split()[: len(text.split())])) < 0.4, heard_words
         status, audio = server.request("GET", f"/api/v1/recordings/{recording}/audio")
         assert status == 200
         (tmp_path / "recording.wav").write_bytes(audio)
@@ -92,13 +94,14 @@ def test_a_caller_speaks_with_a_browser_and_the_supervisor_replays_it(  # noqa: 
         with chromium(playwright, server, tmp_path / "huong") as tab:
             sign_in(tab, huong, "/supervise")
             tab.page.get_by_role("link", name="Recordings").click()
-            tab.page.get_by_label("Words said").fill("refund")
+            # Any word that was understood: a recogniser may mishear one of them.
+            longest = max((each["text"].strip(".,?") for each in words), key=len)
+            tab.page.get_by_label("Words said").fill(longest.lower())
             tab.page.get_by_label("Person").fill("pham thi lan")
             tab.page.get_by_role("button", name="Search").click()
-            expect(tab.page.locator("mark").first).to_have_text(re.compile("refund", re.IGNORECASE))
+            expect(tab.page.locator("mark").first).to_have_text(re.compile(longest, re.IGNORECASE))
             tab.page.get_by_role("row").nth(1).get_by_role("link").first.click()
-            word = tab.page.locator("button.word", has_text=re.compile("refund", re.IGNORECASE)).first
-            word.click()
+            tab.page.locator("button.word", has_text=longest).last.click()
             expect(tab.page.get_by_test_id("clock")).not_to_have_text(re.compile(r"^0:00 /"))
             tab.page.keyboard.press("Escape")
             tab.page.get_by_role("button", name="Play").click()

@@ -113,7 +113,10 @@ class TlsFiles(Section):
 def _tls(value: Any) -> Any:
     if value is False:  # as YAML 1.1 reads off
         return "off"
-    if isinstance(value, str) and value not in ("auto", "off"):
+    if isinstance(value, dict):
+        if set(value) != set(TlsFiles.model_fields):  # said here: a union would say it once for each of its kinds
+            raise ValueError("a certificate of your own takes `certificate: FILE` and `key: FILE`, and nothing else")
+    elif not isinstance(value, TlsFiles) and value not in ("auto", "off"):
         raise ValueError(f"`{value}` is none of auto, off, and `certificate:` with `key:`")
     return value
 

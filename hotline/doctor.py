@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import stat
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -17,8 +18,8 @@ from typing import Final, Literal
 
 from sqlalchemy.exc import DBAPIError
 
-from hotline import auth, database
-from hotline.config import Settings
+from hotline import auth, database, tls
+from hotline.config import Settings, TlsFiles
 from hotline.config_values import Listen, host_port
 from hotline.models import model_states
 from ivr_flows import flow as flows
@@ -83,7 +84,17 @@ def _addresses(settings: Settings) -> Iterator[Finding]:
     for listen in settings.sip.listen:
         yield _address("sip.listen", listen)
     yield _address("web.listen", settings.web.listen)
+    if isinstance(settings.web.tls, TlsFiles):
+        yield _certificate(settings.web.tls)
     yield _address("media.address", Listen("udp", settings.media.address, 0))
+
+
+def _certificate(files: TlsFiles) -> Finding:
+    try:
+        found = tls.given(files.certificate, files.key, time.time())
+    except tls.TlsError as error:
+        return Finding("web.tls", "wrong", str(error), "set `web.tls` to a certificate and its key, or leave it out")
+    return Finding("web.tls", "ok", f"{files.certificate}, SHA-256 {found.fingerprint}")
 
 
 def _runs(data: Path) -> bool:

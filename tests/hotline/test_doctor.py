@@ -3,11 +3,12 @@
 import fcntl
 import os
 import socket
+import time
 from pathlib import Path
 
 import pytest
 
-from hotline import auth, database, doctor, models
+from hotline import auth, database, doctor, models, tls
 from hotline.config import Settings, load
 from hotline.doctor import Finding
 from tests.hotline.conftest import NOW
@@ -65,6 +66,17 @@ async def test_an_address_in_use_is_wrong_unless_it_is_our_own_server(tmp_path: 
         assert (await only(settings, "addresses")).state == "ok"
         os.close(lock)
         assert (await only(settings, "sip.listen")).state == "wrong"
+
+
+@pytest.mark.parametrize(("spoilt", "state"), [(False, "ok"), (True, "wrong")])
+async def test_a_certificate_of_your_own_is_looked_at(tmp_path: Path, *, spoilt: bool, state: str) -> None:
+    made = tls.ensure(tmp_path / "tls", ["localhost"], time.time())
+    if spoilt:
+        made.key.write_bytes(b"")
+    web = f"tls: {{certificate: {made.certificate}, key: {made.key}}}"
+    found = await only(settings_with(f"web: {{{web}}}", tmp_path), "web.tls")
+    assert found.state == state
+    assert ("is not the key of" if spoilt else made.fingerprint) in found.detail
 
 
 async def test_flows_and_what_leads_to_them_are_checked(tmp_path: Path) -> None:

@@ -100,8 +100,12 @@ def test_who_can_reach_the_pages_decides(tmp_path: Path, web: str, private: bool
     [
         ("listen: '0.0.0.0:8080', tls: off", "browsers give the microphone to secure pages only"),
         ("listen: '0.0.0.0:8080', tls: maybe", "none of auto, off"),
+        ("tls: [auto]", "none of auto, off"),
+        ("tls: {certificate: c.pem}", "web.tls: a certificate of your own takes `certificate: FILE` and `key: FILE`"),
+        ("tls: {certificate: c.pem, keys: k.pem}", "and nothing else"),
     ],
 )
 def test_pages_without_a_microphone_are_refused_in_words(tmp_path: Path, web: str, cause: str) -> None:
-    with pytest.raises(ConfigErrors, match=cause):
+    with pytest.raises(ConfigErrors, match=cause) as caught:
         load(settings_file(tmp_path, web), {})
+    assert len(caught.value.problems) == 1

@@ -311,9 +311,9 @@ class Hotline:
                 continue
             for name in self._agents():
                 self.funnel.switchboard.queues.know(acd.AgentSettings(name))
-            for session_id in [each for of_user in self.page_secrets.values() for each in of_user]:
-                if session_id not in live:
-                    self._end_session(session_id)
+            known = {each for of_user in self.page_secrets.values() for each in of_user}
+            for session_id in (known | self._session_sockets.sessions()) - live:
+                self._end_session(session_id)
 
     # -------------------------------------------------------------------------------------------------- ending
 

@@ -4,6 +4,7 @@ An entry is written before the answer is given. A player asks for a recording in
 same person is written once in `SAME_S`.
 """
 
+import asyncio
 from collections import OrderedDict
 from typing import Annotated, Final
 from uuid import uuid4
@@ -48,12 +49,17 @@ class Audit:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
         self._written: OrderedDict[tuple[str, str, str], float] = OrderedDict()
+        self._one_by_one = asyncio.Lock()
 
     async def note(self, now: float, who: str, what: str, about: str, source: str) -> None:
-        """Write an entry, unless it stands there already."""
-        deed = who, what, about
+        """Write an entry, unless it stands there already. Who does the same at once waits until it does."""
+        async with self._one_by_one:
+            await self._note(now, (who, what, about), source)
+
+    async def _note(self, now: float, deed: tuple[str, str, str], source: str) -> None:
         if now - self._written.get(deed, -SAME_S) < SAME_S:
             return
+        who, what, about = deed
         async with self._sessions.begin() as session:
             session.add(
                 AuditEntry(id=uuid4().hex, at=now, who=who[:64], what=what[:64], about=about[:64], source=source[:64])

@@ -190,9 +190,15 @@ async def users(session: AsyncSession) -> list[User]:
 
 async def check_password(session: AsyncSession, name: str, password: str) -> User | None:
     """Return the person whom name and password prove, None otherwise. Takes as long either way."""
-    user = await session.scalar(select(User).where(User.name == name, User.disabled_at.is_(None)))
+    query = select(User).where(User.name == name, User.disabled_at.is_(None))
+    user = await session.scalar(query) if _NAME.fullmatch(name) else None
     right = await asyncio.to_thread(_matches, user.password_hash if user else _NOBODY, password)
     return user if user and right else None
+
+
+async def is_known(session: AsyncSession, name: str) -> bool:
+    """Tell whether there is such a user, disabled or not."""
+    return bool(_NAME.fullmatch(name) and await session.scalar(select(User.id).where(User.name == name)))
 
 
 async def sip_secrets(session: AsyncSession) -> dict[str, SipSecret]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-MAX_CONNECTIONS: Final = 512
+MAX_CONNECTIONS: Final = 2048  # a desk holds two WebSockets open
 REQUEST_S: Final = 10.0
 
 

@@ -111,6 +111,10 @@ class SessionSockets:
         if not known:
             self._open.pop(session, None)
 
+    def sessions(self) -> frozenset[str]:
+        """Return the sessions that have any open."""
+        return frozenset(self._open)
+
     def end(self, session: str) -> None:
         """A session is over."""
         for ended in self._open.get(session, ()):
@@ -175,6 +179,8 @@ class Guard:
         if scope["path"] == SIP and scope["type"] == "websocket":
             return await self._ask_for_sip(scope)
         if scope["path"] == SIGN_IN and scope.get("method") == "POST":
+            if _header(scope, b"origin") and not self._knows_host(scope):
+                return _misdirected()
             return None if self._is_ours(scope) else _foreign()
         token = _bearer(scope)
         cookie = _cookie(scope) if token is None else ""
@@ -182,14 +188,15 @@ class Guard:
 
     async def _ask_for_sip(self, scope: Scope) -> auth.Principal | Problem | None:
         """SIP has digests of its own; but no page of a stranger may make a browser call here."""
-        if not self._is_ours(scope):
+        knows_host = self._knows_host(scope)
+        if not self._is_ours(scope) or (_header(scope, b"origin") and not knows_host):
             return _foreign()
         cookie = _cookie(scope)
-        return await self._session(cookie) if cookie and self._knows_host(scope) else None
+        return await self._session(cookie) if cookie and knows_host else None
 
     async def _ask_cookie(self, scope: Scope, cookie: str) -> auth.Principal | Problem:
         if not self._knows_host(scope):
-            return Problem(421, "Use the address of the hotline that its settings name (`web.public_url`).")
+            return _misdirected()
         principal = await self._session(cookie)
         if principal is None:
             return _unauthorized("You are not signed in any more: sign in again.")
@@ -212,8 +219,8 @@ class Guard:
         return principal
 
     def _knows_host(self, scope: Scope) -> bool:
-        host = _header(scope, b"host").rpartition(":")[0] or _header(scope, b"host")
-        host = host.strip("[]").lower()
+        said = _header(scope, b"host").lower()
+        host = said[1:].partition("]")[0] if said.startswith("[") else said.partition(":")[0]
         return not self._hosts or host in self._hosts or ("*" in self._hosts and _is_address(host))
 
     def _is_ours(self, scope: Scope, *, required: bool = False) -> bool:
@@ -273,7 +280,7 @@ class Guard:
             now = self._clock.now()
             if message["type"] == "websocket.send" and now - checked_at >= RECHECK_S:
                 principal = await (self._principal(token, now) if token else self._session(cookie))
-                if principal is None or not principal.may(*needed):
+                if principal is None or not (scope["path"] == SIP or principal.may(*needed)):
                     await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": "the token is void"})
                     raise WebSocketDisconnect(POLICY_VIOLATION)
                 checked_at = now
@@ -323,6 +330,10 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _misdirected() -> Problem:
+    return Problem(421, "Use the address of the hotline that its settings name (`web.public_url`).")
 
 
 def _foreign() -> Problem:

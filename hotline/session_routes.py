@@ -17,7 +17,6 @@ router = APIRouter(tags=["session"])
 
 HASHING_AT_ONCE: Final = 2
 """A password takes 50 ms of a core to check: a flood of them must leave the calls theirs."""
-_hashing = asyncio.Semaphore(HASHING_AT_ONCE)
 
 
 class Shape(BaseModel):
@@ -65,6 +64,7 @@ class Attempts:
     """Wrong passwords: from one address, and for one name from one address, so that nobody can lock another out."""
 
     def __init__(self) -> None:
+        self.hashing = asyncio.Semaphore(HASHING_AT_ONCE)
         self._by_source = Throttle(burst=30)
         self._by_name = Throttle(burst=6)
 
@@ -83,16 +83,16 @@ async def sign_in(request: Request, response: Response, body: SignIn) -> Session
     """Sign in; the answer sets the session's cookie."""
     state = request.app.state
     now, source = state.clock.now(), request.client.host if request.client else ""
-    wait_s = state.attempts.wait_s(source, body.name, now)
-    if wait_s:
-        raise HTTPException(
-            429, "Too many wrong passwords; wait a little, then try again.", {"Retry-After": str(int(wait_s) + 1)}
-        )
-    async with _hashing, state.sessions() as session:
+    _check_patience(state.attempts, source, body.name, now)
+    async with state.attempts.hashing, state.sessions() as session:
+        _check_patience(state.attempts, source, body.name, now)  # of many at once, those before may have been wrong
         user = await auth.check_password(session, body.name, body.password)
+        if user is None:
+            state.attempts.failed(source, body.name, now)
+            known = await auth.is_known(session, body.name)
     if user is None:
-        state.attempts.failed(source, body.name, now)
-        await state.audit.note(now, body.name, "session.refused", "", source)
+        # Whatever else was typed as a name is not written: it may have been the password.
+        await state.audit.note(now, body.name if known else "?", "session.refused", "", source)
         raise HTTPException(401, "The name or the password is wrong.")
     async with state.sessions.begin() as session:
         begun = await sessions.begin(session, user.name, now)
@@ -158,6 +158,13 @@ async def get_hotline(request: Request) -> HotlineBody:
     return HotlineBody(
         title=title, domain=settings.sip.domain, number=number, path="/sip", languages=list(settings.languages)
     )
+
+
+def _check_patience(attempts: Attempts, source: str, name: str, now: float) -> None:
+    wait_s = attempts.wait_s(source, name, now)
+    if wait_s:
+        detail = "Too many wrong passwords; wait a little, then try again."
+        raise HTTPException(429, detail, {"Retry-After": str(int(wait_s) + 1)})
 
 
 def _signed_in(request: Request) -> Principal:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import socket
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -21,7 +20,7 @@ import crm_bridge.routes
 import recordings.routes
 import telephony.desk_routes
 import telephony.routes
-from hotline import audit, session_routes
+from hotline import audit, session_routes, tls
 from hotline.config import Settings
 from hotline.config_values import is_wildcard
 from hotline.database import Sessions, reading
@@ -82,6 +81,26 @@ class SecurityHeaders:
         await self._app(scope, receive, with_headers)
 
 
+class PublicScheme:
+    """ASGI middleware: what is asked for under the name of `public_url` came by its scheme.
+
+    A proxy that speaks TLS for us passes the name on, and asks in the clear. Nothing that a client could add itself
+    (`X-Forwarded-Proto`) is believed.
+    """
+
+    def __init__(self, app: ASGIApp, public_url: str) -> None:
+        parts = urlsplit(public_url)
+        self._app, self._is_https = app, parts.scheme == "https"
+        self._host = parts.netloc.rpartition("@")[2].lower().removesuffix(":443").encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._is_https and scope["type"] in ("http", "websocket"):
+            hosts = [value.lower().removesuffix(b":443") for name, value in scope["headers"] if name == b"host"]
+            if hosts == [self._host]:
+                scope = {**scope, "scheme": "https" if scope["type"] == "http" else "wss"}
+        await self._app(scope, receive, send)
+
+
 def create_app(
     settings: Settings,
     sessions: Sessions,
@@ -102,6 +121,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         middleware=[
+            Middleware(PublicScheme, public_url=settings.web.public_url),
             Middleware(SecurityHeaders),
             Middleware(Failures),
             Middleware(
@@ -148,10 +168,8 @@ def create_app(
 def own_hosts(settings: Settings) -> frozenset[str]:
     """Return the host names under which pages are ours; `*` stands for any IP address, where we listen on all."""
     listen = settings.web.listen.host
-    public = urlsplit(settings.web.public_url).hostname or ""
-    loopback = {"localhost", "127.0.0.1", "::1"}
-    own = {"*", socket.gethostname().lower()} if is_wildcard(listen) else {listen}
-    return frozenset((own | loopback | {public}) - {""})
+    anywhere = {"*"} if is_wildcard(listen) else set()
+    return frozenset({*tls.names_of(listen, settings.web.public_url), *tls.LOOPBACK} | anywhere)
 
 
 def _is_a_fault(record: logging.LogRecord) -> bool:

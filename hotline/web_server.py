@@ -14,6 +14,7 @@ from hotline.connections import Connection
 from hotline.handshake import over_tls
 from hotline.tls import Certificate
 
+MAX_FRAME_OCTETS: Final = 65_536  # of a WebSocket: as much as a datagram can be
 PING_S: Final = 10.0
 """A page whose network is gone says nothing of it: its WebSocket is asked, and closed after as long without answer."""
 
@@ -31,6 +32,8 @@ class WebServer(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 http=connection,
+                ws_max_size=MAX_FRAME_OCTETS,
+                ws_per_message_deflate=False,  # 64 kB a connection, for anybody who opens one
                 ws_ping_interval=PING_S,
                 ws_ping_timeout=PING_S,
                 ws="websockets-sansio",

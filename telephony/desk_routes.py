@@ -131,7 +131,10 @@ async def get_desk(request: Request) -> DeskBody:
 @router.get("/calls/{call}/phrases")
 async def get_phrases(request: Request, call: str) -> list[Phrase]:
     """Return what has been understood of a running call so far."""
-    await own_call(request, call)
+    snapshot = await own_call(request, call)
+    me = signed_in_agent(request)
+    if me and snapshot.agent != me:
+        raise HTTPException(404, NO_CALL)  # given away: what is said there now is another's
     return _phrases(request, call)
 
 
@@ -249,7 +252,7 @@ async def _desk_call(
         note=written.note if written else "",
         wrapped_up_at=at(written.at) if written else None,
         variables=variables,
-        phrases=_phrases(request, call.id),
+        phrases=_phrases(request, call.id) if call.agent == agent else [],
     )
 
 

@@ -24,6 +24,8 @@ SUBPROTOCOL: Final = "sip"
 MAX_CONNECTIONS: Final = 2_000
 MAX_FROM_ONE_ADDRESS: Final = 200
 """A contact center's agents stand behind one address."""
+MAX_STRANGERS: Final = 500
+"""Of pages where nobody is signed in: callers', of whom there are never more than calls."""
 MAX_WAITING: Final = 100
 POLICY_VIOLATION: Final = 1008  # RFC 6455 section 7.4.1
 TRY_AGAIN_LATER: Final = 1013
@@ -72,10 +74,13 @@ class SipWebSockets:
             log.warning("a SIP WebSocket too many", source=host, connections=len(self._connections))
             await websocket.close(TRY_AGAIN_LATER, "too many connections")
             return
-        transport = "WSS" if websocket.scope.get("scheme") == "wss" else "WS"
-        principal = getattr(websocket.state, "principal", None)
-        flow = Flow(host, port, uuid4().hex, "WSS" if transport == "WSS" else "WS")
-        connection = _Connection(flow, str(getattr(principal, "session", "") or ""))
+        session = str(getattr(getattr(websocket.state, "principal", None), "session", "") or "")
+        if not session and sum(not each.session for each in self._connections) >= MAX_STRANGERS:
+            log.warning("a SIP WebSocket of a stranger too many", source=host)
+            await websocket.close(TRY_AGAIN_LATER, "too many connections")
+            return
+        flow = Flow(host, port, uuid4().hex, "WSS" if websocket.scope.get("scheme") == "wss" else "WS")
+        connection = _Connection(flow, session)
         self._connections.add(connection)
         self._from[host] += 1
         try:

@@ -1,5 +1,6 @@
 """The audit log: written before the answer, each deed once a minute, read by those who look after others."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import httpx
@@ -109,3 +110,9 @@ async def test_it_is_read_newest_first_by_person_deed_and_thing(
         assert (await client.get("/audit", params={"limit": 3, "before": first["next"]})).json()["next"] is None
         for wrong in ({"limit": 0}, {"limit": 1000}, {"who": "x" * 65}, {"before": "then"}):
             assert (await client.get("/audit", params=wrong)).status_code == 422
+
+
+async def test_deeds_at_once_wait_for_each_other(sessions: Sessions) -> None:
+    log = Audit(sessions)
+    await asyncio.gather(*(log.note(NOW, "huong", "recording.heard", "r1", "") for _ in range(8)))
+    assert len(await written(sessions)) == 1

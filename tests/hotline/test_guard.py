@@ -14,8 +14,10 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
+from hotline import auth
 from hotline.database import Sessions
-from hotline.guard import RULES, Guard, scopes_for
+from hotline.guard import RECHECK_S, RULES, Guard, scopes_for
+from hotline.sessions import begin, end
 from hotline.tables import Token
 from hotline.throttle import Throttle
 from tests.hotline.conftest import NOW, StandingClock, TokenMaker
@@ -170,6 +172,32 @@ async def test_a_websocket_ends_with_its_token(
     with contextlib.suppress(WebSocketDisconnect):
         sent = await knock(Guard(speaks_later, sessions, clock), "/api/v1/events", await token_with(["live"]))
     assert len([message for message in sent if message["type"] == "websocket.send"]) == told
+
+
+async def test_a_phones_websocket_stays_while_its_session_is_good(sessions: Sessions, clock: StandingClock) -> None:
+    async with sessions.begin() as session:
+        await auth.add_user(session, "lan", "agent", "localhost", NOW)
+        begun = await begin(session, "lan", NOW)
+    told: list[Message] = []
+
+    async def rings_later(scope: Scope, receive: Receive, send: Send) -> None:
+        for signed_out in (False, True):
+            if signed_out:
+                async with sessions.begin() as session:
+                    await end(session, begun.id)
+            clock.at += RECHECK_S + 1
+            await send({"type": "websocket.send", "text": "INVITE"})
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        told.append(message)
+
+    headers = [(b"host", b"h"), (b"origin", b"http://h"), (b"cookie", f"hotline={begun.cookie}".encode())]
+    scope = {"type": "websocket", "path": "/sip", "scheme": "ws", "headers": headers}
+    await Guard(rings_later, sessions, clock)(scope, receive, send)
+    assert [message["type"] for message in told] == ["websocket.send", "websocket.close"]
 
 
 async def test_an_unknown_kind_of_connection_gets_nothing(guard: Guard) -> None:

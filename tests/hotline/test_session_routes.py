@@ -1,5 +1,6 @@
 """Signing in and out over HTTP: the cookie, words against forged requests, names of strangers, roles, and guessing."""
 
+import asyncio
 import re
 from collections.abc import Callable
 
@@ -15,6 +16,7 @@ from hotline.auth import ROLES, Role
 from hotline.config import Settings, load
 from hotline.database import Sessions
 from hotline.guard import OPEN, PAGES, scopes_for
+from hotline.session_routes import HASHING_AT_ONCE
 from hotline.sessions import IDLE_S, LONGEST_S, ROLE_SCOPES, Begun
 from hotline.tables import AuditEntry, WebSession
 from hotline.web import create_app
@@ -211,6 +213,9 @@ async def test_being_seen_is_written_once_a_minute(client: Client, sessions: Ses
         ({"Origin": OWN, "Host": "evil.example:8080"}, 421),
         ({"Origin": "http://evil.example:8080", "Host": "evil.example:8080"}, 421),  # a name that leads to us
         ({"Host": ""}, 421),
+        ({"Host": "[::1]:8080", "Origin": "http://[::1]:8080"}, 201),
+        ({"Host": "[::1]", "Origin": "http://[::1]"}, 201),
+        ({"Host": "[::2]", "Origin": "http://[::2]"}, 421),
         ({"Host": "localhost.evil.example:8080"}, 421),
         ({"Host": "10.0.0.1:8080"}, 421),
         ({"Cookie": ""}, 401),
@@ -243,6 +248,9 @@ async def test_no_page_of_a_stranger_signs_anybody_in(client: Client) -> None:
         async with client(Origin=origin) as page:
             answer = await sign_in(page)
             assert (answer.status_code, "set-cookie" in answer.headers) == (403, False)
+    async with client("http://evil.example:8080", Origin="http://evil.example:8080") as page:
+        answer = await sign_in(page)  # its name leads to our address
+        assert (answer.status_code, "set-cookie" in answer.headers) == (421, False)
 
 
 async def test_a_form_of_a_stranger_is_no_sign_in(client: Client) -> None:
@@ -272,13 +280,17 @@ async def test_a_program_needs_no_word_and_has_no_session(client: Client, sessio
         ("/sip", "https://evil.example", True, False),
         ("/sip", "https://evil.example", False, False),
         ("/sip", "null", False, False),
+        ("/sip", "http://evil.example:8080", False, False),  # a name that leads to our address
+        ("/api/v1/events", "http://evil.example:8080", True, False),
     ],
 )
 async def test_websockets_are_for_pages_of_ours(
     app: FastAPI, sessions: Sessions, path: str, origin: str, *, signed_in: bool, accepted: bool
 ) -> None:
     begun = await begun_by(sessions, "lan")
-    headers = {"Host": "localhost:8080"} | ({"Origin": origin} if origin else {})
+    headers = {"Host": "evil.example:8080" if origin.endswith("evil.example:8080") else "localhost:8080"} | (
+        {"Origin": origin} if origin else {}
+    )
     if signed_in:
         headers["Cookie"] = f"hotline={begun.cookie}"
     sent = await knock(app, path, headers)
@@ -457,6 +469,21 @@ async def test_one_password_for_many_names_is_slow_too(client: Client, clock: St
 
 
 @pytest.mark.usefixtures("quick_hashing")
+async def test_guessing_many_at_once_is_no_faster(client: Client) -> None:
+    async with client() as guesser:
+        answers = await asyncio.gather(*(sign_in(guesser, "lan", f"guess {number}") for number in range(40)))
+    assert [answer.status_code for answer in answers].count(401) <= 6 + HASHING_AT_ONCE - 1
+
+
+@pytest.mark.usefixtures("quick_hashing")
+async def test_what_was_typed_as_a_name_is_not_written(client: Client, sessions: Sessions) -> None:
+    async with client() as page:
+        for typed in ("my-password-1", "My Password", "lan\0"):
+            assert (await sign_in(page, typed, "lan")).status_code == 401
+    assert await audited(sessions) == [("?", "session.refused", "192.0.2.1")]
+
+
+@pytest.mark.usefixtures("quick_hashing")
 async def test_signing_in_rightly_is_never_counted(client: Client) -> None:
     async with client() as page:
         assert [(await sign_in(page)).status_code for _ in range(40)] == [201] * 40
@@ -516,7 +543,8 @@ async def test_a_cookie_counts_under_our_own_names_alone(
     begun = await begun_by(sessions, "lan")
     transport = httpx.ASGITransport(app=create_app(settings, sessions, clock))
     async with httpx.AsyncClient(transport=transport, base_url=OWN) as page:
-        headers = {"Cookie": f"hotline={begun.cookie}", "Host": host}
+        cookie = f"hotline={begun.cookie}; __Host-hotline={begun.cookie}"  # the one over TLS, the other in the clear
+        headers = {"Cookie": cookie, "Host": host}
         answer = await page.get(SESSION, headers=headers)
     assert answer.status_code == (200 if known else 421)
 
@@ -531,3 +559,24 @@ async def test_behind_a_proxy_our_origin_is_the_public_one(
         for origin, status in (("https://pbx.example.com", 201), ("http://pbx.example.com", 403)):
             answer = await page.post(f"{SESSION}/phone", headers=of(begun) | {"Origin": origin})
             assert answer.status_code == status
+
+
+async def test_behind_a_proxy_that_speaks_tls_the_cookie_is_guarded_as_over_tls(
+    sessions: Sessions, clock: StandingClock, people: None
+) -> None:
+    settings = load(None, {"HOTLINE__WEB__PUBLIC_URL": "https://pbx.example.com"})
+    transport = httpx.ASGITransport(app=create_app(settings, sessions, clock))
+    async with httpx.AsyncClient(transport=transport, base_url=OWN) as page:
+        for host, origin, guarded in (
+            ("pbx.example.com", "https://pbx.example.com", True),
+            ("PBX.example.com:443", "https://pbx.example.com", True),
+            ("localhost:8080", OWN, False),
+        ):
+            headers = {"Host": host, "Origin": origin, "X-Forwarded-Proto": "https"}
+            answer = await page.post(SESSION, json={"name": "lan", "password": PASSWORD}, headers=headers)
+            assert answer.status_code == 201
+            cookie = answer.headers["set-cookie"]
+            assert (cookie.startswith("__Host-hotline="), "Secure" in cookie) == (guarded, guarded)
+            page.cookies.clear()
+            again = headers | {"Cookie": cookie.partition(";")[0], "X-CSRF-Token": answer.json()["csrf"]}
+            assert (await page.post(f"{SESSION}/phone", headers=again)).status_code == 201

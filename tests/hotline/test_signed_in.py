@@ -10,6 +10,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
+from hotline import auth
 from hotline.app import Hotline
 from tests.hotline.test_app import settings_in
 
@@ -80,3 +81,12 @@ async def test_a_page_of_another_origin_is_refused_with_a_good_cookie(hotline: H
             with pytest.raises(InvalidStatus) as refused:
                 await opened(page, path, origin)
             assert refused.value.response.status_code == 403
+
+
+async def test_who_is_disabled_loses_what_is_open_within_seconds(hotline: Hotline) -> None:
+    async with signed_in(hotline, "supervisor1") as page:
+        events = await opened(page, "/api/v1/events")
+        assert '"hello"' in str(await events.recv())
+        async with hotline.sessions.begin() as session:
+            await auth.disable_user(session, "supervisor1", hotline.clock.now())
+        assert await close_code(events) == SIGNED_OUT

@@ -115,6 +115,17 @@ async def test_one_address_has_so_many_connections_and_no_more(place: Place, mon
             await websockets.connect(place.address, subprotocols=SIP)
 
 
+async def test_strangers_leave_room_for_those_who_are_signed_in(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "MAX_STRANGERS", 1)
+    async with websockets.connect(place.address, subprotocols=SIP):
+        with pytest.raises(InvalidStatus):
+            await websockets.connect(place.address, subprotocols=SIP)
+        (stranger,) = place.sockets._connections
+        stranger.session = "s1"
+        async with websockets.connect(place.address, subprotocols=SIP):
+            assert len(place.sockets) == 2
+
+
 async def test_a_page_that_signs_out_is_closed(place: Place) -> None:
     async with websockets.connect(place.address, subprotocols=SIP) as page:
         (connection,) = place.sockets._connections

@@ -103,7 +103,7 @@ export function LivePage(): ReactElement {
                     const name = (call.context as unknown as CallerContext).name || phoneNumber(call.ani);
                     return (
                       <tr key={call.id}>
-                        <td className="strong">
+                        <td className="strong one-line">
                           {call.customer ? (
                             <To to={`/supervise/customers/${call.customer}`}>{name || t("phone.noName")}</To>
                           ) : (

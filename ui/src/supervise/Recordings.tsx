@@ -124,20 +124,20 @@ function Row({ item }: { item: Recording }): ReactElement {
   const excerpt = item.excerpt ?? [];
   return (
     <tr>
-      <td className="tabular">
+      <td className="tabular one-line">
         <To to={`/supervise/recordings/${item.id}`}>{dateTime(item.started_at)}</To>
       </td>
-      <td className="strong">
+      <td className="strong one-line">
         {item.customer ? (
           <To to={`/supervise/customers/${item.customer}`}>{item.person || t("phone.noName")}</To>
         ) : (
           item.person
         )}
       </td>
-      <td className="tabular">{phoneNumber(item.ani)}</td>
+      <td className="tabular one-line">{phoneNumber(item.ani)}</td>
       <td>{item.agent}</td>
       <td className="number">{duration(item.seconds)}</td>
-      <td>
+      <td className="said-there">
         {excerpt.length > 0 ? (
           // biome-ignore lint/suspicious/noArrayIndexKey: pieces of one text have no other name
           excerpt.map((piece, index) => (piece.hit ? <mark key={index}>{piece.text}</mark> : piece.text))

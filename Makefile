@@ -3,23 +3,25 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-# What the tests need from Debian: a SIP load generator and a desk phone that are not ours.
-DEBIAN := sip-tester baresip-core chromium
+# What the tests need from Debian: phones and SIP programs that are not ours, and networks to try them in.
+DEBIAN := sip-tester baresip-core linphone-cli chromium kamailio dnsmasq-base iproute2 nftables coturn
 
 # The pages are built again when one of these is newer than they are.
 PAGES  := hotline/pages/index.html
 SOURCES := $(shell find ui -path ui/node_modules -prune -o -type f -print 2>/dev/null | grep -v src/api/schema) \
            $(wildcard crm_bridge/shapes.py crm_bridge/routes.py recordings/routes.py telephony/*routes.py hotline/*routes.py hotline/audit.py)
 
-.PHONY: run demo test lint bench ui screenshots format clean debian
+.PHONY: run demo test fuzz lint bench soak ui screenshots format clean debian
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run   - set up, and serve on loopback"
 	@echo "make demo  - set up, and make one whole call for real"
 	@echo "make test  - set up, and run every test"
+	@echo "make fuzz  - a million mutated SIP messages into calls in every state (N=..., SEED=...)"
 	@echo "make lint  - ruff, mypy, import contracts, flows"
 	@echo "make bench - all benchmarks"
+	@echo "make soak  - calls coming and going for an hour (SECONDS=...)"
 	@echo "make ui    - build the web pages"
 
 # Debian keeps the venv module in a package of its own.
@@ -81,9 +83,18 @@ debian:
 	  fi; \
 	fi
 
+# What listens to voice has the machine for itself; the rest runs in two workers.
 test: debian $(VENV)/.dev $(PAGES)
 	cd ui && npx --no-install vitest run
+ifdef ARGS
 	$(BIN)/pytest $(ARGS)
+else
+	$(BIN)/pytest -m alone tests/end_to_end
+	$(BIN)/pytest -m "not alone" --numprocesses 2 --dist loadfile
+endif
+
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m tests.telephony.sip.fuzz --n $(or $(N),1000000) --seed $(or $(SEED),1)
 
 # Pictures of every page, in both languages, light and dark, wide and narrow.
 screenshots: debian $(VENV)/.dev $(PAGES)
@@ -104,6 +115,11 @@ format: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/hotline bench media
 	$(BIN)/hotline bench webrtc
+	$(BIN)/hotline bench signalling --seconds 10
+
+# Memory and open files of a media worker, and what its calls hear.
+soak: $(VENV)/.dev
+	PYTHONPATH=. $(BIN)/python -m bench.soak --seconds $(or $(SECONDS),3600)
 
 clean:
 	rm -rf $(VENV) ui/node_modules hotline/pages build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -45,7 +45,7 @@ from telephony.events import (
 )
 
 CASES: Final = ("prompt", "bridge", "opus", "setup")
-LEGS: Final = (20, 50, 100)
+LEGS: Final = (20, 50, 100, 150)
 SECONDS: Final = 10.0
 WARM_UP_S: Final = 2.0
 SET_UP_S: Final = 20.0

@@ -24,6 +24,7 @@ def attributes(call: CallSnapshot) -> dict[str, Any]:
     """Return the call's figures, for pages that say them in their own language."""
     return {
         "state": call.state,
+        "direction": call.direction,
         "dnis": call.dnis,
         "language": call.language,
         "flow": call.flow,
@@ -38,16 +39,21 @@ def attributes(call: CallSnapshot) -> dict[str, Any]:
 
 
 def summary(call: CallSnapshot) -> str:
-    """Return one line: `Call to 19001234: menu > agent; waited 12 s in care; talked 45 s with an; ended by caller`."""
+    """Return one line: `Call to 19001234: menu > agent; waited 12 s in care; talked 45 s with an; ended by caller`, or,
+    of one of ours, `Call from an to +84912345678: ...`."""
     waited, talked = queue_wait_s(call), talk_s(call)
     parts = [" > ".join(call.flow_path)]
     if call.queue:
         parts.append(f"waits in {call.queue}" if waited is None else f"waited {waited:.0f} s in {call.queue}")
     if call.talk_started_at:
-        parts.append(f"talks with {call.agent}" if talked is None else f"talked {talked:.0f} s with {call.agent}")
+        talk = "talks" if talked is None else f"talked {talked:.0f} s"
+        parts.append(f"{talk} with {call.agent}" if call.agent else talk)
+    if call.transferred_by:
+        parts.append(f"transferred by {call.transferred_by}")
     if call.ended_by:
         parts.append(f"ended by {call.ended_by}" if call.ended_by in PARTIES else f"ended: {call.ended_by}")
-    line = f"Call to {call.dnis}: {'; '.join(part for part in parts if part)}".removesuffix(": ")
+    by = f"from {call.transferred_by or call.agent} " if call.direction == "outbound" else ""
+    line = f"Call {by}to {call.dnis}: {'; '.join(part for part in parts if part)}".removesuffix(": ")
     return line if len(line) <= MAX_SUMMARY_LENGTH else line[: MAX_SUMMARY_LENGTH - 1] + "…"
 
 

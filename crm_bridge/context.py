@@ -31,11 +31,13 @@ async def find_caller(
     now: float,
     *,
     claimed: bool = False,
+    dialled: bool = False,
 ) -> tuple[str, CallerContext]:
     """Return the caller's number in E.164 ("" for a withheld or unusable one) and what is known of the caller.
 
     A usable number that nobody knows makes a profile, with `known` false. `display_name` is what the network showed: a
-    ground for the link, never the customer's name. Writes without committing; raises `match.MatchContended`.
+    ground for the link, never the customer's name. `dialled`: it is we who call. Writes without committing; raises
+    `match.MatchContended`.
     """
     ani = "" if withheld else identity.phone(number, region)
     if not ani:
@@ -44,7 +46,7 @@ async def find_caller(
         session,
         [claim(CLAIMED_BY if claimed else timeline.CALL, "phone", ani)],
         source=CLAIMED_BY if claimed else timeline.CALL,
-        evidence="typed on the caller's page" if claimed else _evidence(display_name),
+        evidence=_evidence(display_name, claimed=claimed, dialled=dialled),
         now=now,
     )
     assurance = 0 if claimed else CALLER_NUMBER_ASSURANCE
@@ -79,6 +81,10 @@ def _past_interaction(row: Interaction) -> PastInteraction:
     return PastInteraction(row.id, row.channel, row.direction, row.occurred_at, row.subject, text)
 
 
-def _evidence(display_name: str) -> str:
+def _evidence(display_name: str, *, claimed: bool, dialled: bool) -> str:
+    if claimed:
+        return "typed on the caller's page"
+    if dialled:
+        return "a number that we called"
     shown = "".join(sign for sign in display_name if sign.isprintable()).strip()
     return f"the caller's number, shown as {shown}"[:255] if shown else "the caller's number"

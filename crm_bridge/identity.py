@@ -65,6 +65,8 @@ _OF_NOBODY: Final = frozenset(
         PhoneNumberType.VOICEMAIL,
     }
 )
+LONGEST: Final = 1 + 15
+"""E.164 section 6.1: fifteen digits. Some numbering plans know longer numbers, which no network connects."""
 
 
 def normalise(kind: Kind, value: str, region: str = "VN") -> str:
@@ -92,7 +94,11 @@ def phone(number: str, region: str = "VN") -> str:
     e164 = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
     if _VIETNAM_MOBILE.fullmatch(e164):
         return e164
-    if not phonenumbers.is_valid_number(parsed) or phonenumbers.number_type(parsed) in _OF_NOBODY:
+    if (
+        len(e164) > LONGEST
+        or not phonenumbers.is_valid_number(parsed)
+        or phonenumbers.number_type(parsed) in _OF_NOBODY
+    ):
         return ""
     return e164
 

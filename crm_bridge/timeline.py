@@ -120,7 +120,7 @@ async def record_call(session: AsyncSession, call: CallSnapshot, now: float) -> 
     row = {
         "id": new_id(),
         "channel": CALL,
-        "direction": "inbound",
+        "direction": call.direction,
         "external_id": call.id,
         "outcome": _outcome(_match_of(call), ()),
         "created_at": now,
@@ -192,7 +192,8 @@ def _outcome(match: Match, ignored: tuple[tuple[str, str], ...]) -> dict[str, An
 
 
 def _match_of(call: CallSnapshot) -> Match:
-    by = claim(CALL, "phone", call.ani) if call.ani and call.context.known else None
+    number = call.dnis if call.direction == "outbound" else call.ani
+    by = claim(CALL, "phone", number) if number and call.context.known else None
     return Match(call.customer, created=not call.context.known, matched_by=by)
 
 

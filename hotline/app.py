@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -17,9 +18,11 @@ import msgspec
 import structlog
 import uvloop
 
-from hotline import auth, database, logs, models, sessions, tls
+from hotline import auth, database, logs, models, sessions, tls, trunks
+from hotline.cannot_start import CannotStart, cause
 from hotline.config import Settings, TlsFiles
 from hotline.guard import SessionSockets
+from hotline.sip_listeners import SipListeners, told_address
 from hotline.web import create_app
 from hotline.web_server import WebServer
 from ivr_flows import prompts as prompt_cache
@@ -28,9 +31,10 @@ from ivr_flows.load import flow_files, load
 from recordings import store
 from recordings.journal import Journal
 from telephony import acd, sdp
-from telephony.edge import recovery, rows
+from telephony.edge import collector, number_tables, recovery, rows
+from telephony.edge.alarms import watch_disk
 from telephony.edge.funnel import Funnel
-from telephony.edge.media_settings import MediaSettings
+from telephony.edge.media_settings import ICE_SERVERS, MediaSettings
 from telephony.edge.process_clock import ProcessClock
 from telephony.edge.sip import SipEdge
 from telephony.edge.speech_worker import SpeechSettings
@@ -40,17 +44,15 @@ from telephony.edge.workers import Worker
 from telephony.events import BindingChanged, HangupRequested, Prompt, SaveAgent
 from telephony.sip.digest import Ha1
 from telephony.sip.endpoint import Endpoint, EndpointSettings
+from telephony.sip.settings import SubscriptionSettings, TextSettings
 from telephony.switchboard import Switchboard, SwitchboardSettings
 
-PAYLOAD_TYPES: Final = {"PCMU": sdp.PCMU, "PCMA": sdp.PCMA, "opus": sdp.OPUS}
+__all__ = ["CannotStart", "Hotline", "load_flows", "serve"]
+
 USERS_EVERY_S: Final = 2.0
 HANG_UP_S: Final = 10.0
 
 log = structlog.get_logger("hotline")
-
-
-class CannotStart(RuntimeError):
-    """The server cannot start; the text says why and what mends it."""
 
 
 class Hotline:
@@ -109,6 +111,8 @@ class Hotline:
         self._prepared = (Prompt("music", "hold"), Prompt("music", "comfort"))
         self.funnel.lane.start()
         self._exit.push_async_callback(self.funnel.close)
+        await self.funnel.audio.start()
+        self._exit.push_async_callback(self.funnel.audio.stop)
         await self._start_workers()
         await self._restore_agents()
         await self._start_sip()
@@ -117,6 +121,9 @@ class Hotline:
         await self._transcribe_what_waits()
         self._users_task = asyncio.create_task(self._watch_users(), name="users")
         self._exit.callback(self._users_task.cancel)
+        low = settings.recordings.low_space << 20
+        watch = watch_disk(self.funnel.alarms, settings.recordings_folder, low)
+        self._exit.callback(asyncio.create_task(watch, name="disk").cancel)
 
     def _switchboard(self, flows: Mapping[str, Flow]) -> Switchboard:
         settings = self.settings
@@ -134,11 +141,16 @@ class Hotline:
         return Switchboard(
             SwitchboardSettings(
                 numbers=settings.numbers,
-                codecs=tuple(PAYLOAD_TYPES[name] for name in settings.media.codecs),
+                codecs=tuple(sdp.NUMBERS[name] for name in settings.media.codecs),
+                srtp=settings.media.srtp,
                 media_address=settings.sip.external_address or "",
                 max_call_s=settings.limits.max_call,
                 max_calls=settings.limits.max_calls,
                 away_s=settings.desk.away,
+                trunks=trunks.rules(settings),
+                region=settings.region,
+                language=settings.languages[0],
+                record_channels=settings.recordings.channels,
             ),
             flows,
             acd.Acd(queues, agents),
@@ -161,6 +173,7 @@ class Hotline:
             media_timeout_s=settings.limits.media_timeout,
             max_legs=2 * settings.limits.max_calls,
             ice_addresses=tuple(settings.media.ice_addresses),
+            automatic_gain=settings.media.automatic_gain,
         )
         media = Worker[Any](
             "media",
@@ -169,6 +182,7 @@ class Hotline:
             FromMedia,
             funnel.media_event,
             funnel.worker_died,
+            {ICE_SERVERS: msgspec.json.encode(settings.media.servers).decode()},
         )
         speech = self._speech_settings()
         render, transcribe, listen = (
@@ -210,27 +224,39 @@ class Hotline:
 
     async def _start_sip(self) -> None:
         settings = self.settings
-        listen = settings.sip.listen[0]
-        reached_at = settings.sip.external_address or listen.host
         endpoint = Endpoint(
-            EndpointSettings(address=(reached_at, listen.port), domain=settings.sip.domain),
+            # What is left open is what `SipListeners` binds.
+            EndpointSettings(
+                address=(told_address(settings), 0),
+                domain=settings.sip.domain,
+                limits=settings.limits.endpoint,
+                admission=settings.limits.admission,
+                subscriptions=SubscriptionSettings(total=settings.limits.subscriptions),
+                texts=TextSettings(per_minute_of_strangers=settings.limits.texts),
+                trunks=trunks.sip_settings(settings),
+                numbers=tuple(settings.numbers),
+                region=settings.region,
+            ),
             self._credentials,
             secrets.token_hex,
             lambda: uuid.uuid4().hex,
         )
         async with self.sessions() as session:
-            known = await rows.bindings(session, self.clock.now())
+            bound = await rows.bindings(session, self.clock.now())
+        known = {user: bindings for user, bindings in bound.items() if user in self._secrets}
         self.edge = SipEdge(endpoint, self.clock, self.funnel.sip_events)
         self.funnel.sip = self.edge
         self.sip_sockets = SipWebSockets(self.edge)
+        self.sip = SipListeners(settings, self.edge, self.clock)
+        self._exit.push_async_callback(self.sip.streams.close)
         self._exit.callback(self.edge.close)
         self.edge.restore(known)
+        for lamp in self.funnel.switchboard.lamps():
+            self.edge.perform(lamp)
         for user, bindings in known.items():
             self.funnel.happened(BindingChanged(user, len(bindings), tuple(bindings)))
-        try:
-            self.sip_address = await self.edge.start(listen.host, listen.port)
-        except OSError as error:
-            raise CannotStart(f"SIP cannot listen on {listen}: {_cause(error)}; change sip.listen") from None
+        await self.sip.start()
+        self._exit.push_async_callback(trunks.start(settings, self.edge, self.funnel).stop)
 
     def _certificate(self) -> tls.Certificate | None:
         """The certificate of the web side, None where it speaks in the clear. Raises `CannotStart`."""
@@ -262,9 +288,10 @@ class Hotline:
         self._session_sockets: SessionSockets = app.state.session_sockets
         listen = self.settings.web.listen
         try:
-            listener = socket.create_server((listen.host, listen.port), reuse_port=False, backlog=256)
+            family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+            listener = socket.create_server((listen.host, listen.port), family=family, reuse_port=False, backlog=256)
         except OSError as error:
-            raise CannotStart(f"the web cannot listen on {listen}: {_cause(error)}; change web.listen") from None
+            raise CannotStart(f"the web cannot listen on {listen}: {cause(error)}; change web.listen") from None
         self.web_address: tuple[str, int] = listener.getsockname()[:2]
         server = WebServer(app, self.certificate)
         task = asyncio.create_task(server.serve(sockets=[listener]), name="web")
@@ -299,18 +326,23 @@ class Hotline:
         self.sip_sockets.close_session(session)
 
     async def _watch_users(self) -> None:
-        """See people whom `hotline users add` puts into the database while the server runs."""
+        """See what `hotline users` does to people in the database while the server runs."""
         while True:
             await asyncio.sleep(USERS_EVERY_S)
             try:
                 async with self.sessions() as session:
-                    self._secrets = await auth.sip_secrets(session)
+                    known_secrets = await auth.sip_secrets(session)
                     live = await sessions.live(session, self.clock.now())
             except Exception:
                 log.exception("the users could not be read; those known before stay known")
                 continue
+            revoked = auth.revoked(self._secrets, known_secrets)
+            self._secrets = known_secrets
+            for name in revoked:
+                self.edge.forget(name)
             for name in self._agents():
-                self.funnel.switchboard.queues.know(acd.AgentSettings(name))
+                for lamp in self.funnel.switchboard.know(name):
+                    self.edge.perform(lamp)
             known = {each for of_user in self.page_secrets.values() for each in of_user}
             for session_id in (known | self._session_sockets.sessions()) - live:
                 self._end_session(session_id)
@@ -319,13 +351,13 @@ class Hotline:
 
     async def drain(self) -> None:
         """Take no new calls, and wait for the running ones."""
-        log.info("draining: no new calls; a second signal hangs up", running=len(self.funnel.switchboard.calls()))
+        log.info("draining: no new calls; a second signal hangs up", running=len(self.funnel.switchboard.running()))
         await self.funnel.drain()
 
     def hang_up_all(self) -> None:
         """End every running call."""
-        for call in self.funnel.switchboard.calls():
-            self.funnel.happened(HangupRequested(call.id, "the server stops"))
+        for call in self.funnel.switchboard.running():
+            self.funnel.happened(HangupRequested(call, "the server stops"))
 
     async def stop(self) -> None:
         """Stop everything, last started first."""
@@ -349,14 +381,7 @@ def _make_folder(what: str, folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise CannotStart(f"the folder {folder} cannot be made: {_cause(error)}; change `{what}`") from None
-
-
-def _cause(error: OSError) -> str:
-    """Return the system's words alone: uvloop hides them behind its own, `create_server` repeats the address."""
-    if error.errno is None and isinstance(error.__cause__, OSError):
-        error = error.__cause__
-    return os.strerror(error.errno) if error.errno else str(error)
+        raise CannotStart(f"the folder {folder} cannot be made: {cause(error)}; change `{what}`") from None
 
 
 def _lock(data: Path) -> Callable[[], None]:
@@ -375,8 +400,10 @@ async def _serve(settings: Settings, announce: Callable[[Hotline], None]) -> Non
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.put_nowait, number)
+    number_tables.load()
     hotline = Hotline(settings)
     await hotline.start()
+    collector.look_rarely()
     try:
         announce(hotline)
         print("ready", file=sys.stderr, flush=True)  # noqa: T201 - what starts this program waits for the line
@@ -395,5 +422,7 @@ async def _serve(settings: Settings, announce: Callable[[Hotline], None]) -> Non
 def serve(settings: Settings, announce: Callable[[Hotline], None]) -> None:
     """Run the server until SIGTERM or SIGINT; the first drains, a second hangs up. Raises `CannotStart`."""
     logs.configure()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each connection is an open file
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, announce))

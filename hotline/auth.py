@@ -14,7 +14,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 from uuid import uuid4
@@ -28,7 +28,7 @@ from hotline.tables import Token, User, WebSession
 from telephony.sip.digest import hash_password
 
 Role = Literal["agent", "supervisor", "admin"]
-Scope = Literal["admin", "read", "interactions", "agents", "live"]
+Scope = Literal["admin", "read", "interactions", "agents", "live", "listen"]
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 # What each scope opens; `admin` opens everything, also what comes later.
@@ -38,6 +38,7 @@ SCOPES: Final[dict[Scope, str]] = {
     "interactions": "POST /api/v1/interactions",
     "agents": "change an agent's state",
     "live": "live events on the WebSocket /api/v1/events",
+    "listen": "hear running calls on the WebSocket /api/v1/calls/CALL/audio",
 }
 TOKEN_PREFIX: Final = "hotline_"  # noqa: S105  (so that a leaked token is recognised for what it is)
 TOKEN_OCTETS: Final = 32
@@ -98,6 +99,12 @@ class SipSecret:
     ha1_md5: str = field(repr=False)
     ha1_sha256: str = field(repr=False)
     role: str = "agent"
+
+
+def revoked(before: Mapping[str, SipSecret], after: Mapping[str, SipSecret]) -> list[str]:
+    """Return the SIP users whose secret is not what it was."""
+    stays = {(secret.user, secret.ha1_md5, secret.ha1_sha256) for secret in after.values()}
+    return [user for user, held in before.items() if (user, held.ha1_md5, held.ha1_sha256) not in stays]
 
 
 # ----------------------------------------------------------------------------------------------------------- people

@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import importlib
 import importlib.util
 import json as json_text
 import os
@@ -82,7 +83,8 @@ def serve(config: Config = None, data: Data = None) -> None:
 
     def announce(started: "server.Hotline") -> None:
         fingerprint = started.certificate.fingerprint if started.certificate else ""
-        typer.echo(pasteable(welcome(settings, started.sip_address, started.new_users, options, fingerprint)))
+        text = welcome(settings, started.sip.address, started.new_users, options, fingerprint, started.sip.told)
+        typer.echo(pasteable(text))
 
     try:
         server.serve(settings, announce)
@@ -124,9 +126,11 @@ def call(  # noqa: PLR0913, PLR0917  (each is an option that people type)
     """Call a number with a command-line phone."""
     if importlib.util.find_spec("pyVoIP") is None:
         raise Failed("the command-line phone is not installed: pip install 'hotline[phone]'")
-    listen = settings_of(config).sip.listen[0]
+    listen = next((each for each in settings_of(config).sip.listen if each.transport == "udp"), None)
+    if not server and listen is None:
+        raise Failed("the command-line phone speaks UDP only, and no `udp:` stands in sip.listen; add one, or --server")
     given = {
-        "--server": server or host_port(listen.host, listen.port),
+        "--server": server or (host_port(listen.host, listen.port) if listen else ""),
         "--from": from_,
         "--user": user,
         "--password": password,
@@ -341,11 +345,17 @@ def bench_media(
 ) -> None:
     """Measure the media worker: CPU, delivery and spacing with many calls."""
     settings_of(config)
-    rows: list[Mapping[str, Any]] = list(_benchmark("media").run(case=case, n=n, seconds=seconds))
+    measured = _benchmark("media")
+    try:
+        rows: list[Mapping[str, Any]] = list(measured.run(case=case, n=n, seconds=seconds))
+    except (RuntimeError, ValueError) as error:
+        raise Failed(str(error)) from error
     if json:
         typer.echo(json_text.dumps(rows))
     else:
         _table(rows)
+        for line in measured.verdicts(rows):
+            typer.echo(line)
 
 
 @bench.command("webrtc")
@@ -365,16 +375,38 @@ def bench_webrtc(
         _table(rows)
 
 
+@bench.command("signalling")
+def bench_signalling(
+    case: Annotated[str | None, typer.Option(metavar="NAME", help="Only this case.")] = None,
+    n: Annotated[int | None, typer.Option("--n", min=1, help="Calls a second; of `memory`, calls in all.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=1, help="How long each row is measured.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print an array of rows.")] = False,
+    config: Config = None,
+) -> None:
+    """Measure the SIP side: calls a second on one core, CPU of each, what an overload does, memory."""
+    settings_of(config)
+    measured = _benchmark("signalling")
+    try:
+        rows: list[Mapping[str, Any]] = list(measured.run(case=case, n=n, seconds=seconds))
+    except RuntimeError as error:
+        raise Failed(str(error)) from error
+    if json:
+        typer.echo(json_text.dumps(rows))
+    else:
+        _table([{key: value for key, value in row.items() if key != "target"} for row in rows])
+        for line in measured.verdicts(rows):
+            typer.echo(line)
+
+
 def _benchmark(name: str) -> ModuleType:
     """Load a benchmark from the source tree: they are no part of the installed program."""
-    path = Path(__file__).parent.parent / "bench" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"bench.{name}", path)
-    if not path.is_file() or spec is None or spec.loader is None:
-        raise Failed(f"there is no {path}: benchmarks run from the source tree (git clone, make bench)")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    root = Path(__file__).parent.parent
+    if not (root / "bench" / f"{name}.py").is_file():
+        raise Failed(
+            f"there is no {root / 'bench' / name}.py: benchmarks run from the source tree (git clone, make bench)"
+        )
+    sys.path.insert(0, str(root))
+    return importlib.import_module(f"bench.{name}")
 
 
 def _table(rows: Iterable[Mapping[str, Any]]) -> None:

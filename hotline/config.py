@@ -15,17 +15,20 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
+    SecretStr,
     ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
+from hotline.config_ice import IceServers
+from hotline.config_limits import Limits
+from hotline.config_section import Section, SipTls, TlsFiles
 from hotline.config_source import ConfigErrors, Key, Source, dotted, lay_environment_over, read_yaml
+from hotline.config_trunk import NameServer, Password, Trunks
 from hotline.config_values import (
     Address,
     CommaList,
@@ -33,6 +36,7 @@ from hotline.config_values import (
     Duration,
     Folder,
     Language,
+    Listen,
     ModelName,
     Name,
     Number,
@@ -46,38 +50,38 @@ from hotline.config_values import (
     is_wildcard,
     model_path,
 )
+from telephony.edge.ice_servers import IceServer
 
-__all__ = ["ConfigErrors", "Settings", "load"]
+__all__ = ["ConfigErrors", "Section", "Settings", "TlsFiles", "load"]
 
 DEFAULT_FILE: Final = "hotline.yaml"
 
 
-class Section(BaseModel):
-    """A part of the settings: immutable, strict about its keys, silent about its input in errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_is_not_given(cls, value: Any) -> Any:
-        if value is None:
-            return {}
-        if isinstance(value, dict):
-            return {key: part for key, part in value.items() if part is not None or key not in cls.model_fields}
-        return value
-
-
 class Sip(Section):
-    listen: Annotated[list[SipListen], CommaList] = Field(min_length=1, max_length=1)
+    listen: Annotated[list[SipListen], CommaList] = Field(min_length=1)
     domain: Domain
     external_address: Address | None = None
+    dns: Annotated[list[NameServer], CommaList] = Field([])
+    trunks: Trunks = Field([])
+    tls: SipTls = SipTls()
+
+    @field_validator("listen")
+    @classmethod
+    def _are_different(cls, listen: list[Listen]) -> list[Listen]:
+        if sum(each.transport == "udp" for each in listen) > 1:
+            raise ValueError("one udp: address is all there can be; 0.0.0.0 means every address of the machine")
+        places = [("udp" if each.transport == "udp" else "tcp", each.host, each.port) for each in listen if each.port]
+        twice = next((place for place in places if places.count(place) > 1), None)
+        if twice is not None:
+            raise ValueError(f"{host_port(*twice[1:])} stands here twice; tcp: and tls: need ports of their own")
+        return listen
 
 
 def _codec(value: Any) -> Any:
     return {"opus": "opus"}.get(value.lower(), value.upper()) if isinstance(value, str) else value
 
 
-Codec = Annotated[Literal["PCMU", "PCMA", "opus"], BeforeValidator(_codec)]
+Codec = Annotated[Literal["PCMU", "PCMA", "G722", "opus", "L16/8000", "L16/16000"], BeforeValidator(_codec)]
 
 
 class Media(Section):
@@ -85,13 +89,35 @@ class Media(Section):
     ports: Ports
     workers: int = Field(ge=1, le=1)
     codecs: Annotated[list[Codec], CommaList] = Field(min_length=1)
-    ice_addresses: Annotated[list[Address], CommaList] = []
+    ice_addresses: Annotated[list[Address], CommaList] = Field(default_factory=list)
+    ice_servers: IceServers = Field(default_factory=list)
+    turn_secret: Password = SecretStr("")
+    srtp: Literal["off", "optional", "required"] = "optional"
+    automatic_gain: Literal["off", "conference", "always"] = "conference"
+
+    @field_validator("turn_secret")
+    @classmethod
+    def _every_turn_server_knows_us(cls, secret: SecretStr, info: ValidationInfo) -> SecretStr:
+        if not secret.get_secret_value():
+            servers = info.data.get("ice_servers", [])
+            unknown = [each.url for each in servers if each.url.startswith("turn") and not each.username]
+            if unknown:
+                raise ValueError(
+                    f"{unknown[0]} lets nobody in without credentials: write the secret that it shares with us here "
+                    "(coturn: static-auth-secret), or its `username` and `credential` there"
+                )
+        return secret
+
+    @property
+    def servers(self) -> tuple[IceServer, ...]:
+        """The STUN and TURN servers, as media workers and pages are told of them."""
+        return tuple(each.with_secret(self.turn_secret) for each in self.ice_servers)
 
     @field_validator("codecs")
     @classmethod
     def _every_phone_has_one(cls, codecs: list[str]) -> list[str]:
         if not {"PCMU", "PCMA"} & set(codecs):
-            raise ValueError("phones speak PCMU or PCMA: name one of them, or both")
+            raise ValueError("every phone speaks PCMU or PCMA, and not all speak more: name one of them, or both")
         return codecs
 
 
@@ -101,13 +127,6 @@ class Desk(Section):
     reasons: Annotated[list[Name], CommaList] = Field(min_length=1)
     dispositions: Annotated[list[Name], CommaList] = Field(min_length=1)
     away: Duration = Field(gt=0)
-
-
-class TlsFiles(Section):
-    """A certificate, with its chain, and its key, in PEM."""
-
-    certificate: Folder
-    key: Folder
 
 
 def _tls(value: Any) -> Any:
@@ -159,7 +178,7 @@ class Queue(Section):
     """`agents` empty means every agent; durations are seconds."""
 
     title: str = ""
-    agents: Annotated[list[str], CommaList] = []
+    agents: Annotated[list[str], CommaList] = Field(default_factory=list)
     wrap_up: Duration = 10.0
     ring_timeout: Duration = Field(15.0, gt=0)
     max_waiting: int = Field(50, ge=0)
@@ -167,12 +186,14 @@ class Queue(Section):
 
 class Recordings(Section):
     store: Store | None = None
+    channels: Literal["stereo", "legs"] = "stereo"
+    low_space: int = Field(1024, ge=0)  # MiB
 
 
 class Recogniser(Section):
     engine: Literal["vosk", "whisper"]
     model: ModelName
-    options: dict[str, Option] = {}  # the engine's own
+    options: dict[str, Option] = Field(default_factory=dict)  # the engine's own
 
     @property
     def model_path(self) -> Path | None:
@@ -205,14 +226,6 @@ class Voice(Section):
 class Speech(Section):
     recognisers: dict[Language, Recogniser]
     voices: dict[Language, Voice]
-
-
-class Limits(Section):
-    """`max_call` and `media_timeout` are seconds."""
-
-    max_calls: int = Field(ge=1)
-    max_call: Duration = Field(gt=0)
-    media_timeout: Duration = Field(gt=0)
 
 
 def _database(value: str) -> str:
@@ -288,7 +301,7 @@ def load(path: Path | None, environ: Mapping[str, str], data: Path | None = None
         source.tree["data"] = str(data.absolute())
     base = chosen.absolute().parent if chosen else Path.cwd()
     try:
-        settings = Settings.model_validate(source.tree, context={"base": base})
+        settings = Settings.model_validate(source.tree, context={"base": base, "environ": environ})
     except ValidationError as error:
         raise ConfigErrors(_in_order(source.problems + _problems(error, source))) from None
     if source.problems:
@@ -345,6 +358,8 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "int_type": "a whole number is due here, such as 10",
     "float_parsing": "`{input}` is not a number; write for example 1.5",
     "float_type": "a number is due here, such as 1.5",
+    "bool_parsing": "`{input}` is neither yes nor no",
+    "bool_type": "yes or no is due here",
     "literal_error": "`{input}` is not known; write {expected}",
     "greater_than": "must be more than {gt}",
     "greater_than_equal": "must be at least {ge}",
@@ -373,7 +388,8 @@ def _problems(error: ValidationError, source: Source) -> list[str]:
 
 
 def _unknown(key: Key) -> str:
-    known = sorted(_section_at(key[:-1]).model_fields)
+    fields = _section_at(key[:-1]).model_fields
+    known = sorted(field.alias or name for name, field in fields.items())
     near = difflib.get_close_matches(str(key[-1]), known, 1)
     return "is not a setting; " + (f"did you mean `{near[0]}`?" if near else f"here may stand {', '.join(known)}")
 
@@ -383,6 +399,9 @@ def _section_at(key: Key) -> type[Section]:
     for part in key:
         if get_origin(annotation) is dict:
             annotation = get_args(annotation)[1]
+        elif get_origin(annotation) is list:
+            annotation = get_args(annotation)[0]
+            annotation = getattr(annotation, "__origin__", annotation)  # of one that is Annotated
         else:
             annotation = annotation.model_fields[str(part)].annotation
     return annotation if isinstance(annotation, type) and issubclass(annotation, Section) else Settings

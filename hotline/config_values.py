@@ -22,7 +22,7 @@ _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """An address to listen on. `transport` is `udp` (SIP) or `tcp` (web); port 0 lets the system choose."""
+    """An address to listen on. `transport` is `udp`, `tcp` or `tls` (SIP), `tcp` (web); port 0: the system chooses."""
 
     transport: str
     host: str
@@ -105,11 +105,11 @@ def _sip_listen(value: Any) -> Listen:
     if isinstance(value, Listen):
         return value
     transport, _, rest = str(value).partition(":")
-    if transport in ("tcp", "tls", "ws", "wss"):
-        raise ValueError(f"`{value}`: SIP is spoken over UDP only so far; write udp:{rest or 'HOST:PORT'}")
-    if transport != "udp":
+    if transport in ("ws", "wss"):
+        raise ValueError(f"`{value}`: browsers speak SIP to web.listen; leave it out here")
+    if transport not in ("udp", "tcp", "tls"):
         raise ValueError(f"`{value}` does not say its transport; write for example udp:127.0.0.1:5060")
-    return _listen("udp", rest)
+    return _listen(transport, rest)
 
 
 def _web_listen(value: Any) -> Listen:

@@ -6,6 +6,8 @@
 import asyncio
 import fcntl
 import os
+import resource
+import secrets
 import shutil
 import socket
 import stat
@@ -18,14 +20,20 @@ from typing import Final, Literal
 
 from sqlalchemy.exc import DBAPIError
 
-from hotline import auth, database, tls
+from hotline import auth, database, sip_listeners, tls
+from hotline.cannot_start import CannotStart
 from hotline.config import Settings, TlsFiles
 from hotline.config_values import Listen, host_port
 from hotline.models import model_states
 from ivr_flows import flow as flows
 from ivr_flows.load import FlowErrors, flow_files, load
+from telephony.edge.dns import Dns, Unanswered
+from telephony.edge.ice import try_server
+from telephony.edge.ice_servers import IceServer
+from telephony.sip.uri import Uri
 
-LOW_SPACE_OCTETS: Final = 1 << 30
+OPEN_FILES: Final = 8192
+"""Connections of phones, far ends, pages and the API within their bounds (docs/security.md), and as much again."""
 LOCK_FILE: Final = "hotline.lock"
 
 State = Literal["ok", "note", "wrong"]
@@ -44,29 +52,43 @@ class Finding:
 async def examine(settings: Settings, file: Path | None) -> list[Finding]:
     """Look at everything that the settings name. `file` is where they came from, None for the embedded default."""
     findings = [Finding("settings", "ok", str(file or "the embedded default"))]
-    findings += await asyncio.to_thread(lambda: [*_folders(settings), *_addresses(settings), *_flows(settings)])
+    findings += await asyncio.to_thread(lambda: _of_this_machine(settings))
+    findings += await _trunks(settings)
+    findings += await asyncio.gather(*(_ice_server(server) for server in settings.media.servers))
     findings += await _database(settings)
     findings += await asyncio.to_thread(lambda: [*_models(settings), *_extras()])
     return findings
+
+
+def _of_this_machine(settings: Settings) -> list[Finding]:
+    return [
+        *_folders(settings),
+        *_open_files(),
+        *_addresses(settings),
+        *_voice(settings),
+        *_certificates(settings),
+        *_flows(settings),
+    ]
 
 
 # ---------------------------------------------------------------------------------------------------------- folders
 
 
 def _folders(settings: Settings) -> Iterator[Finding]:
-    yield from _folder("data", settings.data)
+    low = settings.recordings.low_space << 20
+    yield from _folder("data", settings.data, low)
     if not settings.recordings_folder.is_relative_to(settings.data):
-        yield from _folder("recordings.store", settings.recordings_folder)
+        yield from _folder("recordings.store", settings.recordings_folder, low)
 
 
-def _folder(what: str, folder: Path) -> Iterator[Finding]:
+def _folder(what: str, folder: Path, low_octets: int) -> Iterator[Finding]:
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         yield Finding(what, "wrong", f"{nearest} cannot be written", f"chown it, or set `{what}` to another folder")
         return
     made = "" if nearest == folder else ", made at the first start"
     free = shutil.disk_usage(nearest).free
-    if free < LOW_SPACE_OCTETS:
+    if free < low_octets:
         yield Finding(what, "wrong", f"{folder}: {free >> 20} MiB free", f"make room, or set `{what}` to another disk")
     elif not made and stat.S_IMODE(folder.stat().st_mode) & 0o077:
         yield Finding(what, "note", f"{folder} can be read by others on this machine", f"chmod 700 {folder}")
@@ -84,17 +106,50 @@ def _addresses(settings: Settings) -> Iterator[Finding]:
     for listen in settings.sip.listen:
         yield _address("sip.listen", listen)
     yield _address("web.listen", settings.web.listen)
-    if isinstance(settings.web.tls, TlsFiles):
-        yield _certificate(settings.web.tls)
     yield _address("media.address", Listen("udp", settings.media.address, 0))
 
 
-def _certificate(files: TlsFiles) -> Finding:
+def _voice(settings: Settings) -> Iterator[Finding]:
+    """Whether the phones that reach us can send their voice, too."""
+    media = Listen("udp", settings.media.address, 0)
+    if media.is_loopback and not all(each.is_loopback for each in settings.sip.listen):
+        detail = f"phones on the network reach sip.listen, and their voice would have to come to {media.host}"
+        mend = "set `media.address` to the address of this machine that they reach"
+        yield Finding("media.address", "wrong", detail, mend)
+
+
+def _open_files() -> Iterator[Finding]:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY and most < OPEN_FILES:
+        detail = f"{most} at most: as many connections as are let in take up to {OPEN_FILES}"
+        mend = f"LimitNOFILE={OPEN_FILES} in the unit of systemd, or ulimit -n {OPEN_FILES} before the start"
+        yield Finding("open files", "note", detail, mend)
+
+
+def _certificates(settings: Settings) -> Iterator[Finding]:
+    if settings.sip.tls.files is not None:
+        yield _certificate("sip.tls", settings.sip.tls.files)
+    if settings.sip.tls.authorities is not None:
+        yield _authorities(settings)
+    if isinstance(settings.web.tls, TlsFiles):
+        yield _certificate("web.tls", settings.web.tls)
+
+
+def _certificate(setting: str, files: TlsFiles) -> Finding:
     try:
-        found = tls.given(files.certificate, files.key, time.time())
+        found = tls.given(files.certificate, files.key, time.time(), setting)
     except tls.TlsError as error:
-        return Finding("web.tls", "wrong", str(error), "set `web.tls` to a certificate and its key, or leave it out")
-    return Finding("web.tls", "ok", f"{files.certificate}, SHA-256 {found.fingerprint}")
+        return Finding(setting, "wrong", str(error), f"set `{setting}` to a certificate and its key, or leave it out")
+    return Finding(setting, "ok", f"{files.certificate}, SHA-256 {found.fingerprint}")
+
+
+def _authorities(settings: Settings) -> Finding:
+    try:
+        sip_listeners.trusted(settings)
+    except CannotStart as error:
+        mend = "set `sip.tls.authorities` to a file of certificates in PEM, or leave it out"
+        return Finding("sip.tls.authorities", "wrong", str(error), mend)
+    return Finding("sip.tls.authorities", "ok", str(settings.sip.tls.authorities))
 
 
 def _runs(data: Path) -> bool:
@@ -124,6 +179,50 @@ def _address(what: str, listen: Listen) -> Finding:
         place = f"{listen.transport} {host_port(listen.host, listen.port)}"
         return Finding(what, "wrong", f"{place}: {error.strerror}", f"set `{what}` to an address that is free here")
     return Finding(what, "ok", host_port(listen.host, listen.port) if listen.port else listen.host)
+
+
+# ----------------------------------------------------------------------------------------------------------- trunks
+
+
+async def _trunks(settings: Settings) -> list[Finding]:
+    dns = Dns([(each.host, each.port) for each in settings.sip.dns], time.time, secrets.token_hex)
+    findings: list[Finding] = []
+    for trunk in settings.sip.trunks:
+        findings += [await _target(trunk.name, uri, dns) for uri in trunk.uris]
+        if trunk.user and not trunk.password.get_secret_value():
+            detail = f"`{trunk.name}`: the account `{trunk.user}` has no password"
+            findings.append(Finding("sip.trunks", "note", detail, "set its `password`, unless it needs none"))
+        if not (trunk.user or trunk.caller_number or trunk.withhold):
+            detail = f"`{trunk.name}`: calls that go out show no number, which most far ends refuse"
+            findings.append(Finding("sip.trunks", "note", detail, "set its `caller_number`"))
+    return findings
+
+
+async def _target(trunk: str, uri: Uri, dns: Dns) -> Finding:
+    mend = "correct the trunk's `targets`, or `sip.dns`"
+    try:
+        places, _ = await dns.locate(uri)
+    except Unanswered as error:
+        return Finding("sip.trunks", "wrong", f"`{trunk}`: {uri.host} cannot be looked up: {error}", mend)
+    if not places:
+        return Finding("sip.trunks", "wrong", f"`{trunk}`: {uri.host} leads nowhere", mend)
+    leads = ", ".join(f"{place.transport.lower()}:{host_port(place.host, place.port)}" for place in places)
+    return Finding("sip.trunks", "ok", f"`{trunk}`: {uri.write()} is {leads}")
+
+
+# ------------------------------------------------------------------------------------------------- STUN and TURN
+
+
+async def _ice_server(server: IceServer) -> Finding:
+    try:
+        told = await try_server(server, time.time())
+    except OSError as error:
+        mend = "correct `media.ice_servers`, or start that server"
+        if server.is_turn:
+            mend += "; and see that `media.turn_secret`, or the server's `credential`, is what it knows"
+        return Finding("media.ice_servers", "wrong", f"{server.url}: {error}", mend)
+    does = "relays by" if server.is_turn else "sees us at"
+    return Finding("media.ice_servers", "ok", f"{server.url} {does} {told}")
 
 
 # ------------------------------------------------------------------------------------------------------------ flows

@@ -46,7 +46,11 @@ class _Handshake(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin. Where too many have, the oldest gives way: an honest one has long been done."""
         clear = cast(asyncio.Transport, transport)
-        self._socket = socket.socket(fileno=os.dup(clear.get_extra_info("socket").fileno()))
+        try:
+            self._socket = socket.socket(fileno=os.dup(clear.get_extra_info("socket").fileno()))
+        except OSError:  # no file descriptor is left
+            clear.abort()
+            return
         clear.abort()  # nothing was read, and a socket is shut down with the last of its file descriptors only
         while len(self._under_way) >= MAX_HANDSHAKES:
             next(iter(self._under_way)).give_up()

@@ -11,6 +11,7 @@ from hotline import auth, sessions
 from hotline.auth import Principal
 from hotline.throttle import Throttle
 from telephony.clock import iso
+from telephony.edge.ice_servers import credentials
 from telephony.sip.digest import hash_password
 
 router = APIRouter(tags=["session"])
@@ -39,6 +40,14 @@ class SessionBody(Shape):
     expires_at: str
 
 
+class IceServerBody(Shape):
+    """A STUN or TURN server, as browsers take it; the credentials of a TURN server are good for half a day."""
+
+    urls: list[str]
+    username: str
+    credential: str
+
+
 class PhoneBody(Shape):
     """What the page's phone registers with, as long as the session lasts. `path` is the WebSocket's."""
 
@@ -47,7 +56,7 @@ class PhoneBody(Shape):
     password: str
     realm: str
     path: str
-    ice_servers: list[str]
+    ice_servers: list[IceServerBody]
 
 
 class HotlineBody(Shape):
@@ -58,6 +67,7 @@ class HotlineBody(Shape):
     number: str
     path: str
     languages: list[str]
+    ice_servers: list[IceServerBody]
 
 
 class Attempts:
@@ -145,7 +155,7 @@ async def make_phone(request: Request) -> PhoneBody:
         password=password,
         realm=domain,
         path="/sip",
-        ice_servers=[],
+        ice_servers=_ice_servers(request, principal.name),
     )
 
 
@@ -156,8 +166,25 @@ async def get_hotline(request: Request) -> HotlineBody:
     number = next((number for number in settings.numbers if number != "*"), "19001234")
     title = next((queue.title for queue in settings.queues.values() if queue.title), "Hotline")
     return HotlineBody(
-        title=title, domain=settings.sip.domain, number=number, path="/sip", languages=list(settings.languages)
+        title=title,
+        domain=settings.sip.domain,
+        number=number,
+        path="/sip",
+        languages=list(settings.languages),
+        ice_servers=_ice_servers(request, ""),
     )
+
+
+def _ice_servers(request: Request, user: str) -> list[IceServerBody]:
+    """Return the servers for a page. Strangers (no user) get no password that stays good."""
+    state = request.app.state
+    found = []
+    for server in state.settings.media.servers:
+        if server.credential and not user:
+            continue
+        username, credential = credentials(server, user or "caller", state.clock.now())
+        found.append(IceServerBody(urls=[server.url], username=username, credential=credential))
+    return found
 
 
 def _check_patience(attempts: Attempts, source: str, name: str, now: float) -> None:

@@ -28,7 +28,7 @@ OCTETS: Final = 32
 
 ROLE_SCOPES: Final[dict[Role, frozenset[str]]] = {
     "agent": frozenset({"desk"}),
-    "supervisor": frozenset({"desk", "read", "live", "agents", "audit"}),
+    "supervisor": frozenset({"desk", "read", "live", "agents", "audit", "listen"}),
     "admin": frozenset({"admin"}),
 }
 

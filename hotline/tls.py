@@ -1,4 +1,4 @@
-"""The certificate of the web side when nobody gave one: made here, kept in a folder, renewed near its end.
+"""The certificate of the web side, or of SIP, when nobody gave one: made here, kept in a folder, renewed near its end.
 
 Rule 1: it stays as long as it can. Whoever told a browser to trust it should not have to again: a name that went away
 makes no new one, and addresses that the system changes by itself are not in it.
@@ -15,6 +15,7 @@ import ipaddress
 import os
 import re
 import socket
+import ssl
 import stat
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -53,16 +54,17 @@ class Certificate(NamedTuple):
     fingerprint: str
 
 
-def ensure(folder: Path, names: Iterable[str], now: float) -> Certificate:
+def ensure(folder: Path, names: Iterable[str], now: float, setting: str = "web.tls") -> Certificate:
     """Return the certificate of `folder`, made when there is none that is good for `names`, at `now` and for a while.
 
-    `names` are DNS names and IP addresses; what is neither is left out. Raises `TlsError`.
+    `names` are DNS names and IP addresses; what is neither is left out. `setting` is what errors tell to change. Raises
+    `TlsError`.
     """
     wanted = frozenset(filter(None, map(_general_name, names)))
     at = datetime.fromtimestamp(now, UTC)
     paths = folder / CERTIFICATE_FILE, folder / KEY_FILE
     if not wanted:
-        raise TlsError("a certificate needs a name or an address; set web.public_url, or web.tls to files of your own")
+        raise TlsError(f"a certificate needs a name or an address; set {setting} to files of your own")
     try:
         kept = _kept(*paths)
         if kept is None or not _serves(kept, wanted, at):
@@ -70,17 +72,17 @@ def ensure(folder: Path, names: Iterable[str], now: float) -> Certificate:
     except OSError as error:
         raise TlsError(
             f"the certificate cannot be kept in {folder}: {error.strerror}; make that folder writable for this user, "
-            "or set web.tls to files of your own"
+            f"or set {setting} to files of your own"
         ) from None
     return Certificate(*paths, fingerprint(kept))
 
 
-def given(certificate: Path, key: Path, now: float) -> Certificate:
+def given(certificate: Path, key: Path, now: float, setting: str = "web.tls") -> Certificate:
     """Return a certificate that somebody else made, after a look at it. The file may hold its chain too.
 
     Raises `TlsError` when it cannot be read, does not fit its key, or is not good at `now`.
     """
-    mend = "; correct web.tls"
+    mend = f"; correct {setting}"
     found = _certificate(_read(certificate, mend))
     if found is None:
         raise TlsError(f"{certificate} holds no certificate in PEM{mend}")
@@ -91,12 +93,26 @@ def given(certificate: Path, key: Path, now: float) -> Certificate:
         raise TlsError(f"{certificate} was good until {found.not_valid_after_utc:%Y-%m-%d}; renew it")
     if at < found.not_valid_before_utc:
         raise TlsError(f"{certificate} is good from {found.not_valid_before_utc:%Y-%m-%d} on; look at the clock")
-    return Certificate(certificate, key, fingerprint(found))
+    whole = Certificate(certificate, key, fingerprint(found))
+    try:
+        server_context(whole)
+    except OSError as error:  # ssl.SSLError is one: a key too short, a signature by MD5, a chain that is broken
+        said = getattr(error, "reason", None) or error.strerror
+        raise TlsError(f"OpenSSL does not take {certificate} with its chain and its key: {said}{mend}") from None
+    return whole
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
     """Return the SHA-256 of a certificate, as `AB:CD:...`."""
     return certificate.fingerprint(hashes.SHA256()).hex(":").upper()
+
+
+def server_context(certificate: Certificate) -> ssl.SSLContext:
+    """Return what a server shows a certificate with."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate.certificate, certificate.key)
+    return context
 
 
 def names_of(listen: str, public_url: str = "") -> list[str]:

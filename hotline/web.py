@@ -18,6 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import crm_bridge.routes
 import recordings.routes
+import telephony.alarm_routes
+import telephony.audio_routes
 import telephony.desk_routes
 import telephony.routes
 from hotline import audit, session_routes, tls
@@ -145,6 +147,8 @@ def create_app(
         recordings.routes,
         telephony.routes,
         telephony.desk_routes,
+        telephony.audio_routes,
+        telephony.alarm_routes,
     ):
         app.include_router(room.router, prefix=API)
     app.router.routes += pages.routes()

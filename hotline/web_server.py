@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import socket
-import ssl
 from collections.abc import Iterator
 from typing import Final
 
@@ -12,7 +11,7 @@ from starlette.types import ASGIApp
 
 from hotline.connections import Connection
 from hotline.handshake import over_tls
-from hotline.tls import Certificate
+from hotline.tls import Certificate, server_context
 
 MAX_FRAME_OCTETS: Final = 65_536  # of a WebSocket: as much as a datagram can be
 PING_S: Final = 10.0
@@ -23,7 +22,7 @@ class WebServer(uvicorn.Server):
     """Uvicorn, whose signals are ours, and which says when it listens. With a certificate it speaks TLS alone."""
 
     def __init__(self, app: ASGIApp, certificate: Certificate | None) -> None:
-        connection = over_tls(Connection, _context(certificate)) if certificate is not None else Connection
+        connection = over_tls(Connection, server_context(certificate)) if certificate is not None else Connection
         super().__init__(
             uvicorn.Config(
                 app,
@@ -56,10 +55,3 @@ class WebServer(uvicorn.Server):
         """Close connections and wait for the end."""
         self.should_exit = True
         await task
-
-
-def _context(certificate: Certificate) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(certificate.certificate, certificate.key)
-    return context

@@ -5,23 +5,29 @@ from collections.abc import Sequence
 from hotline import models
 from hotline.auth import NewUser
 from hotline.config import Settings
-from hotline.config_values import host_port
+from hotline.config_values import Listen, host_port
 
 
 def welcome(
     settings: Settings,
-    sip_address: tuple[str, int],
+    sip_address: Listen,
     new_users: Sequence[NewUser] = (),
     options: str = "",
     fingerprint: str = "",
+    sip_told: Sequence[str] = (),
 ) -> str:
-    """Return the text. `options` are what the command was given, for commands that must find the same settings."""
-    sip = host_port(*sip_address)
+    """Return the text. `options` are what the command was given, for commands that must find the same settings;
+    `sip_told` is what there is to say of SIP besides `sip_address`."""
+    sip = server = host_port(sip_address.host, sip_address.port)
+    if sip_address.transport != "udp":
+        sip = f"{server};transport={sip_address.transport}"
     number = next((number for number in settings.numbers if number != "*"), "19001234")
     lines = [
         f"The hotline serves {', '.join(f'{_dialled(one)} -> {flow}' for one, flow in settings.numbers.items())}",
         f"  dial      sip:{number}@{sip}",
-        f"  or        hotline call {number} --server {sip} --from 0912345678",
+        # The command-line phone speaks UDP alone.
+        *([f"  or        hotline call {number} --server {server} --from 0912345678"] if sip == server else []),
+        *(f"  phones    {line}" for line in sip_told),
         f"  desk      {settings.web.url}/desk",
         f"  replay    {settings.web.url}/supervise",
         f"  call      {settings.web.url}/call  (from a browser)",

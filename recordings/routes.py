@@ -49,11 +49,19 @@ class PieceOut(_Shape):
     hit: bool
 
 
+class PauseOut(_Shape):
+    """A time in which nothing was recorded, on purpose: seconds from the recording's start. `until` is null where that
+    was so to the end."""
+
+    since: float
+    until: float | None
+
+
 class RecordingOut(_Shape):
     """A recording. `transcript_state` tells whether `transcript` holds words; `cause`s are empty when all went well.
 
-    `ani`, `agent` (who talked last), `queue` and `person` (the customer's name) are empty where there is none;
-    `excerpt` is where the words of `q` were said, empty without them.
+    `ani` (the customer's number, whoever called whom), `agent` (who talked last), `queue` and `person` (the customer's
+    name) are empty where there is none; `excerpt` is where the words of `q` were said, empty without them.
     """
 
     id: str
@@ -70,6 +78,7 @@ class RecordingOut(_Shape):
     agent: str
     queue: str
     person: str
+    pauses: list[PauseOut]
     transcript_state: TranscriptState
     transcript_cause: str
     audio: str | None
@@ -273,6 +282,14 @@ async def _excerpts(session: AsyncSession, recordings: list[str], q: str) -> dic
     return await asyncio.to_thread(marked)  # hours of talk may have to be read
 
 
+def _offset(row: Recording, at: float | None) -> float:
+    return round(max(0.0, (at or row.started_at) - row.started_at), 3)
+
+
+def _until(row: Recording, at: float | None) -> float | None:
+    return None if at is None else _offset(row, at)
+
+
 def _out(row: Recording, excerpt: list[PieceOut]) -> RecordingOut:
     address = f"/api/v1/recordings/{row.id}"
     return RecordingOut(
@@ -290,6 +307,7 @@ def _out(row: Recording, excerpt: list[PieceOut]) -> RecordingOut:
         agent=row.agent,
         queue=row.queue,
         person=row.person,
+        pauses=[PauseOut(since=_offset(row, since), until=_until(row, until)) for since, until in row.pauses],
         transcript_state=row.transcript_state,
         transcript_cause=row.transcript_cause,
         audio=f"{address}/audio" if row.state == "closed" else None,

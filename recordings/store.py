@@ -98,12 +98,12 @@ async def set_customer(session: AsyncSession, call: str, customer: str) -> None:
 
 
 async def describe(session: AsyncSession, call: CallSnapshot) -> None:
-    """Write what recordings are found by: on every recording of a call who called, on the present one who talked.
+    """Write what recordings are found by: on every recording of a call whose it is, on the present one who talked.
 
     What is not known (yet, or any more) leaves what is there.
     """
     name = call.context.name[:LONGEST_NAME]
-    caller = {"ani": call.ani, "person": name, "person_folded": fold(name)[:LONGEST_NAME]}
+    caller = {"ani": call.customer_number, "person": name, "person_folded": fold(name)[:LONGEST_NAME]}
     of_call = update(Recording).where(Recording.call_id == call.id)
     if known := {column: value for column, value in caller.items() if value}:
         await session.execute(of_call.values(**known))
@@ -135,6 +135,18 @@ async def finish(
     await session.flush()
     await attach_recording(session, row.call_id, row.id, due, "")
     return row
+
+
+async def note_pause(session: AsyncSession, recording: str, at: float, *, paused: bool) -> None:
+    """Note that a recording is silent on purpose from an instant on, or no more. Raises `NoRecording`."""
+    row = await _row(session, recording)
+    pauses = [list(pause) for pause in row.pauses]
+    if paused:
+        pauses.append([at, None])
+    elif pauses and pauses[-1][1] is None:
+        pauses[-1][1] = at
+    row.pauses = pauses
+    await session.flush()
 
 
 async def recover(session: AsyncSession, folder: Path, now: float) -> list[Recovered]:

@@ -58,6 +58,8 @@ class Recording(Base):
     queue: Mapped[str] = mapped_column(String(64), default="", server_default=NOTHING)
     person: Mapped[str] = mapped_column(String(200), default="", server_default=NOTHING)
     person_folded: Mapped[str] = mapped_column(String(200), default="", server_default=NOTHING)
+    pauses: Mapped[list[list[float | None]]] = mapped_column(JSON, default=list, server_default=text("'[]'"))
+    """[from, until] of each time it is silent on purpose; until the end where the second is null."""
     transcript_state: Mapped[TranscriptState] = mapped_column(String(16), index=True, default="none")
     transcript_cause: Mapped[str] = mapped_column(Text, default="")
 

@@ -17,7 +17,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from crm_bridge import timeline
 from telephony.clock import iso
 from telephony.edge import rows
-from telephony.events import AgentStateRequested, CallSnapshot, HoldRequested, ResumeRequested, TransferRequested
+from telephony.events import (
+    AgentStateRequested,
+    CallSnapshot,
+    HoldRequested,
+    RecordingPauseRequested,
+    RecordingResumeRequested,
+    ResumeRequested,
+    TransferRequested,
+)
 from telephony.routes import (
     NO_CALL,
     TALKS,
@@ -34,6 +42,7 @@ from telephony.routes import (
     running_funnel,
     signed_in_agent,
 )
+from telephony.switchboard import outside
 from telephony.tables import Call, WrapUp
 
 router = APIRouter(tags=["desk"])
@@ -58,6 +67,7 @@ class DeskCall(CallBody):
 
     held_at: str | None
     away_at: str | None = Field(description="Since when the agent is not heard; null when all is well.")
+    recording_paused_at: str | None = Field(description="Since when nothing is recorded, at the agent's wish.")
     transferred_by: str | None
     disposition: str | None
     note: str
@@ -80,15 +90,18 @@ class DeskBody(Body):
 
 
 class TransferRequest(Body):
-    """Where a caller is to go: exactly one of the two."""
+    """Where a caller is to go: exactly one of the three."""
 
     agent: Annotated[str, StringConstraints(max_length=64)] = ""
     queue: Annotated[str, StringConstraints(max_length=64)] = ""
+    number: Annotated[str, StringConstraints(strip_whitespace=True, max_length=64)] = Field(
+        "", description="Of somebody outside; it is called by a trunk that may dial it."
+    )
 
     @model_validator(mode="after")
     def _names_one(self) -> "TransferRequest":
-        if bool(self.agent) == bool(self.queue):
-            raise ValueError("name either `agent` or `queue`")
+        if sum(map(bool, (self.agent, self.queue, self.number))) != 1:
+            raise ValueError("name one of `agent`, `queue` and `number`")
         return self
 
 
@@ -154,9 +167,27 @@ async def resume(request: Request, call: str) -> CallBody:
     return await _settled(request, call)
 
 
+@router.post("/calls/{call}/recording/pause", status_code=202)
+async def pause_recording(request: Request, call: str) -> CallBody:
+    """Record silence, and stream none of it, for as long as what must not be kept is said. The talk's end ends it."""
+    snapshot = await _talk(request, call, TALKS, "Only a talk is recorded.")
+    if not snapshot.recording:
+        raise HTTPException(409, "This talk is not recorded.")
+    running_funnel(request).happened(RecordingPauseRequested(call, snapshot.agent))
+    return await _settled(request, call)
+
+
+@router.post("/calls/{call}/recording/resume", status_code=202)
+async def resume_recording(request: Request, call: str) -> CallBody:
+    """Record again."""
+    snapshot = await _talk(request, call, TALKS, "Only a talk is recorded.")
+    running_funnel(request).happened(RecordingResumeRequested(call, snapshot.agent))
+    return await _settled(request, call)
+
+
 @router.post("/calls/{call}/transfer", status_code=202)
 async def transfer(request: Request, call: str, body: TransferRequest) -> CallBody:
-    """Give the caller to another agent or to a queue, and leave the call."""
+    """Give the caller to another agent, to a queue or to a number outside, and leave the call."""
     snapshot = await _talk(request, call, TALKS, "Only a caller who is talking or on hold can be transferred.")
     funnel = running_funnel(request)
     acd = funnel.switchboard.queues
@@ -164,7 +195,10 @@ async def transfer(request: Request, call: str, body: TransferRequest) -> CallBo
         raise HTTPException(404, f"There is no queue `{body.queue}`; GET /api/v1/queues lists them.")
     if body.agent:
         _check_colleague(body.agent, snapshot.agent, {each.agent: each.reachable for each in acd.agents()})
-    funnel.happened(TransferRequested(call, snapshot.agent, body.agent, body.queue))
+    if body.number and (refused := outside.why_not(funnel.switchboard.board, body.number)):
+        status, cause = refused
+        raise HTTPException(status, f"`{body.number}` cannot be called: {cause}.")
+    funnel.happened(TransferRequested(call, snapshot.agent, body.agent, body.queue, body.number))
     return await _settled(request, call)
 
 
@@ -247,6 +281,7 @@ async def _desk_call(
         **body.model_dump(),
         held_at=at(call.held_at),
         away_at=at(call.away_at),
+        recording_paused_at=at(call.paused_at),
         transferred_by=call.transferred_by or None,
         disposition=written.disposition if written else None,
         note=written.note if written else "",

@@ -14,7 +14,7 @@ pair each); a `dialog` is the SIP state behind a leg. Numbers are E.164 (`+84912
 `ani`, once normalised; `number` is what came off the wire.
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -85,15 +85,19 @@ class CallerContext(Value, frozen=True):
     last_interactions: tuple[PastInteraction, ...] = ()
 
 
-Codec = Literal["PCMU", "PCMA", "opus"]
+Codec = Literal["PCMU", "PCMA", "opus", "G722", "L16/8000", "L16/16000"]
+Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 LegKind = Literal["rtp", "webrtc"]
+Role = Literal["party", "monitor", "whisper"]
+Channels = Literal["stereo", "legs"]
 
 
 class WebRtc(Value, frozen=True):
     """One side of a WebRTC transport as its SDP says it (RFC 8839 ICE, RFC 8842 DTLS).
 
     `candidates` are the values of `a=candidate:` lines, `fingerprint` that of `a=fingerprint:` ("sha-256 AB:CD:..."),
-    `setup` that of `a=setup:`.
+    `setup` that of `a=setup:`. `complete` says that there are no more candidates than these (`a=end-of-candidates`);
+    otherwise they are trickled (RFC 8838).
     """
 
     ufrag: str
@@ -101,6 +105,53 @@ class WebRtc(Value, frozen=True):
     candidates: tuple[str, ...]
     fingerprint: str
     setup: Literal["active", "passive", "actpass"] = "actpass"
+    complete: bool = True
+
+
+class Hop(Value, frozen=True):
+    """One address behind a target of a trunk (RFC 3263). `target` is the target's place in the trunk's settings, `name`
+    whom a TLS certificate must name."""
+
+    target: int
+    transport: Literal["UDP", "TCP", "TLS"]
+    host: str
+    port: int
+    name: str = ""
+
+
+class TargetState(Value, frozen=True):
+    """How one address of a trunk does: `unknown` until an OPTIONS probe has been answered or not."""
+
+    target: str
+    address: str
+    state: Literal["unknown", "up", "down"]
+
+
+SrtpSuite = Literal["AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32", "AEAD_AES_128_GCM", "AEAD_AES_256_GCM"]
+
+
+class SrtpKey(Value, frozen=True):
+    """A master key of SRTP with its salt, in base64 as `a=crypto` has it (RFC 4568 section 6.1). Never in a log or a
+    journal: see `telephony.edge.redaction`."""
+
+    suite: SrtpSuite
+    key: str
+
+    def __repr__(self) -> str:
+        """Say which suite, and no key."""
+        return f"SrtpKey({self.suite})"
+
+
+class Srtp(Value, frozen=True):
+    """What encrypts a phone's leg: `ours` is the master key and salt of what we send, `theirs` of what they send."""
+
+    suite: SrtpSuite
+    ours: str
+    theirs: str
+
+    def __repr__(self) -> str:
+        """Say which suite, and no key."""
+        return f"Srtp({self.suite})"
 
 
 # ------------------------------------------------------------------------------------- events: SIP endpoint
@@ -112,7 +163,11 @@ class InviteReceived(Event, frozen=True):
     """A new incoming INVITE. 100 has gone out already. `sdp` is the offer, empty when the INVITE brought none.
 
     `claimed` says that the number is only what somebody typed: the call came over a WebSocket, from a page, where no
-    network vouches for it.
+    network vouches for it. `user` is the one of our users whose phone sent it, by digest; empty for a caller.
+    `diverted` is the number that was dialled first where the call was forwarded to us, as a trunk says (Diversion,
+    History-Info). `replaces` is the dialog of ours whose place this one is to take (RFC 3891). `trunk` is the trunk
+    that the call came by, empty for none. `device` is the one of the dialled user's devices that is meant, where a GRUU
+    of ours was dialled.
     """
 
     dialog: str
@@ -123,12 +178,18 @@ class InviteReceived(Event, frozen=True):
     sdp: str
     source: str
     claimed: bool = False
+    user: str = ""
+    diverted: str = ""
+    replaces: str = ""
+    trunk: str = ""
+    device: str = ""
 
 
 class DialogRinging(Event, frozen=True):
-    """A 180 or 183 came for our INVITE."""
+    """A 180 or 183 came for our INVITE. With `sdp` the far end sends early media."""
 
     dialog: str
+    sdp: str = ""
 
 
 class DialogAnswered(Event, frozen=True):
@@ -139,9 +200,71 @@ class DialogAnswered(Event, frozen=True):
 
 
 class DialogConfirmed(Event, frozen=True):
-    """The ACK for our 2xx came: the caller hears us from here on."""
+    """The ACK for our 2xx came: the caller hears us from here on. `sdp` is the answer where our 2xx was the offer."""
 
     dialog: str
+    sdp: str = ""
+
+
+class SessionOffered(Event, frozen=True):
+    """The far end of a confirmed dialog offers another session (re-INVITE, UPDATE): hold, a codec, an address.
+
+    `sdp` is empty where it asks for an offer of ours. `AnswerSession` or `RefuseSession` is due at once. An offer that
+    changes nothing (a session refresh) is answered by the SIP core and not told.
+    """
+
+    dialog: str
+    sdp: str
+
+
+class SessionAnswered(Event, frozen=True):
+    """The far end's answer to an offer of ours in a confirmed dialog."""
+
+    dialog: str
+    sdp: str
+
+
+class SessionRefused(Event, frozen=True):
+    """The far end does not take our offer: the session stays as it was (RFC 3261 section 14.1)."""
+
+    dialog: str
+    status: int
+
+
+class KeySignalled(Event, frozen=True):
+    """A key came by INFO (`Signal=5`). It stands for one press, like `DigitPressed`."""
+
+    dialog: str
+    digit: str
+
+
+class CandidatesReceived(Event, frozen=True):
+    """The far end's further candidates, by INFO (trickle ICE, RFC 8840); `ufrag` says of which ICE session."""
+
+    dialog: str
+    ufrag: str
+    candidates: tuple[str, ...]
+    complete: bool = False
+
+
+class ReferReceived(Event, frozen=True):
+    """The far end asks that whoever it talks to be connected with `number` (REFER; 202 and a first NOTIFY have gone
+    out).
+
+    `replaces` is the dialog of ours that the far end has with that party (an attended transfer). `TellRefer` says what
+    comes of it.
+    """
+
+    dialog: str
+    number: str
+    replaces: str = ""
+
+
+class ReferProgressed(Event, frozen=True):
+    """What came of a REFER of ours: 1xx under way, 2xx done, anything else failed. Nothing follows a final status."""
+
+    dialog: str
+    status: int
 
 
 class DialogEnded(Event, frozen=True):
@@ -170,22 +293,54 @@ class DialogReachable(Event, frozen=True):
     dialog: str
 
 
+class BindingRow(NamedTuple):
+    """A registration, as its row keeps it: Contact URI, where its REGISTER came from, expiry as seconds since the
+    epoch, the proxies on the way to it (Route values), and where the device names itself, the number of its way to us
+    and its URN."""
+
+    contact: str
+    host: str
+    port: int
+    expires_at: float
+    path: str = ""
+    device: str = ""
+
+
+class TextReceived(Event, frozen=True):
+    """A text (MESSAGE) of somebody who is none of our users: in a call's `dialog`, or to a number, without one.
+
+    `AnswerText` for `message` is due within seconds. `number` is what the sender's phone says of itself, unless a trunk
+    `vouched` for it. `external_id` is the same for the same text, however often it is sent.
+    """
+
+    message: str
+    dialog: str
+    number: str
+    withheld: bool
+    dnis: str
+    kind: str
+    text: str
+    external_id: str
+    vouched: bool = False
+
+
 class BindingChanged(Event, frozen=True):
     """A user's registration changed; `contacts` is how many bindings it has now (0: gone).
 
-    `bindings` are (contact URI, source host, source port, expiry as seconds since the epoch), for the row that
-    survives a restart; a binding over a WebSocket ends with its connection and is not among them. `webrtc` says that
-    the phone an INVITE would ring is a browser's.
+    `bindings` are for the rows that survive a restart; a binding over a connection ends with it and is not among them.
+    `webrtc` says that the phone an INVITE would ring is a browser's, `secure` that it is one registered over TLS.
     """
 
     user: str
     contacts: int
-    bindings: tuple[tuple[str, str, int, float], ...] = ()
+    bindings: tuple[BindingRow, ...] = ()
     webrtc: bool = False
+    secure: bool = False
 
 
 class RegistrationRefused(Event, frozen=True):
-    """Wrong credentials from a source that had been given a challenge (a first 401 is none).
+    """Wrong credentials, in a request of whatever method, from a source that had been given a challenge (a first 401 is
+    none).
 
     One source is reported once an interval; `unreported` is how many were held back since the last one.
     """
@@ -207,6 +362,23 @@ class MessageRejected(Event, frozen=True):
     unreported: int = 0
 
 
+TrunkState = Literal["unregistered", "registering", "registered", "failed", "idle"]
+
+
+class TrunkChanged(Event, frozen=True):
+    """A trunk is registered, or not any more, or one of its addresses went up or down.
+
+    `state` is that of its registration, `idle` for a trunk that does not register. `up`: calls may go out by it, as far
+    as is known. `reason` says what brought the change about. `targets` are its addresses, in order of preference.
+    """
+
+    trunk: str
+    state: TrunkState
+    up: bool
+    reason: str = ""
+    targets: tuple[TargetState, ...] = ()
+
+
 # ------------------------------------------------------------------------------------- events: media worker
 
 PromptEnding = Literal["finished", "barged_in", "stopped", "failed"]
@@ -214,12 +386,33 @@ DigitSource = Literal["rfc4733", "inband", "info"]
 
 
 class LegOpened(Event, frozen=True):
-    """A leg has its RTP socket; `address` and `port` go into our SDP, and of a WebRTC leg `webrtc` too."""
+    """A leg has its RTP socket; `address` and `port` go into our SDP, and of a WebRTC leg `webrtc` too. `keys` are
+    fresh master keys of a phone's leg, one for each suite of SRTP, for what we send should it be encrypted."""
 
     leg: str
     address: str
     port: int
     webrtc: WebRtc | None = None
+    keys: tuple[SrtpKey, ...] = ()
+
+
+class CandidatesGathered(Event, frozen=True):
+    """More candidates of ours, after `LegOpened` or `IceRestarted` (trickle ICE, RFC 8838); `ufrag` says of which ICE
+    session, `complete` that there will be no more."""
+
+    leg: str
+    ufrag: str
+    candidates: tuple[str, ...]
+    complete: bool
+
+
+class IceRestarted(Event, frozen=True):
+    """What belongs into our SDP for an ICE restart; None when there is nowhere to be reached at, for which `cause` has
+    the words."""
+
+    leg: str
+    webrtc: WebRtc | None
+    cause: str = ""
 
 
 class LegRefused(Event, frozen=True):
@@ -269,11 +462,54 @@ class MediaResumed(Event, frozen=True):
     tick: int
 
 
+class LegQuality(Event, frozen=True):
+    """How a leg does, every few seconds. Shares are from 0 to 1, -1 is not known.
+
+    `received` and `lost` are packets since the leg's beginning, `loss` is the share of the last seconds' packets that
+    were not there to be played, `jitter_ms` and `round_trip_ms` as in RFC 3550, `mos` an estimate of how its far end
+    sounds to us (ITU-T G.107), 1 to 4.5. `far_loss`, `far_jitter_ms` and `far_mos` are what the far end reports of us.
+    """
+
+    leg: str
+    tick: int
+    received: int
+    lost: int
+    loss: float
+    jitter_ms: float
+    round_trip_ms: float
+    mos: float
+    far_loss: float = -1.0
+    far_jitter_ms: float = -1.0
+    far_mos: float = -1.0
+
+
 class RecordingStarted(Event, frozen=True):
     """The first row of the spool is this tick."""
 
     recording: str
     tick: int
+
+
+class RecordingPaused(Event, frozen=True):
+    """From this tick on the recording's rows are silence, on purpose."""
+
+    recording: str
+    tick: int
+
+
+class RecordingResumed(Event, frozen=True):
+    """From this tick on the recording has what is said again."""
+
+    recording: str
+    tick: int
+
+
+class StreamStopped(Event, frozen=True):
+    """A live stream is over: its leg was closed, it was stopped, or `cause` says why it could not go on."""
+
+    stream: str
+    tick: int
+    cause: str = ""
 
 
 class RecordingStopped(Event, frozen=True):
@@ -345,6 +581,20 @@ class HoldRequested(Event, frozen=True):
     agent: str
 
 
+class RecordingPauseRequested(Event, frozen=True):
+    """The agent of a talk is about to hear what must not be recorded."""
+
+    call: str
+    agent: str
+
+
+class RecordingResumeRequested(Event, frozen=True):
+    """The agent of a talk wants it recorded again."""
+
+    call: str
+    agent: str
+
+
 class ResumeRequested(Event, frozen=True):
     """The agent wants the held caller back."""
 
@@ -353,12 +603,14 @@ class ResumeRequested(Event, frozen=True):
 
 
 class TransferRequested(Event, frozen=True):
-    """The agent of a talk gives the caller to another agent, or to a queue (exactly one of the two), and leaves."""
+    """The agent of a talk gives the caller to another agent, to a queue, or to a number in the world outside (exactly
+    one of the three), and leaves."""
 
     call: str
     by: str
     agent: str = ""
     queue: str = ""
+    number: str = ""
 
 
 class PhraseRecognised(Event, frozen=True):
@@ -388,26 +640,42 @@ class Ring(Command, frozen=True):
     dialog: str
 
 
+class Progress(Command, frozen=True):
+    """Answer 183 to an incoming INVITE, with our SDP: the caller hears early media. Sent reliably where the far end can
+    (RFC 3262)."""
+
+    dialog: str
+    sdp: str
+
+
 class Answer(Command, frozen=True):
-    """Answer 200 to an incoming INVITE, with our SDP."""
+    """Answer 200 to an incoming INVITE, with our SDP: the answer, or the offer where the INVITE brought none."""
 
     dialog: str
     sdp: str
 
 
 class Reject(Command, frozen=True):
-    """Answer an incoming INVITE with a final status of 300 and above."""
+    """Answer an incoming INVITE with a final status of 300 and above. `warning` is the code of a Warning header field
+    with the reason as its text (RFC 3261 section 20.43), 0 for none."""
 
     dialog: str
     status: int
     reason: str
+    warning: int = 0
 
 
 class Invite(Command, frozen=True):
     """Call the registered phone of `user` in a dialog that the switchboard names. `number` and `display_name` are
     the caller's, for the phone's screen. `call` goes along in the header `X-Hotline-Call`, so that a page knows which
     of the server's calls rings. With `auto_answer` the phone is asked to answer by itself (`Call-Info: ...;
-    answer-after=0`): its user is in that call already, and comes back."""
+    answer-after=0`): its user is in that call already, and comes back. `device` is the one of the user's devices that
+    is to ring; without it the newest does.
+
+    With `trunk` it goes to the number `to` in the world outside instead, by that trunk: `number` is then what is shown
+    there, asserted but not shown where it is `withheld`, and `diverted` the number that was dialled first, where the
+    call is forwarded.
+    """
 
     dialog: str
     user: str
@@ -416,6 +684,11 @@ class Invite(Command, frozen=True):
     sdp: str
     call: str = ""
     auto_answer: bool = False
+    trunk: str = ""
+    to: str = ""
+    withheld: bool = False
+    diverted: str = ""
+    device: str = ""
 
 
 class Hangup(Command, frozen=True):
@@ -423,6 +696,109 @@ class Hangup(Command, frozen=True):
 
     dialog: str
     reason: str = ""
+
+
+class OfferSession(Command, frozen=True):
+    """Offer another session in a confirmed dialog; `SessionAnswered` or `SessionRefused` answers. Where an offer is
+    under way already this one follows it; of several that wait the last counts."""
+
+    dialog: str
+    sdp: str
+
+
+class AnswerSession(Command, frozen=True):
+    """Answer `SessionOffered`: with an answer, or, where it brought no offer, with ours."""
+
+    dialog: str
+    sdp: str
+
+
+class RefuseSession(Command, frozen=True):
+    """Refuse `SessionOffered`; the session goes on as it was. `warning` and `reason` are as in `Reject`."""
+
+    dialog: str
+    status: int = 488
+    warning: int = 0
+    reason: str = ""
+
+
+class Refer(Command, frozen=True):
+    """Ask the far end to call `number` itself (REFER); with `replaces`, a dialog of ours with that party, in its place.
+    `ReferProgressed` answers."""
+
+    dialog: str
+    number: str
+    replaces: str = ""
+
+
+class TellRefer(Command, frozen=True):
+    """Tell the far end what came of its REFER so far; a status of 200 and above is the last word."""
+
+    dialog: str
+    status: int
+
+
+class SignalCandidates(Command, frozen=True):
+    """Tell the far end our further candidates, by INFO (RFC 8840), where it knows trickle ICE. `ufrag` is our user name
+    in the ICE session that they are of; of another than the one in our last description they are not told."""
+
+    dialog: str
+    ufrag: str
+    candidates: tuple[str, ...]
+    complete: bool
+
+
+class SignalKey(Command, frozen=True):
+    """Send a key by INFO."""
+
+    dialog: str
+    digit: str
+
+
+class AnswerText(Command, frozen=True):
+    """Answer a text: 202 where it is kept, else a final status of 300 and above."""
+
+    message: str
+    status: int
+
+
+class LocateTrunk(Command, frozen=True):
+    """Reach a trunk by these addresses from now on, in this order; none is tried that is not among them."""
+
+    trunk: str
+    hops: tuple[Hop, ...]
+
+
+class LeaveTrunks(Command, frozen=True):
+    """Unregister from every trunk: the program stops. `TrunkChanged` with `unregistered` answers, or time runs out."""
+
+
+class LampCall(Value, frozen=True):
+    """One call of an agent as colleagues' lamps show it. `trying`: its phone has not rung yet; `early`: it rings.
+
+    `number` and `display_name` are the other party's; with `colleague` that is one of our users, whom everybody may
+    know, else a customer, whom nobody but the agent may. `incoming`: the agent is the one who was called. `dialog` is
+    ours with the agent's phone, where whoever watches may take the call from it (INVITE with Replaces).
+    """
+
+    id: str
+    state: Literal["trying", "early", "confirmed"]
+    incoming: bool
+    number: str = ""
+    display_name: str = ""
+    colleague: bool = False
+    dialog: str = ""
+
+
+class TellLamp(Command, frozen=True):
+    """Show an agent's state and calls to the phones that watch them (SUBSCRIBE). `reason` and `since` as in
+    `SaveAgent`. The first one makes the agent somebody who can be watched."""
+
+    agent: str
+    state: AgentState
+    reason: str = ""
+    since: float = 0.0
+    calls: tuple[LampCall, ...] = ()
 
 
 # ------------------------------------------------------------------------------------ commands: media worker
@@ -441,10 +817,14 @@ class OpenLeg(Command, frozen=True):
 class ConnectLeg(Command, frozen=True):
     """Say where a leg's far end is and what it speaks; may be repeated (a re-INVITE).
 
-    `payload_type` is what we send: 0 PCMU, 8 PCMA, or the negotiated number of Opus; `codec` names it. PCMU and PCMA
-    are always received. `telephone_event` is the negotiated payload type of RFC 4733, -1 for none: then tones in the
-    audio are listened for. In-band detection runs either way. `webrtc` is the far end of a WebRTC leg: with it ICE and
-    DTLS begin (said again, it changes nothing), and `address` and `port` do not count.
+    `payload_type` is what we send: 0 PCMU, 8 PCMA, or the negotiated number of another codec; `codec` names it, and
+    `receives` is the number under which it comes where that is another (-1: the same). PCMU and PCMA are always
+    received. `direction` is ours (RFC 3264 section 6.1): a leg that does not send is silent on the wire, and
+    one whose far end need not send neither stalls nor times out. `telephone_event` is the negotiated payload type of
+    RFC 4733, -1 for none: then tones in the audio are listened for. In-band detection runs either way. `webrtc` is the
+    far end of a WebRTC leg: with it ICE and DTLS begin (said again, it changes nothing), and `address` and `port` do
+    not count. With `srtp` a phone's leg is encrypted in both directions, and what does not decrypt is not heard; said
+    again with the same keys, it goes on as before.
     """
 
     leg: str
@@ -454,6 +834,25 @@ class ConnectLeg(Command, frozen=True):
     telephone_event: int = -1
     codec: Codec = "PCMU"
     webrtc: WebRtc | None = None
+    direction: Direction = "sendrecv"
+    srtp: Srtp | None = None
+    receives: int = -1
+
+
+class RestartIce(Command, frozen=True):
+    """Gather candidates of a WebRTC leg anew (RFC 8445 section 9); `IceRestarted` answers, always. The way there is
+    goes on until a `ConnectLeg` with the far end's new side has led to another."""
+
+    leg: str
+
+
+class AddCandidates(Command, frozen=True):
+    """Take further candidates of a WebRTC leg's far end, those of the ICE session in which its user name is `ufrag`;
+    they may come before their `ConnectLeg`."""
+
+    leg: str
+    ufrag: str
+    candidates: tuple[str, ...]
 
 
 class CloseLeg(Command, frozen=True):
@@ -494,10 +893,16 @@ class StopPlaying(Command, frozen=True):
 
 
 class Join(Command, frozen=True):
-    """Let a leg hear, and be heard by, the other legs of `bridge` (total minus own)."""
+    """Let a leg hear the other legs of `bridge`, and be heard by them as its role says.
+
+    A `party` is heard by all, a `monitor` by nobody, a `whisper` by the leg `to` alone; all of them hear the parties.
+    Whoever barges in is a party. Said again, it changes the role. Who is no party is in no recording.
+    """
 
     leg: str
     bridge: str
+    role: Role = "party"
+    to: str = ""
 
 
 class Leave(Command, frozen=True):
@@ -507,12 +912,14 @@ class Leave(Command, frozen=True):
 
 
 class StartRecording(Command, frozen=True):
-    """Record stereo into an append-only spool: left is `leg` (the caller), right is everyone else in its bridge."""
+    """Record into an append-only spool. `stereo`: left is `leg` (the caller), right is everyone else in its bridge.
+    `legs`: a channel for each leg that comes into its bridge, at most eight; the first is `leg`."""
 
     recording: str
     call: str
     leg: str
     path: str
+    channels: Channels = "stereo"
 
 
 class StopRecording(Command, frozen=True):
@@ -521,24 +928,70 @@ class StopRecording(Command, frozen=True):
     recording: str
 
 
+class PauseRecording(Command, frozen=True):
+    """Let a recording, and every live stream of its leg, be silent until `ResumeRecording`: a card's number is told.
+    `RecordingPaused` answers."""
+
+    recording: str
+
+
+class ResumeRecording(Command, frozen=True):
+    """Record again; `RecordingResumed` answers."""
+
+    recording: str
+
+
+class StartStream(Command, frozen=True):
+    """Send what a leg says, and what is said to it, to the Unix stream socket at `path` as it is said: see
+    `telephony.edge.live_audio`. `StreamStopped` tells the end, once."""
+
+    stream: str
+    leg: str
+    path: str
+
+
+class StopStream(Command, frozen=True):
+    """End a live stream; `StreamStopped` answers."""
+
+    stream: str
+
+
 # --------------------------------------------------------------------------------- commands: bridge and rows
 
 
 class FindCaller(Command, frozen=True):
     """Ask the bridge who calls; `CallerFound` answers, always. `number` as it came off the wire; one that is only
-    `claimed` finds the profile that it names, and proves nothing (assurance 0)."""
+    `claimed` finds the profile that it names, and proves nothing (assurance 0); one that was `dialled` is that of whom
+    we call."""
 
     call: str
     number: str
     withheld: bool
     display_name: str
     claimed: bool = False
+    dialled: bool = False
 
 
 class SaveCall(Command, frozen=True):
     """Write the call's row and, where there is a customer, its one timeline entry, as they now stand."""
 
     call: "CallSnapshot"
+
+
+class SaveText(Command, frozen=True):
+    """Put a caller's text on the customer's timeline, and have it answered (`AnswerText`) when it is there: 202, or 403
+    where its number is nobody's. `call` is the call that it came in, if any; a number that is only `claimed` proves
+    nothing. The same `external_id` again changes nothing.
+    """
+
+    message: str
+    number: str
+    claimed: bool
+    dnis: str
+    kind: str
+    text: str
+    external_id: str
+    call: str = ""
 
 
 class SaveAgent(Command, frozen=True):
@@ -559,6 +1012,7 @@ class Record(Command, frozen=True):
     leg: str
     customer: str
     language: str
+    channels: Channels = "stereo"
 
 
 class FinishRecording(Command, frozen=True):
@@ -579,6 +1033,14 @@ class Note(Command, frozen=True):
     call: str
     about: Literal["step", "failure"]
     text: str
+
+
+class RefuseNumber(Command, frozen=True):
+    """Somebody dialled a number that may not be dialled: it is for the log, where toll fraud is looked for."""
+
+    user: str
+    number: str
+    cause: str
 
 
 class Publish(Command, frozen=True):
@@ -623,6 +1085,17 @@ class CallSnapshot(Value, frozen=True):
     """Since when the agent of the talk is not heard, 0 for not: a reloaded page, a lost network."""
     transferred_by: str = ""
     """The agent who gave the call on last."""
+    direction: Literal["inbound", "outbound"] = "inbound"
+    """Of an outbound call `number` and `dnis` are what was dialled, and `ani` is what was shown there."""
+    trunk: str = ""
+    """The trunk that it came or went by."""
+    paused_at: float = 0.0
+    """Since when its recording is paused, 0 for not."""
+
+    @property
+    def customer_number(self) -> str:
+        """The customer's, whoever called whom; in E.164, empty for one that is not known."""
+        return self.dnis if self.direction == "outbound" else self.ani
 
 
 class RenderPrompt(Command, frozen=True):
@@ -694,10 +1167,26 @@ class StopFollowing(Command, frozen=True):
 
 
 MediaCommand = (
-    OpenLeg | ConnectLeg | CloseLeg | PlaySamples | StopPlaying | Join | Leave | StartRecording | StopRecording
+    OpenLeg
+    | ConnectLeg
+    | RestartIce
+    | AddCandidates
+    | CloseLeg
+    | PlaySamples
+    | StopPlaying
+    | Join
+    | Leave
+    | StartRecording
+    | StopRecording
+    | PauseRecording
+    | ResumeRecording
+    | StartStream
+    | StopStream
 )
 MediaEvent = (
     LegOpened
+    | CandidatesGathered
+    | IceRestarted
     | LegRefused
     | LegClosed
     | DigitPressed
@@ -705,19 +1194,50 @@ MediaEvent = (
     | MediaTimedOut
     | MediaStalled
     | MediaResumed
+    | LegQuality
     | RecordingStarted
     | RecordingStopped
+    | RecordingPaused
+    | RecordingResumed
+    | StreamStopped
 )
-SipCommand = Ring | Answer | Reject | Invite | Hangup
+SipCommand = (
+    Ring
+    | Progress
+    | Answer
+    | Reject
+    | Invite
+    | Hangup
+    | OfferSession
+    | AnswerSession
+    | RefuseSession
+    | Refer
+    | TellRefer
+    | SignalKey
+    | SignalCandidates
+    | LocateTrunk
+    | LeaveTrunks
+    | TellLamp
+    | AnswerText
+)
 SipEvent = (
     InviteReceived
     | DialogRinging
     | DialogAnswered
     | DialogConfirmed
+    | SessionOffered
+    | SessionAnswered
+    | SessionRefused
+    | KeySignalled
+    | CandidatesReceived
+    | ReferReceived
+    | ReferProgressed
+    | TextReceived
     | DialogEnded
     | DialogUnreachable
     | DialogReachable
     | BindingChanged
     | RegistrationRefused
     | MessageRejected
+    | TrunkChanged
 )

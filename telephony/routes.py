@@ -17,7 +17,15 @@ from telephony.clock import iso, time_of
 from telephony.edge import rows
 from telephony.edge.funnel import Funnel
 from telephony.edge.live import ListenerTooSlow
-from telephony.events import AgentState, AgentStateRequested, CallSnapshot, HangupRequested
+from telephony.events import (
+    AgentState,
+    AgentStateRequested,
+    CallSnapshot,
+    HangupRequested,
+    TrunkChanged,
+    TrunkState,
+)
+from telephony.switchboard import outside
 from telephony.switchboard.board import context_body
 from telephony.switchboard.call import CallState
 from telephony.tables import Call
@@ -27,6 +35,7 @@ router = APIRouter()
 # RFC 6455 section 7.4.1: the server is going to lose events for this listener; it is to come back with `since`.
 TRY_AGAIN_LATER = 1013
 TALKS = ("talking", "held")
+CALLING = "calling"
 NO_CALL = "There is no such call; GET /api/v1/calls lists them."
 
 
@@ -44,7 +53,11 @@ class CallBody(Body):
 
     id: str
     state: str
-    ani: str | None = Field(description="The caller's number in E.164; null when withheld or unusable.")
+    direction: Literal["inbound", "outbound"]
+    trunk: str | None = Field(description="The trunk that it came or went by; null for none.")
+    ani: str | None = Field(
+        description="The caller's number in E.164, null when withheld or unusable; of an outbound call what is shown."
+    )
     dnis: str
     customer: str | None
     case: str | None
@@ -105,6 +118,26 @@ class AgentBody(Body):
     reachable: bool
 
 
+class TargetBody(Body):
+    """An address of a trunk."""
+
+    target: str
+    address: str
+    state: Literal["unknown", "up", "down"]
+
+
+class TrunkBody(Body):
+    """A trunk as it stands."""
+
+    name: str
+    state: TrunkState = Field(description="Of its registration; `idle` for a trunk that does not register.")
+    up: bool = Field(description="Whether calls can go out by it, as far as is known.")
+    reason: str = Field(description="What brought the last change about.")
+    targets: list[TargetBody]
+    calls: int
+    max_calls: int
+
+
 class StateRequest(Body):
     """What an agent asks to be."""
 
@@ -130,6 +163,8 @@ def call_body(call: CallSnapshot, now: float) -> CallBody:
     return CallBody(
         id=call.id,
         state=call.state,
+        direction=call.direction,
+        trunk=call.trunk or None,
         ani=call.ani or None,
         dnis=call.dnis,
         customer=call.customer or None,
@@ -187,7 +222,9 @@ async def own_call(request: Request, call: str) -> CallSnapshot:
 @router.get("/calls")
 async def list_calls(
     request: Request,
-    state: Annotated[Literal[CallState, "running"] | None, Query(description="`running`: not ended yet.")] = None,
+    state: Annotated[
+        Literal[CallState, "calling", "running"] | None, Query(description="`running`: not ended yet.")
+    ] = None,
     customer: Annotated[str, Query(max_length=64)] = "",
     agent: Annotated[str, Query(max_length=64)] = "",
     before: Annotated[float | None, Query(description="Only calls that started before this (from `next`).")] = None,
@@ -240,12 +277,13 @@ async def get_journal(request: Request, call: str) -> list[JournalEntry]:
 
 @router.post("/calls/{call}/hangup", status_code=202)
 async def hang_up(request: Request, call: str) -> CallBody:
-    """End a running call. An agent leaves its talk, as by putting the receiver down: the caller's flow goes on."""
+    """End a running call. An agent leaves its talk, as by putting the receiver down: the caller's flow goes on. One
+    that it makes to somebody outside it may give up."""
     snapshot = await own_call(request, call)
     me = signed_in_agent(request)
     if me and snapshot.agent != me:
         raise HTTPException(404, NO_CALL)
-    if snapshot.ended_at or (me and snapshot.state not in TALKS):
+    if snapshot.ended_at or (me and snapshot.state not in {*TALKS, CALLING}):
         raise HTTPException(409, "The call has ended already." if snapshot.ended_at else "Nobody talks in it yet.")
     funnel = running_funnel(request)
     principal = getattr(request.state, "principal", None)
@@ -283,6 +321,27 @@ def agent_body(agent: AgentSnapshot) -> AgentBody:
 async def list_queues(request: Request) -> list[QueueBody]:
     """List the queues as they stand."""
     return queue_bodies(request)
+
+
+@router.get("/trunks")
+async def list_trunks(request: Request) -> list[TrunkBody]:
+    """List the trunks as they stand."""
+    bodies = []
+    for rules, told, calls in outside.standing(running_funnel(request).switchboard.board):
+        known = told or TrunkChanged(rules.name, "unregistered", up=False)
+        targets = [TargetBody(target=each.target, address=each.address, state=each.state) for each in known.targets]
+        bodies.append(
+            TrunkBody(
+                name=rules.name,
+                state=known.state,
+                up=known.up,
+                reason=known.reason,
+                targets=targets,
+                calls=calls,
+                max_calls=rules.max_calls,
+            )
+        )
+    return bodies
 
 
 @router.get("/agents")

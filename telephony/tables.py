@@ -53,6 +53,8 @@ class Call(Base):
     ended_at: Mapped[float | None] = mapped_column(Double)
     ended_by: Mapped[str] = mapped_column(String(256), default="")
     transferred_by: Mapped[str] = mapped_column(String(64), default="", server_default=NOTHING)
+    direction: Mapped[str] = mapped_column(String(8), default="inbound", server_default=text("'inbound'"))
+    trunk: Mapped[str] = mapped_column(String(64), default="", server_default=NOTHING)  # empty: by none
 
 
 class WrapUp(Base):
@@ -89,3 +91,5 @@ class Binding(Base):
     host: Mapped[str] = mapped_column(String(255))
     port: Mapped[int] = mapped_column(Integer)
     expires_at: Mapped[float] = mapped_column(Double)
+    path: Mapped[str] = mapped_column(String(1200), default="", server_default=NOTHING)  # Route values toward it
+    device: Mapped[str] = mapped_column(String(160), default="", server_default=NOTHING)  # number of its way, URN

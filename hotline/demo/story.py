@@ -249,8 +249,13 @@ class Story:
         )  # fmt: skip
         await caller.until("answered", 20)
         self.tell("the hotline answers, and speaks")
-        calls = await self._request("GET", "/api/v1/calls?state=running")
-        evidence.call_id = next(call["id"] for call in calls["items"] if call["id"] not in earlier)
+
+        async def is_listed() -> bool:  # its row follows the answer, and never holds it up
+            calls = await self._request("GET", "/api/v1/calls?state=running")
+            evidence.call_id = next((call["id"] for call in calls["items"] if call["id"] not in earlier), "")
+            return bool(evidence.call_id)
+
+        await self._until("the call is listed", is_listed, 10)
         await self._see_context_before_answer()
         await caller.end(90)
         await desk.stop()

@@ -166,9 +166,10 @@ def _number(text: str) -> str:
 
 
 def _caller(account: Account, host: str) -> str:
-    """Return the From of our calls, without its tag."""
+    """Return the From of our calls, without its tag; `{}` stands for our own address: who has no account at a server
+    does not say so."""
     if account.from_ and account.from_.lower() != "anonymous":
-        return f"<sip:{_number(account.from_)}@{host}>"
+        return f"<sip:{_number(account.from_)}@{host if account.user else '{}'}>"
     if account.user and not account.from_:
         return f"<sip:{account.user}@{host}>"
     return '"Anonymous" <sip:anonymous@anonymous.invalid>'

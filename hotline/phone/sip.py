@@ -169,10 +169,13 @@ class Signalling(SIP.SIPClient):
     def dial(self, number: str, medias: Medias) -> Dialled:
         """Send an INVITE; `ringing`, then `answered`, `refused` or `unreachable` are told."""
         uri = f"sip:{number}@{self.server}"
-        dialog = Dialog(self.gen_call_id(), f"{self._caller};tag={self.gen_tag()}", f"<{uri}>", uri)
-        self._dialled = Dialled(number, medias, self.sessID.next(), dialog)
-        self._invite(self._dialled)
-        return self._dialled
+        dialog = Dialog(
+            self.gen_call_id(), f"{self._caller.replace('{}', self.sent_by)};tag={self.gen_tag()}", f"<{uri}>", uri
+        )
+        dialled = Dialled(number, medias, self.sessID.next(), dialog)
+        self._dialled = dialled  # which the thread that reads may have cleared before we are back here
+        self._invite(dialled)
+        return dialled
 
     def _invite(self, dialled: Dialled, authorization: str = "") -> None:
         dialog, dialled.branch = dialled.dialog, self.gen_branch()

@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from recordings.spool import CHANNELS, SpoolDamaged, SpoolNotBegun, SpoolReader
+from recordings.spool import SpoolDamaged, SpoolNotBegun, SpoolReader
 from recordings.transcribe.engine import (
     EngineFailed,
     ModelMissing,
@@ -149,7 +149,7 @@ class _Followed:
         reader.position = first_row
         self.speakers = [
             _Speaker(PhraseCutter(channel, first_row), self._recogniser.phrases(SAMPLE_RATE_HZ))
-            for channel in range(CHANNELS)
+            for channel in range(reader.channels)
         ]
         return reader
 

@@ -6,6 +6,8 @@ from telephony.acd.messages import (
     AcdInput,
     AcdOutput,
     AgentChanged,
+    AgentDisengaged,
+    AgentEngaged,
     AgentNotReady,
     AgentReachable,
     AgentReady,
@@ -19,6 +21,7 @@ from telephony.acd.messages import (
     OfferDeclined,
     QueueFacts,
     TalkEnded,
+    TalkTaken,
     WithdrawOffer,
 )
 from telephony.acd.queue import QueueSettings
@@ -29,6 +32,8 @@ __all__ = [
     "AcdInput",
     "AcdOutput",
     "AgentChanged",
+    "AgentDisengaged",
+    "AgentEngaged",
     "AgentNotReady",
     "AgentReachable",
     "AgentReady",
@@ -44,6 +49,7 @@ __all__ = [
     "QueueFacts",
     "QueueSettings",
     "TalkEnded",
+    "TalkTaken",
     "TimePassed",
     "WithdrawOffer",
 ]

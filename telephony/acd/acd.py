@@ -11,11 +11,22 @@ Pure: inputs and `now` in, outputs out. What holds after every input:
 import math
 from collections.abc import Iterable, Iterator, Mapping
 
-from telephony.acd.agent import NO_ANSWER, REJECTING, UNREACHABLE, UNSPECIFIED, Agent, AgentInput, AgentSettings
+from telephony.acd.agent import (
+    AGENT,
+    NO_ANSWER,
+    REJECTING,
+    UNREACHABLE,
+    UNSPECIFIED,
+    Agent,
+    AgentInput,
+    AgentSettings,
+)
 from telephony.acd.estimate import HandleTime, estimated_wait_s
 from telephony.acd.messages import (
     AcdInput,
     AcdOutput,
+    AgentDisengaged,
+    AgentEngaged,
     AgentNotReady,
     AgentReachable,
     AgentReady,
@@ -30,6 +41,7 @@ from telephony.acd.messages import (
     OfferDeclined,
     QueueFacts,
     TalkEnded,
+    TalkTaken,
     WithdrawCause,
     WithdrawOffer,
 )
@@ -117,6 +129,16 @@ class Acd:
         """Return every agent as it stands, by name."""
         return tuple(self._agents[name].snapshot() for name in sorted(self._agents))
 
+    def agent(self, name: str) -> AgentSnapshot | None:
+        """Return an agent as it stands, None for nobody."""
+        agent = self._agents.get(name)
+        return None if agent is None else agent.snapshot()
+
+    def serves(self, agent: str, queue: str) -> bool:
+        """Say whether an agent takes calls of a queue."""
+        settings = self._queues.get(queue)
+        return settings is not None and settings.has(agent)
+
     def waiting(self) -> tuple[str, ...]:
         """Return the waiting calls of all queues in the order in which they are served."""
         return tuple(call.call for call in self._in_order())
@@ -132,16 +154,11 @@ class Acd:
             case AgentReady(name) | AgentNotReady(name) | AgentReachable(name):
                 if (agent := self._agents.get(name)) is not None:
                     self._agent_wishes(agent, happened, now)
-            case OfferAnswered(call, name):
-                if (agent := self._offered(call, name)) is not None:
-                    self._offer_answered(agent, now)
-            case OfferDeclined(call, name, cause):
-                if (agent := self._offered(call, name)) is not None:
-                    self._offer_declined(agent, cause, now)
-            case TalkEnded(call, name):
-                agent = self._agents.get(name)
-                if agent is not None and agent.state == "talking" and agent.call == call:
-                    self._talk_ended(agent, now)
+            case OfferAnswered() | OfferDeclined():
+                self._offer_over(happened, now)
+            case AgentEngaged() | AgentDisengaged() | TalkTaken() | TalkEnded():
+                if (agent := self._agents.get(happened.agent)) is not None:
+                    self._talk_changed(agent, happened, now)
             case TimePassed():
                 pass
 
@@ -190,6 +207,15 @@ class Acd:
                 agent.reachable = False
                 self._withdraw_from(agent, "lost", "unreachable", now, reason=agent.reason)
 
+    def _offer_over(self, outcome: OfferAnswered | OfferDeclined, now: float) -> None:
+        agent = self._offered(outcome.call, outcome.agent)
+        if agent is None:
+            return
+        if isinstance(outcome, OfferDeclined):
+            self._offer_declined(agent, outcome.cause, now)
+        else:
+            self._offer_answered(agent, now)
+
     def _offer_answered(self, agent: Agent, now: float) -> None:
         del self._waiting[agent.call]
         agent.rejections = 0
@@ -203,18 +229,47 @@ class Acd:
             self._move(agent, "unanswered", now, reason=NO_ANSWER)
         elif cause == "failed":
             self._move(agent, "failed", now, reason=UNREACHABLE)
-            agent.lease_until = now + agent.settings.retry_unreachable_s
+            if agent.state == "not_ready":
+                agent.lease_until = now + agent.settings.retry_unreachable_s
         else:
             call.rejected_at[agent.name] = now
             agent.rejections += 1
             gives_up = agent.rejections >= agent.settings.max_rejections
             self._move(agent, "rejected", now, reason=REJECTING if gives_up else agent.reason)
 
+    def _talk_changed(
+        self, agent: Agent, happened: AgentEngaged | AgentDisengaged | TalkTaken | TalkEnded, now: float
+    ) -> None:
+        match happened:
+            case TalkEnded(call):
+                if call in agent.engaged:  # one that the agent has dialled: no queue has given it
+                    agent.engaged.remove(call)
+                if agent.state == "talking" and agent.call == call:
+                    self._talk_ended(agent, now)
+            case AgentEngaged(_, call):
+                agent.engaged.append(call)
+                if (agent.state, "engaged") in AGENT:
+                    agent.call, agent.queue = call, ""
+                    self._move(agent, "engaged", now)
+            case AgentDisengaged(_, call) if call in agent.engaged:
+                agent.engaged.remove(call)
+                if agent.call == call and not agent.queue:
+                    self._move(agent, "disengaged", now)
+            case TalkTaken(_, call, queue) if agent.state == "talking" and queue in self._queues and not agent.queue:
+                agent.call, agent.queue, agent.talk_started_at = call, queue, now
+                self._outputs.append(agent.changed())
+            case TalkTaken(_, call, _) if agent.state in ("talking", "ringing"):
+                agent.engaged.append(call)  # besides the one of a queue that the agent has
+
     def _talk_ended(self, agent: Agent, now: float) -> None:
+        if not agent.queue:
+            self._move(agent, "disengaged", now)
+            return
         wrap_up_s = self._queues[agent.queue].wrap_up_s
         self._handle_times[agent.queue].add(now - agent.talk_started_at + wrap_up_s)
         self._move(agent, "talk_ended", now)
-        agent.lease_until = now + wrap_up_s
+        if agent.state == "after_call_work":
+            agent.lease_until = now + wrap_up_s
 
     # -------------------------------------------------------------------------------------------- leases, offers
 

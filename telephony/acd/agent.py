@@ -11,11 +11,14 @@ set in every state, and decides where the agent comes to rest.
 
 Rule 4: ringing and after_call_work are leases: they end at `lease_until`, whatever else happens. So does not_ready for
 `UNREACHABLE`, which nobody asked for. A talk lasts as long as its call.
+
+Rule 5: `engaged` are the calls that no queue knows of, besides or in place of the one that a queue gave. While there is
+one, the agent comes to no rest and to no after-work: whatever would end there goes on as a talk in it.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from telephony.acd.messages import AgentChanged, AgentSnapshot
@@ -34,6 +37,8 @@ AgentInput = Literal[
     "withdrawn",
     "talk_ended",
     "lease_ended",
+    "engaged",
+    "disengaged",
 ]
 
 AGENT: Final[Mapping[tuple[AgentState, AgentInput], AgentState | Literal["rest"]]] = {
@@ -60,6 +65,12 @@ AGENT: Final[Mapping[tuple[AgentState, AgentInput], AgentState | Literal["rest"]
     ("ringing", "unanswered"): "not_ready",
     ("ringing", "failed"): "not_ready",
     ("ringing", "withdrawn"): "rest",
+    # A call that no queue knows of. Who is in one is busy, and has no after-work of it.
+    ("offline", "engaged"): "talking",
+    ("not_ready", "engaged"): "talking",
+    ("ready", "engaged"): "talking",
+    ("after_call_work", "engaged"): "talking",
+    ("talking", "disengaged"): "rest",
     # A registration that comes or goes during a talk or its after-work says nothing about either.
     ("talking", "reached"): "talking",
     ("talking", "lost"): "talking",
@@ -107,6 +118,7 @@ class Agent:
     lease_until: float = math.inf
     talk_started_at: float = 0.0
     rejections: int = 0
+    engaged: list[str] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -125,6 +137,8 @@ class Agent:
         if listed is None:
             return False
         state = self.rest() if listed == "rest" else listed
+        if self.engaged and state not in ("ringing", "talking"):
+            state, self.call, self.queue = "talking", self.engaged[0], ""
         if state != self.state:
             self._enter(state, now, keeps_idle_time=taken == "withdrawn")
         elif state == "not_ready":

@@ -73,6 +73,28 @@ class OfferDeclined(msgspec.Struct, frozen=True, tag=True):
     cause: DeclineCause
 
 
+class AgentEngaged(msgspec.Struct, frozen=True, tag=True):
+    """The agent is in a call that no queue knows of (a call between phones): nothing is to be offered meanwhile."""
+
+    agent: str
+    call: str
+
+
+class AgentDisengaged(msgspec.Struct, frozen=True, tag=True):
+    """That call is over."""
+
+    agent: str
+    call: str
+
+
+class TalkTaken(msgspec.Struct, frozen=True, tag=True):
+    """The agent, engaged until now, takes over a talk that came by a queue (an attended transfer)."""
+
+    agent: str
+    call: str
+    queue: str
+
+
 class TalkEnded(msgspec.Struct, frozen=True, tag=True):
     """Agent and caller are apart."""
 
@@ -160,6 +182,9 @@ AcdInput = (
     | AgentReachable
     | OfferAnswered
     | OfferDeclined
+    | AgentEngaged
+    | AgentDisengaged
+    | TalkTaken
     | TalkEnded
     | TimePassed
 )

@@ -12,8 +12,10 @@ from telephony.events import CallSnapshot
 async def save(session: AsyncSession, call: CallSnapshot, region: str, now: float) -> None:
     """Write a call as it stands. Of one that is over, and whose caller could not be looked up in time (the database
     was away, or the server stopped), the caller is looked up now: it belongs on somebody's timeline."""
-    if call.ended_at and call.number and not call.ani:
-        ani, found = await context.find_caller(session, call.number, False, "", region, now)
+    is_ours = call.direction == "outbound"
+    if call.ended_at and call.number and not (call.customer if is_ours else call.ani):
+        ani, found = await context.find_caller(session, call.number, False, "", region, now, dialled=is_ours)
+        ani = call.ani if is_ours else ani
         call = msgspec.structs.replace(call, ani=ani, context=found, customer=found.customer)
     if call.ended_at and call.recording:
         # The talk may have begun before the caller was found.

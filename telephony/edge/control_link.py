@@ -27,11 +27,10 @@ class ControlLink:
         self._unsent = bytearray()
         self.closed = False
 
-    def wait(self, timeout_s: float, other: select.epoll | None = None) -> bool:
-        """Wait for commands, at most so long, or until `other` has something; return whether there are commands."""
-        watched: list[socket.socket | select.epoll] = [self._socket]
-        if other is not None:
-            watched.append(other)
+    def wait(self, timeout_s: float, *others: select.epoll) -> bool:
+        """Wait for commands, at most so long, or until one of the others has something; return whether there are
+        commands."""
+        watched: list[socket.socket | select.epoll] = [self._socket, *others]
         return self._socket in select.select(watched, [], [], timeout_s)[0]
 
     def receive(self) -> list[ToMedia]:

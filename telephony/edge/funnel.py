@@ -19,16 +19,24 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from crm_bridge import context
 from recordings.journal import Journal
 from telephony.clock import iso, tick_at
-from telephony.edge import call_rows, rows
+from telephony.edge import call_rows, rows, texts
+from telephony.edge.alarms import Alarms
+from telephony.edge.audio_streams import AudioStreams
 from telephony.edge.lane import AWAY, Lane
 from telephony.edge.live import Live
 from telephony.edge.live_words import LiveWords
 from telephony.edge.process_clock import ProcessClock
 from telephony.edge.recording import Recordings
+from telephony.edge.redaction import without_keys
+from telephony.edge.sip_log import log_refusal
 from telephony.edge.speech import Prompts, Transcriptions
+from telephony.edge.trunks import Trunks, report
 from telephony.edge.workers import Sender
 from telephony.events import (
+    AddCandidates,
     Answer,
+    AnswerSession,
+    AnswerText,
     BindingChanged,
     CallerContext,
     CallerFound,
@@ -45,24 +53,42 @@ from telephony.events import (
     Leave,
     MessageRejected,
     Note,
+    OfferSession,
     OpenLeg,
+    PauseRecording,
     PhraseRecognised,
     Play,
+    Progress,
     PromptRendered,
     Publish,
     Record,
+    RecordingPaused,
+    RecordingResumed,
+    RecordingStopped,
+    Refer,
+    RefuseNumber,
+    RefuseSession,
     RegistrationRefused,
     Reject,
     RenderPrompt,
+    RestartIce,
+    ResumeRecording,
     Ring,
     SaveAgent,
     SaveCall,
+    SaveText,
+    SignalCandidates,
+    SignalKey,
     SipCommand,
     SipEvent,
     StopPlaying,
     StopRecording,
+    StreamStopped,
+    TellLamp,
+    TellRefer,
     TimePassed,
     TranscribeFile,
+    TrunkChanged,
     WorkerDied,
     WorkerStarted,
 )
@@ -100,10 +126,13 @@ class Funnel:
     render: Sender | None = None
     transcribe: Sender | None = None
     listen: Sender | None = None
+    trunks: Trunks | None = None
     prompts: Prompts = field(init=False)
     transcriptions: Transcriptions = field(init=False)
     live_words: LiveWords = field(init=False)
     recordings: Recordings = field(init=False)
+    audio: AudioStreams = field(init=False)
+    alarms: Alarms = field(init=False)
     _events: deque[Event] = field(default_factory=deque)
     _busy: bool = False
     _timer: asyncio.TimerHandle | None = None
@@ -129,6 +158,8 @@ class Funnel:
             self.publish,
             self._start,
         )
+        self.audio = AudioStreams(self._to_media)
+        self.alarms = Alarms(self.publish, self.clock.now)
         self._idle.set()
 
     # ----------------------------------------------------------------------------------------------- events in
@@ -174,7 +205,7 @@ class Funnel:
         if not call or isinstance(message, Publish) or (isinstance(message, SaveCall) and not message.call.ended_at):
             return  # what rows and listeners are told follows from the rest; how a call ended must outlive a lost row
         try:
-            self.journal.append(call, tick_at(now), message)
+            self.journal.append(call, tick_at(now), without_keys(message))
         except OSError as error:
             log.error("the journal cannot be written; the call goes on", call=call, cause=str(error))
 
@@ -194,15 +225,26 @@ class Funnel:
                 case BindingChanged():
                     self.lane.put_row("bindings", event.user, self._in_session(partial(_save_bindings, event)))
                     self.happened(event)
-                case MessageRejected():
-                    log.warning("bad SIP message", source=event.source, status=event.status, cause=event.cause)
-                case RegistrationRefused():
-                    log.warning("wrong SIP credentials", source=event.source, user=event.user)
+                case MessageRejected() | RegistrationRefused():
+                    log_refusal(event)
+                case TrunkChanged():
+                    self.publish("trunk.changed", report(event))
+                    if self.trunks is not None:
+                        self.trunks.changed(event)
+                    self.happened(event)
                 case _:
                     self.happened(event)
 
     def media_event(self, event: Event) -> None:
         """Take what the media worker says."""
+        match event:
+            case StreamStopped():
+                self.audio.stopped(event)
+            case RecordingPaused() | RecordingResumed():
+                self.recordings.paused(event)
+            case RecordingStopped() if event.cause:
+                mend = "make room on the disk of recordings.store, and see `hotline doctor`; the log names the calls"
+                self.alarms.tell("recording_failed", event.cause, mend)
         self.happened(event)
 
     def speech_event(self, event: PromptRendered | FileTranscribed | PhraseRecognised | WorkerStarted) -> None:
@@ -224,6 +266,7 @@ class Funnel:
         log.error("a worker died", worker=event.worker, process=event.process, cause=event.cause)
         match event.worker:
             case "media":
+                self.audio.all_over("the media worker died")
                 self.happened(event)
                 if self.media is not None:
                     self.media.forget_waiting()
@@ -238,7 +281,20 @@ class Funnel:
 
     def _perform(self, command: Command) -> None:  # noqa: C901, PLR0912 - one match over every command is the point
         match command:
-            case Ring() | Answer() | Reject():
+            case (
+                Ring()
+                | Progress()
+                | Answer()
+                | Reject()
+                | OfferSession()
+                | AnswerSession()
+                | RefuseSession()
+                | Refer()
+                | TellRefer()
+                | SignalKey()
+                | SignalCandidates()
+                | AnswerText()
+            ):
                 self._to_sip(command)
             case Hangup():
                 self._inviting.discard(command.dialog)  # an offer that is over before its phone rang does not ring
@@ -247,7 +303,7 @@ class Funnel:
                 # The agent's phone rings after the rows that say so, and after the agent has been told who calls.
                 self._inviting.add(command.dialog)
                 self.lane.put("invite", self._later(lambda: self._invite(command)))
-            case OpenLeg() | ConnectLeg() | Join() | Leave():
+            case OpenLeg() | ConnectLeg() | RestartIce() | AddCandidates() | Join() | Leave():
                 self._to_media(command)
             case StopPlaying():
                 if not self.prompts.cancel(command.leg, command.playback, tick_at(self.clock.now())):
@@ -262,6 +318,8 @@ class Funnel:
                 self.recordings.record(command)
             case StopRecording():
                 self.recordings.stop(command)
+            case PauseRecording() | ResumeRecording():
+                self.recordings.pause(command)
             case FinishRecording():
                 self.recordings.finish(command)
             case FindCaller():
@@ -274,8 +332,15 @@ class Funnel:
             case SaveAgent():
                 save = self._in_session(lambda session: rows.save_agent(session, command))
                 self.lane.put_row("agent", command.agent, save)
+            case TellLamp():
+                # Behind the row of the agent's state, and behind the INVITE that rings the agent's phone.
+                self.lane.put("lamp", self._later(lambda: self._to_sip(command)))
+            case SaveText():
+                self.lane.put_row("text", command.external_id, partial(self._save_text, command))
             case Note():
                 pass  # written into the journal, where everything is, and performed by being there
+            case RefuseNumber():
+                log.warning("a number was not dialled", user=command.user, number=command.number, cause=command.cause)
             case Publish():
                 self.lane.put("publish", self._later(lambda: self.publish(command.type, command.body)))
             case _:
@@ -319,6 +384,14 @@ class Funnel:
                 await session.commit()
 
         return run
+
+    async def _save_text(self, command: SaveText) -> None:
+        """Keep a text, and only then say so to its sender."""
+        async with self._turn:
+            status, told = await texts.keep(self.sessions, command, self.region, self.clock.now())
+        self._to_sip(AnswerText(command.message, status))
+        if told is not None:
+            self.publish("interaction.created", told)
 
     def _later(self, work: Callable[[], None]) -> Callable[[], Awaitable[None]]:
         async def run() -> None:
@@ -365,6 +438,7 @@ class Funnel:
                 self.region,
                 self.clock.now(),
                 claimed=command.claimed,
+                dialled=command.dialled,
             )
             await session.commit()
         return found

@@ -10,10 +10,13 @@ from collections import deque
 from pathlib import Path
 from typing import Final
 
+from recordings.spool import CHANNELS, MOST_CHANNELS
 from telephony.clock import TICKS_PER_S
-from telephony.edge import opus_library, webrtc
+from telephony.edge import g722_library, opus_library, secure_rtp
+from telephony.edge.browsers import Browsers
 from telephony.edge.clips import Clips
 from telephony.edge.control_link import ControlLink
+from telephony.edge.live_audio import LiveAudio
 from telephony.edge.media_settings import MediaSettings
 from telephony.edge.process_clock import ProcessClock
 from telephony.edge.recorder import Recorder
@@ -21,6 +24,7 @@ from telephony.edge.rtp_sockets import RtpSockets
 from telephony.edge.ticker import Ticker
 from telephony.edge.wire import ToMedia
 from telephony.events import (
+    AddCandidates,
     CloseLeg,
     ConnectLeg,
     LegOpened,
@@ -29,11 +33,16 @@ from telephony.events import (
     OpenLeg,
     PlaySamples,
     RecordingStopped,
+    RestartIce,
+    SrtpKey,
     StartRecording,
+    StartStream,
     StopRecording,
-    WebRtc,
+    StopStream,
+    StreamStopped,
     WorkerStarted,
 )
+from telephony.media.codec import Libraries
 from telephony.media.latch import NOWHERE
 from telephony.media.legs import Origin, UnknownLeg
 from telephony.media.plane import MediaPlane, PlaneCommand, Refused, refusal
@@ -41,7 +50,6 @@ from telephony.media.plane import MediaPlane, PlaneCommand, Refused, refusal
 COLLECT_TICKS: Final = 10 * TICKS_PER_S
 REPORT_TICKS: Final = 60 * TICKS_PER_S
 REMEMBERED_RECORDINGS: Final = 1000
-CLOSING_TICKS: Final = 2 * TICKS_PER_S
 
 log = logging.getLogger("hotline.media")
 
@@ -53,21 +61,21 @@ class MediaLoop:
         self._clock = ProcessClock(settings.anchor)
         self._link = ControlLink(control)
         self._sockets = RtpSockets(settings.address, settings.ports, settings.max_legs)
-        self._plane = MediaPlane(settings.max_legs, settings.media_timeout_s, opus_library.find())
+        libraries = Libraries(opus_library.find(), g722_library.find())
+        cname = f"{secrets.token_hex(12)}@hotline"  # RFC 7022: it tells nobody where it runs
+        self._plane = MediaPlane(settings.max_legs, settings.media_timeout_s, libraries, settings.automatic_gain, cname)
         self._recorder = Recorder()
+        self._live_audio = LiveAudio()
         self._clips = Clips()
-        webrtc.reach_by(settings.ice_addresses or (settings.address,))
-        self._loop = webrtc.TickLoop(self._sockets.bind, self._sockets.forget)
-        self._certificate = webrtc.make_certificate()
-        self._browsers: dict[str, webrtc.WebRtcLeg] = {}
+        self._browsers = Browsers(settings, self._sockets, self._link.send)
         self._opened: dict[str, tuple[int, int]] = {}
         """Row and port of each leg."""
+        self._keys: dict[str, tuple[SrtpKey, ...]] = {}
+        """Of each phone's leg, for what we send should it be encrypted."""
         self._over: deque[str] = deque(maxlen=REMEMBERED_RECORDINGS)
         self._ticker = Ticker(self._clock.now())
         self._reported = 0
         self._stopping = False
-        self._closing = 0
-        """For so many ticks more the loop is turned, whoever is left, so that legs can say goodbye."""
 
     def stop(self) -> None:
         """End `run` soon; may be called by a signal."""
@@ -83,12 +91,11 @@ class MediaLoop:
         self._ticker = Ticker(self._clock.now())
         try:
             while not (self._stopping or self._link.closed):
-                if self._link.wait(self._ticker.wait_s(self._clock.now()), self._sockets.setting_up):
+                if self._link.wait(self._ticker.wait_s(self._clock.now()), *self._sockets.watched):
                     for command in self._link.receive():
                         self._perform(command)
-                if self._browsers and self._sockets.drain_setting_up():
-                    self._loop.turn(webrtc.TURNS)
-                    self._sockets.settle()
+                self._browsers.read()
+                self._take_reports()
                 for tick in self._ticker.due(self._clock.now()):
                     self._tick(tick)
         finally:
@@ -96,14 +103,14 @@ class MediaLoop:
 
     def _tick(self, tick: int) -> None:
         received = self._sockets.drain()
-        if self._browsers or self._closing:
-            # What keeps browsers' legs alive has timers, too.
-            self._loop.turn()
-            self._sockets.settle()
-            self._closing = max(0, self._closing - 1)
+        self._browsers.turn()
         result = self._plane.tick(received.rows, received.lengths, received.legs, received.sources, tick)
         self._sockets.send(result.datagrams, result.lengths, result.senders, result.destinations)
+        for row, report in result.reports:
+            self._send_report(row, report)
         self._recorder.put(tick, result.tap)
+        for stream, cause in self._live_audio.put(tick, result.tap.live) if result.tap.live else ():
+            self._stream_lost(stream, tick, cause)
         self._tell(result.events)
         for leg, fault in result.faults:
             log.warning("rtp_ignored leg=%s kind=%s", leg, fault)
@@ -120,8 +127,23 @@ class MediaLoop:
         for event in events:
             if isinstance(event, RecordingStopped):
                 self._recorder.end(event.recording, event.ticks)
-            else:
-                self._link.send(event)
+                continue
+            if isinstance(event, StreamStopped):
+                self._live_audio.end(event.stream)
+            self._link.send(event)
+
+    def _take_reports(self) -> None:
+        """Read RTCP, as soon as it comes: the round trip is measured by that."""
+        for came in self._sockets.take_reports():
+            try:
+                self._plane.take_report(came.row, came.datagram, came.source, self._clock.now())
+            except (Refused, UnknownLeg) as error:  # its first fault, or a leg that was closed meanwhile
+                log.warning("rtcp_ignored cause=%r", str(error))
+
+    def _send_report(self, row: int, report: bytes) -> None:
+        destination = self._plane.report_address(row)
+        if destination is not None:
+            self._sockets.send_report(row, report, destination)
 
     def _recording_over(self, stopped: RecordingStopped, tick: int) -> None:
         self._over.append(stopped.recording)
@@ -130,6 +152,12 @@ class MediaLoop:
             self._tell(self._plane.perform(StopRecording(stopped.recording), tick + 1))
         self._link.send(stopped)
 
+    def _stream_lost(self, stream: str, tick: int, cause: str) -> None:
+        log.warning("live_audio_lost stream=%s cause=%r", stream, cause)
+        self._plane.perform(StopStream(stream), tick + 1)
+        self._live_audio.end(stream)
+        self._link.send(StreamStopped(stream, tick, cause))
+
     def _perform(self, command: ToMedia) -> None:
         tick = self._ticker.next_tick
         try:
@@ -137,9 +165,13 @@ class MediaLoop:
                 self._open_browser(command)
             elif isinstance(command, OpenLeg):
                 self._open(command.leg)
+            elif isinstance(command, RestartIce):
+                self._browsers.restart(command.leg)
+            elif isinstance(command, AddCandidates):
+                self._browsers.add(command.leg, command.ufrag, command.candidates)
             else:
                 self._perform_in_plane(command, tick)
-        except (Refused, UnknownLeg, OSError) as error:
+        except (Refused, UnknownLeg, OSError, secure_rtp.BadKey) as error:
             cause = str(error)
             log.warning("command_refused command=%s cause=%r", type(command).__name__, cause)
             for answer in self._refusal(command, tick, cause):
@@ -150,22 +182,28 @@ class MediaLoop:
             case PlaySamples():
                 self._tell(self._plane.perform(command, tick, [self._clips.open(path) for path in command.paths]))
             case ConnectLeg():
-                browser = self._browsers.get(command.leg)
-                if browser is not None and command.webrtc is not None:
-                    browser.connect(command.webrtc)
-                else:
+                if not self._browsers.connect(command.leg, command.webrtc):
                     self._check_address(command.address)
+                if command.leg not in self._browsers and command.leg in self._opened:  # before it sends anything
+                    self._sockets.secure(self._opened[command.leg][0], command.srtp)
                 self._tell(self._plane.perform(command, tick))
             case StartRecording():
                 started = self._plane.perform(command, tick)
                 if started:
-                    self._recorder.begin(command.recording, Path(command.path), tick)
+                    channels = MOST_CHANNELS if command.channels == "legs" else CHANNELS
+                    self._recorder.begin(command.recording, Path(command.path), tick, channels)
                 self._tell(started)
+            case StartStream():
+                self._live_audio.begin(command.stream, command.path)
+                self._tell(self._plane.perform(command, tick))
             case CloseLeg():
                 faults = self._plane.faults(command.leg)
+                for row, report in self._plane.goodbye(command.leg, tick):
+                    self._send_report(row, report)
                 self._tell(self._plane.perform(command, tick))
                 row, port = self._opened.pop(command.leg)
-                self._close_sockets(command.leg, row)
+                self._keys.pop(command.leg, None)
+                faults |= self._close_sockets(command.leg, row)
                 counts = " ".join(f"{kind}={count}" for kind, count in faults.items() if count)
                 log.info("leg_closed leg=%s port=%d %s", command.leg, port, counts)
             case _:
@@ -174,6 +212,8 @@ class MediaLoop:
     def _refusal(self, command: ToMedia, tick: int, cause: str) -> list[MediaEvent]:
         if isinstance(command, OpenLeg):
             return [LegRefused(command.leg, cause)]
+        if isinstance(command, RestartIce | AddCandidates):
+            return []
         if isinstance(command, StopRecording) and command.recording in self._over:
             return []
         return refusal(command, tick, cause)
@@ -187,41 +227,30 @@ class MediaLoop:
             except OSError:
                 self._plane.perform(CloseLeg(leg), self._ticker.next_tick)
                 raise
-        self._link.send(LegOpened(leg, self._sockets.address, self._opened[leg][1]))
+            self._keys[leg] = secure_rtp.fresh_keys()
+        self._link.send(LegOpened(leg, self._sockets.address, self._opened[leg][1], None, self._keys[leg]))
 
     def _open_browser(self, command: OpenLeg) -> None:
-        """Gather where a browser may find the leg; that takes a turn of the loop or two."""
         name = command.leg
         if name in self._browsers:
             return
         row = self._plane.open(name, Origin(secrets.randbits(32), secrets.randbits(15), secrets.randbits(32)))
-        leg = webrtc.WebRtcLeg(self._loop, name, row, self._certificate, offers=command.offers)
-        self._browsers[name] = leg
         self._opened[name] = row, 0
-        self._sockets.add(leg)
 
-        def gathered(own: WebRtc | None) -> None:
-            if own is None:
-                cause = "no UDP port is free on media.ice_addresses, or they are not addresses of this machine"
-                self._perform_in_plane(CloseLeg(name), self._ticker.next_tick)
-                self._link.send(LegRefused(name, cause))
-                return
-            endpoint = next(iter(leg.endpoints.values()))
-            address, port = endpoint.get_extra_info("sockname")[:2]
+        def opened(port: int) -> None:
             self._opened[name] = row, port
-            self._link.send(LegOpened(name, address, port, own))
 
-        leg.gather(gathered)
-        self._loop.turn(webrtc.TURNS)
+        self._browsers.open(
+            command, row, opened, lambda: self._perform_in_plane(CloseLeg(name), self._ticker.next_tick)
+        )
 
-    def _close_sockets(self, leg: str, row: int) -> None:
-        browser = self._browsers.pop(leg, None)
-        if browser is None:
+    def _close_sockets(self, leg: str, row: int) -> dict[str, int]:
+        """Return what was counted at them."""
+        counts = self._browsers.close(leg)
+        if counts is None:
+            counts = {"srtp_rejected": self._sockets.rejected(row)}
             self._sockets.close(row)
-            return
-        self._sockets.remove(browser)
-        browser.close()
-        self._closing = CLOSING_TICKS
+        return counts
 
     def _check_address(self, address: str) -> None:
         """A name would be looked up by the socket, in the middle of a tick. Raises `Refused`."""
@@ -242,12 +271,11 @@ class MediaLoop:
     def _end(self) -> None:
         """Close the legs as a last act; what the control process can no longer read is in the spools."""
         self._tell(self._plane.end_all(self._ticker.next_tick))
+        self._live_audio.close()
         self._recorder.close()
         for stopped in self._recorder.ended():
             self._link.send(stopped)
-        for browser in self._browsers.values():
-            browser.close()
-        self._loop.turn(10 * webrtc.TURNS)
+        self._browsers.end()
         self._sockets.close_all()
-        self._loop.close()
+        self._browsers.close_loop()
         self._link.close()

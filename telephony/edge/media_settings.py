@@ -1,6 +1,14 @@
 """What the control process tells a media worker at its start."""
 
+from typing import Final
+
 import msgspec
+
+from telephony.edge.ice_servers import IceServer
+from telephony.media.gain import GainMode
+
+ICE_SERVERS: Final = "HOTLINE_ICE_SERVERS"
+"""The environment's variable with STUN and TURN servers in JSON: arguments are for all to see."""
 
 
 class MediaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -17,3 +25,6 @@ class MediaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_legs: int = 500
     ice_addresses: tuple[str, ...] = ()
     """Where browsers are told to send to; nothing: `address`."""
+    automatic_gain: GainMode = "off"
+    ice_servers: tuple[IceServer, ...] = ()
+    """STUN and TURN servers that say how browsers reach us from outside."""

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from telephony.edge.media_settings import MediaSettings
+from telephony.edge.ice_servers import IceServer
+from telephony.edge.media_settings import ICE_SERVERS, MediaSettings
 
 log = logging.getLogger("hotline.media")
 
@@ -30,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("aioice").setLevel(logging.WARNING)  # a line for every check of every pair
     try:
         settings = msgspec.json.decode(chosen.settings, type=MediaSettings)
+        if servers := os.environ.pop(ICE_SERVERS, ""):
+            told = msgspec.json.decode(servers, type=tuple[IceServer, ...])
+            settings = msgspec.structs.replace(settings, ice_servers=(*settings.ice_servers, *told))
     except msgspec.DecodeError as error:
         log.error("bad_settings cause=%r", str(error))
         return 2

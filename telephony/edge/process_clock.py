@@ -16,3 +16,13 @@ class ProcessClock:
     def now(self) -> float:
         """Return seconds since the Unix epoch."""
         return self.anchor + time.monotonic()
+
+
+def age_s(seconds: int, nanoseconds: int) -> float:
+    """Return how long ago the kernel stamped something with its wall clock; 0 where that clock was set back since."""
+    return max(0.0, time.time() - seconds - nanoseconds / 1e9)
+
+
+def worked_s() -> float:
+    """Return for how many seconds this thread has had a processor."""
+    return time.thread_time()

@@ -1,20 +1,28 @@
 """Recordings on their way to the disk: one thread writes all spools, so that no disk can delay a tick."""
 
+import errno
 import logging
 import threading
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
 
-from recordings.spool import SpoolWriter
+from recordings.spool import CHANNELS, SpoolWriter
 from telephony.clock import TICKS_PER_S
 from telephony.events import RecordingStopped
-from telephony.media.plane import Tap
+from telephony.media.tap import Tap
 
 WAITING_TICKS: Final = 5 * TICKS_PER_S
 """Ticks of audio that may wait for a slow disk. Beyond that they become silence, and are counted."""
 STOP_S: Final = 4.0
+MEND: Final[dict[int | None, str]] = {
+    errno.ENOSPC: "make room on the disk of recordings.store; calls go on, unrecorded, and the next one is recorded",
+    errno.EDQUOT: "raise the quota of the user that hotline runs as, or make room",
+    errno.EROFS: "the disk of recordings.store went read-only: look at the system's log, then mount it again",
+}
+OTHER_MEND: Final = "see that recordings.store can be written; `hotline doctor` looks at it"
 
 log = logging.getLogger("hotline.media")
 
@@ -24,6 +32,7 @@ class _Begin:
     recording: str
     path: Path
     first_tick: int
+    channels: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +58,19 @@ class Recorder:
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
-    def begin(self, recording: str, path: Path, first_tick: int) -> None:
+    def begin(self, recording: str, path: Path, first_tick: int, channels: int = CHANNELS) -> None:
         """Begin a spool. If that fails, the recording ends."""
         self._silenced[recording] = 0
-        self._queue.put(_Begin(recording, path, first_tick))
+        self._queue.put(_Begin(recording, path, first_tick, channels))
 
     def put(self, tick: int, tap: Tap) -> None:
         """Hand over the rows of a tick."""
-        if not tap.recordings:
+        if not (tap.recordings or tap.per_leg):
             return
         if self._queue.qsize() < WAITING_TICKS:
             self._queue.put(_Rows(tick, tap))
             return
-        for recording in tap.recordings:
+        for recording in [*tap.recordings, *(name for name, _ in tap.per_leg)]:
             self._silenced[recording] = self._silenced.get(recording, 0) + 1
 
     def end(self, recording: str, ticks: int) -> None:
@@ -94,12 +103,13 @@ class Recorder:
 
     def _begin(self, spools: dict[str, SpoolWriter], work: _Begin) -> None:
         try:
-            spools[work.recording] = SpoolWriter(work.path, work.recording, work.first_tick)
+            spools[work.recording] = SpoolWriter(work.path, work.recording, work.first_tick, work.channels)
         except (OSError, ValueError) as error:
             self._fail(work.recording, 0, error)
 
     def _write(self, spools: dict[str, SpoolWriter], work: _Rows) -> None:
-        for recording, row in zip(work.tap.recordings, work.tap.samples, strict=True):
+        stereo = zip(work.tap.recordings, work.tap.samples, strict=True)
+        for recording, row in chain(stereo, work.tap.per_leg):
             spool = spools.get(recording)
             if spool is None:
                 continue
@@ -124,5 +134,6 @@ class Recorder:
         self._ended.put(RecordingStopped(work.recording, ticks, cause))
 
     def _fail(self, recording: str, ticks: int, error: Exception) -> None:
-        log.error("recording_failed recording=%s ticks=%d cause=%r", recording, ticks, str(error))
+        mend = MEND.get(error.errno, OTHER_MEND) if isinstance(error, OSError) else OTHER_MEND
+        log.error("recording_failed recording=%s ticks=%d cause=%r mend=%r", recording, ticks, str(error), mend)
         self._ended.put(RecordingStopped(recording, ticks, f"the recording could not be written: {error}"))

@@ -15,14 +15,28 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from recordings import store
 from recordings.tables import Recording
+from telephony.clock import TICKS_PER_S
 from telephony.edge.lane import AWAY, Lane
 from telephony.edge.live_words import LiveWords
 from telephony.edge.process_clock import ProcessClock
 from telephony.edge.speech import Transcriptions
-from telephony.events import FileTranscribed, FinishRecording, Record, StartRecording, StopRecording, TranscribeFile
+from telephony.events import (
+    FileTranscribed,
+    FinishRecording,
+    PauseRecording,
+    Record,
+    RecordingPaused,
+    RecordingResumed,
+    ResumeRecording,
+    StartRecording,
+    StopRecording,
+    TranscribeFile,
+)
 
 FINISH_ATTEMPTS: Final = 12
 FINISH_PAUSE_S: Final = 5.0
+
+ToMedia = StartRecording | StopRecording | PauseRecording | ResumeRecording
 
 log = structlog.get_logger("hotline.recordings")
 
@@ -37,7 +51,7 @@ class Recordings:
     lane: Lane
     transcriptions: Transcriptions
     words: LiveWords
-    to_media: Callable[[StartRecording | StopRecording], None]
+    to_media: Callable[[ToMedia], None]
     publish: Callable[[str, dict[str, object]], None]
     start: Callable[[Coroutine[None, None, None]], None]
 
@@ -60,12 +74,27 @@ class Recordings:
 
         spool = store.spool_path(self.folder, command.recording)
         self.lane.put_row("recording", command.recording, save)
-        self._tell_media(StartRecording(command.recording, command.call, command.leg, str(spool)))
+        self._tell_media(StartRecording(command.recording, command.call, command.leg, str(spool), command.channels))
         self.words.begin(command.recording, command.call, spool, command.language)
 
     def stop(self, command: StopRecording) -> None:
         """End a recording, which may have to begin first: both go down the lane."""
         self._tell_media(command)
+
+    def pause(self, command: PauseRecording | ResumeRecording) -> None:
+        """Behind the beginning of the recording, which goes down the lane."""
+        self._tell_media(command)
+
+    def paused(self, event: RecordingPaused | RecordingResumed) -> None:
+        """Write into the recording's row from when to when it is silent on purpose."""
+
+        async def save() -> None:
+            async with self.sessions() as session:
+                at = event.tick / TICKS_PER_S
+                await store.note_pause(session, event.recording, at, paused=isinstance(event, RecordingPaused))
+                await session.commit()
+
+        self.lane.put_row("pause", event.recording, save)
 
     def finish(self, command: FinishRecording) -> None:
         """Close the file after the rows before it, in a task of its own: a long talk must not hold up the lane."""
@@ -93,7 +122,7 @@ class Recordings:
 
         self.lane.put_row("transcript", event.recording, save)
 
-    def _tell_media(self, command: StartRecording | StopRecording) -> None:
+    def _tell_media(self, command: ToMedia) -> None:
         async def tell() -> None:
             self.to_media(command)
 

@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from telephony.events import BindingChanged, CallerContext, CallSnapshot, SaveAgent
+from telephony.events import BindingChanged, BindingRow, CallerContext, CallSnapshot, SaveAgent
 from telephony.tables import Agent, Binding, Call
 
 
@@ -38,6 +38,8 @@ async def save_call(session: AsyncSession, call: CallSnapshot) -> None:
     row.ended_at = call.ended_at or None
     row.ended_by = call.ended_by
     row.transferred_by = call.transferred_by
+    row.direction = call.direction
+    row.trunk = call.trunk
 
 
 def snapshot_of(row: Call) -> CallSnapshot:
@@ -66,6 +68,8 @@ def snapshot_of(row: Call) -> CallSnapshot:
         ended_at=row.ended_at or 0.0,
         ended_by=row.ended_by,
         transferred_by=row.transferred_by,
+        direction="outbound" if row.direction == "outbound" else "inbound",
+        trunk=row.trunk,
     )
 
 
@@ -91,16 +95,14 @@ async def agents(session: AsyncSession) -> Sequence[Agent]:
 async def save_bindings(session: AsyncSession, event: BindingChanged) -> None:
     """Replace a user's registrations."""
     await session.execute(delete(Binding).where(Binding.user == event.user))
-    session.add_all(
-        Binding(user=event.user, contact=contact, host=host, port=port, expires_at=expires_at)
-        for contact, host, port, expires_at in event.bindings
-    )
+    session.add_all(Binding(user=event.user, **row._asdict()) for row in event.bindings)
 
 
-async def bindings(session: AsyncSession, now: float) -> dict[str, list[tuple[str, str, int, float]]]:
+async def bindings(session: AsyncSession, now: float) -> dict[str, list[BindingRow]]:
     """Return the registrations that are still good, by user."""
     rows = await session.scalars(select(Binding).where(Binding.expires_at > now))
-    found: dict[str, list[tuple[str, str, int, float]]] = {}
+    found: dict[str, list[BindingRow]] = {}
     for row in rows:
-        found.setdefault(row.user, []).append((row.contact, row.host, row.port, row.expires_at))
+        kept = BindingRow(row.contact, row.host, row.port, row.expires_at, row.path, row.device)
+        found.setdefault(row.user, []).append(kept)
     return found

@@ -19,6 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from telephony.edge.sip import SipEdge
 from telephony.sip.address import Flow
+from telephony.sip.limiter import Limiter
 
 SUBPROTOCOL: Final = "sip"
 MAX_CONNECTIONS: Final = 2_000
@@ -27,6 +28,8 @@ MAX_FROM_ONE_ADDRESS: Final = 200
 MAX_STRANGERS: Final = 500
 """Of pages where nobody is signed in: callers', of whom there are never more than calls."""
 MAX_WAITING: Final = 100
+LOG_EVERY_S: Final = 60.0
+LOGGED_SOURCES: Final = 256
 POLICY_VIOLATION: Final = 1008  # RFC 6455 section 7.4.1
 TRY_AGAIN_LATER: Final = 1013
 
@@ -54,6 +57,7 @@ class SipWebSockets:
         self._edge = edge
         self._connections: set[_Connection] = set()
         self._from: Counter[str] = Counter()
+        self._notes = Limiter(LOG_EVERY_S, LOGGED_SOURCES)
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -64,6 +68,12 @@ class SipWebSockets:
             if session and connection.session == session:
                 connection.over.set()
 
+    def _note(self, what: str, host: str) -> None:
+        """Log a page that was turned away, once a minute and source: whoever comes again and again fills no log."""
+        held_back = self._notes.allows(host, asyncio.get_running_loop().time())
+        if held_back is not None:
+            log.warning(what, source=host, connections=len(self._connections), held_back=held_back)
+
     async def serve(self, websocket: WebSocket) -> None:
         """Carry one WebSocket from its handshake to its end."""
         host, port = websocket.client or ("", 0)
@@ -71,12 +81,12 @@ class SipWebSockets:
             await websocket.close(POLICY_VIOLATION, "ask for the subprotocol sip")
             return
         if len(self._connections) >= MAX_CONNECTIONS or self._from[host] >= MAX_FROM_ONE_ADDRESS:
-            log.warning("a SIP WebSocket too many", source=host, connections=len(self._connections))
+            self._note("a SIP WebSocket too many", host)
             await websocket.close(TRY_AGAIN_LATER, "too many connections")
             return
         session = str(getattr(getattr(websocket.state, "principal", None), "session", "") or "")
         if not session and sum(not each.session for each in self._connections) >= MAX_STRANGERS:
-            log.warning("a SIP WebSocket of a stranger too many", source=host)
+            self._note("a SIP WebSocket of a stranger too many", host)
             await websocket.close(TRY_AGAIN_LATER, "too many connections")
             return
         flow = Flow(host, port, uuid4().hex, "WSS" if websocket.scope.get("scheme") == "wss" else "WS")

@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -63,8 +63,11 @@ class Worker(Generic[M]):
         union: object,
         on_message: Callable[[M], None],
         on_died: Callable[[WorkerDied], None],
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.kind: Final = kind
+        # Secrets go this way: every user of the machine may read a process's arguments.
+        self._environment = dict(environment or {})
         self._command = (sys.executable, "-m", module, *arguments)
         self._union = union
         self._on_message = on_message
@@ -133,7 +136,7 @@ class Worker(Generic[M]):
                 # A signal to our process group (Ctrl-C) is for the control process, which drains while workers work.
                 start_new_session=True,
                 stdin=asyncio.subprocess.DEVNULL,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, **self._environment, "PYTHONUNBUFFERED": "1"},
             )
             unless_started.pop_all()
         ours.setblocking(False)

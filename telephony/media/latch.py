@@ -23,7 +23,7 @@ AUTHENTICATED: Final[Address] = ("", 0)
 class Latch:
     """One leg's far end."""
 
-    __slots__ = ("_heard_at", "_packets", "_sdp", "_source", "locked")
+    __slots__ = ("_heard_at", "_packets", "_sdp", "_source", "destination", "locked")
 
     def __init__(self) -> None:
         self._sdp: Address | None = None
@@ -32,11 +32,8 @@ class Latch:
         self._heard_at = 0
         self.locked: Address | None = None
         """The source that needs no asking: compare with it before calling `admits`."""
-
-    @property
-    def destination(self) -> Address | None:
+        self.destination: Address | None = None
         """Where to send; None while nothing is known."""
-        return self._source or self._sdp
 
     def connect(self, address: str, port: int) -> None:
         """Take the address of an SDP. One without a port or with the null address (RFC 3264 section 8.4: old style
@@ -46,11 +43,12 @@ class Latch:
             self._source = self.locked = None
             self._packets = 0
         self._sdp = sdp
+        self.destination = self._source or sdp
 
     def trust(self) -> None:
         """Listen to `AUTHENTICATED`, and to nobody else."""
         self._sdp = None
-        self._source = self.locked = AUTHENTICATED
+        self._source = self.locked = self.destination = AUTHENTICATED
 
     def admits(self, source: Address, tick: int) -> bool:
         """Whether a packet of media from `source` is to be heard; notes that it came."""
@@ -58,15 +56,16 @@ class Latch:
             return False
         if source != self._source:
             self._source, self._packets, self.locked = source, 0, None
+            self.destination = source
         self._packets += 1
         self._heard_at = tick
         if self._packets >= LOCK_AFTER:
             self.locked = source
         return True
 
-    def heard(self, tick: int) -> None:
-        """Note a packet from the locked source."""
-        self._packets += 1
+    def heard(self, packets: int, tick: int) -> None:
+        """Note packets from the locked source, the last of them in `tick`."""
+        self._packets += packets
         self._heard_at = tick
 
     def _may_change_to(self, source: Address, tick: int) -> bool:

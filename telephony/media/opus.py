@@ -20,12 +20,6 @@ from telephony.rtp.packet import Octets
 CLOCK_PER_TICK: Final = 960
 """RFC 7587 section 4.1: the RTP clock is 48 kHz, whatever the audio's rate."""
 MAX_PAYLOAD: Final = 160
-TARGET_PACKETS: Final = 2
-MAX_WAITING: Final = 25
-LONG_GAP: Final = 5 * CLOCK_PER_TICK
-"""A silence in the timestamps, not a loss."""
-CONCEALED_TICKS: Final = 5
-SPARE_TICKS: Final = 100
 
 _VOIP: Final = 2048
 _BITRATE, _COMPLEXITY, _INBAND_FEC, _LOSS = 4002, 4010, 4012, 4014
@@ -99,105 +93,56 @@ class Encoder:
             self._coder = None
 
 
-class Decoder:
-    """A leg's packets in, in whatever order they come; a tick's samples out, always."""
+class OpusCoder:
+    """Both directions of a leg, with in-band FEC. The coder of a direction is made when it is first needed."""
+
+    clock_per_tick: Final = CLOCK_PER_TICK
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._coder = library.decoder_create(SAMPLE_RATE_HZ, 1, None)
-        if not self._coder:
-            raise OpusFailed("libopus makes no decoder")
-        self._waiting: dict[int, bytes] = {}
-        self._ssrc = -1
-        self._next: int | None = None
-        self._heard = np.zeros(0, np.int16)
-        self._decoded = np.zeros(_LONGEST, np.int16)
-        self._dry = 0
-        self._spare = MAX_WAITING
-        self._ticks = 0
-        self.started = False
-        self.late = 0
-        self.concealed = 0
+        self._encoder: Encoder | None = None
+        self._decoder: Any = None
+        self._room = np.zeros(_LONGEST, np.int16)
 
-    def put(self, ssrc: int, timestamp: int, payload: bytes) -> None:
-        """Take a packet."""
-        if ssrc != self._ssrc:
-            self._ssrc, self._next = ssrc, None
-            self._waiting.clear()
-        self.started = True
-        if self._next is None:
-            if not self._waiting:
-                self._dry = 0
-            self._waiting[timestamp] = payload
-            return
-        at = self._next + (timestamp - self._next + 0x80000000) % 0x100000000 - 0x80000000
-        if at < self._next:
-            self.late += 1
-        elif len(self._waiting) < MAX_WAITING:
-            self._waiting[at] = payload
-        else:
-            # More than half a second waits: the source runs far ahead, and is followed anew.
-            self._waiting = {timestamp: payload}
-            self._next = None
+    def samples_in(self, payload: bytes) -> int:
+        """Return how many samples at 8 kHz a packet says that it holds; negative for none of Opus."""
+        count: int = self._library.packet_get_nb_samples(payload, len(payload), SAMPLE_RATE_HZ) if payload else 0
+        return count
 
-    def play(self) -> Samples:
-        """Return the next tick, int16[160]."""
-        self._ticks += 1
-        if self._next is None:
-            self._dry += 1
-            if len(self._waiting) < TARGET_PACKETS and self._dry < TARGET_PACKETS:
-                return np.zeros(SAMPLES_PER_TICK, np.int16)
-            self._next = min(self._waiting, default=None)
-        while len(self._heard) < SAMPLES_PER_TICK:
-            self._heard = np.concatenate((self._heard, self._more()))
-        tick, self._heard = self._heard[:SAMPLES_PER_TICK], self._heard[SAMPLES_PER_TICK:]
-        self._shorten()
-        return tick
+    def decode(self, payload: bytes) -> Samples:
+        """Return what a packet holds, at 8 kHz: int16[20 to 960]. What libopus refuses is concealed, as one tick."""
+        count = self._decode(payload, len(payload), _LONGEST, fec=0) if payload else 0
+        return self._room[:count].copy() if count > 0 else self.conceal(None)
 
-    def close(self) -> None:
-        """Free the coder."""
-        if self._coder:
-            self._library.decoder_destroy(self._coder)
-            self._coder = None
-
-    def _more(self) -> Samples:
-        """Return the samples that come next, be it silence."""
-        if self._next is None or not self._waiting:
-            # Nothing is there: the stream is late, and will be heard later by as much.
-            self._dry += 1
-            return self._conceal() if self._dry <= CONCEALED_TICKS else np.zeros(SAMPLES_PER_TICK, np.int16)
-        self._dry = 0
-        payload = self._waiting.pop(self._next, None)
-        if payload is not None:
-            samples = self._decode(payload, 0)
-            self._next += len(samples) * (CLOCK_PER_TICK // SAMPLES_PER_TICK)
-            return samples
-        after = min(self._waiting)
-        if after - self._next > LONG_GAP:
-            self._next = after
-            return self._more()
-        self.concealed += 1
-        self._next = min(self._next + CLOCK_PER_TICK, after)
-        return self._decode(self._waiting[after], 1) if self._next == after else self._conceal()
-
-    def _decode(self, payload: bytes, fec: int) -> Samples:
-        size = len(payload)
-        room = SAMPLES_PER_TICK if fec else _LONGEST
-        count = self._library.decode(self._coder, payload, size, self._decoded.ctypes.data, room, fec)
-        return self._decoded[:count].copy() if count > 0 else self._conceal()
-
-    def _conceal(self) -> Samples:
-        count = self._library.decode(self._coder, None, 0, self._decoded.ctypes.data, SAMPLES_PER_TICK, 0)
+    def conceal(self, following: bytes | None) -> Samples:
+        """Return int16[160] in place of a lost tick: from the FEC of the packet after it, where it has any."""
+        count = self._decode(following, len(following), SAMPLES_PER_TICK, fec=1) if following else 0
+        if count <= 0:
+            count = self._decode(None, 0, SAMPLES_PER_TICK, fec=0)
         if count != SAMPLES_PER_TICK:
             return np.zeros(SAMPLES_PER_TICK, np.int16)
-        return self._decoded[:SAMPLES_PER_TICK].copy()
+        return self._room[:SAMPLES_PER_TICK].copy()
 
-    def _shorten(self) -> None:
-        """Take away delay that was not needed for two seconds: one packet at a time is left out."""
-        self._spare = min(self._spare, len(self._waiting))
-        if self._ticks % SPARE_TICKS == 0:
-            if self._spare > TARGET_PACKETS and self._next is not None:
-                self._next = min(self._waiting)
-                self._decode(self._waiting.pop(self._next), 0)
-                self._next += CLOCK_PER_TICK
-            self._spare = MAX_WAITING
+    def encode(self, samples: Samples) -> bytes:
+        """Return the payload of int16[160]."""
+        if self._encoder is None:
+            self._encoder = Encoder(self._library)
+        return self._encoder.encode(samples).tobytes()
+
+    def close(self) -> None:
+        """Free the coders."""
+        if self._encoder is not None:
+            self._encoder.close()
+            self._encoder = None
+        if self._decoder is not None:
+            self._library.decoder_destroy(self._decoder)
+            self._decoder = None
+
+    def _decode(self, payload: bytes | None, octets: int, room: int, *, fec: int) -> int:
+        """Fill the room, and return by how much; negative for what was refused."""
+        if self._decoder is None:
+            self._decoder = self._library.decoder_create(SAMPLE_RATE_HZ, 1, None)
+            if not self._decoder:
+                raise OpusFailed("libopus makes no decoder")
+        count: int = self._library.decode(self._decoder, payload, octets, self._room.ctypes.data, room, fec)
+        return count

@@ -28,24 +28,39 @@ from telephony.events import (
     MediaResumed,
     MediaStalled,
     MediaTimedOut,
+    PauseRecording,
     PlaySamples,
     PromptEnding,
     PromptFinished,
+    RecordingPaused,
+    RecordingResumed,
     RecordingStarted,
     RecordingStopped,
+    ResumeRecording,
     StartRecording,
+    StartStream,
     StopPlaying,
     StopRecording,
+    StopStream,
+    StreamStopped,
 )
-from telephony.media import g711, opus
+from telephony.media import g711
+from telephony.media.codec import Libraries, NoCodec
 from telephony.media.dtmf import ToneListener
 from telephony.media.g711 import Samples
+from telephony.media.gain import GainMode
 from telephony.media.latch import Address
-from telephony.media.legs import NO_OPUS, Leg, LegTable, Origin
-from telephony.media.mix import saturate, total_minus_own
+from telephony.media.legs import Leg, LegTable, Origin
+from telephony.media.limiter import saturate
+from telephony.media.mix import Mixing
+from telephony.media.passing import Passing
 from telephony.media.prompts import NothingToPlay, Playback
 from telephony.media.reception import Fault, Reception
-from telephony.rtp.packet import HEADER_OCTETS, Integers, Octets, write_headers
+from telephony.media.reports import Report, Reports
+from telephony.media.sending import Sending
+from telephony.media.tap import Kind, Tap, Tapped, Taps
+from telephony.rtp.packet import Integers, Octets
+from telephony.rtp.rtcp import RtcpError
 from telephony.rtp.telephone_event import Press
 
 DEAF_TO_TONES_TICKS: Final = 10 * TICKS_PER_S
@@ -57,9 +72,21 @@ KEYS_PER_TICK: Final = 0.2
 """No dialler sends more than ten keys a second. Packets can claim four hundred, and each would be journaled."""
 STALL_TICKS: Final = TICKS_PER_S
 """Phones send all the time, whether anybody speaks or not: a second without is a network or a page that is gone."""
-DATAGRAM_OCTETS: Final = HEADER_OCTETS + SAMPLES_PER_TICK
 
-PlaneCommand = ConnectLeg | CloseLeg | PlaySamples | StopPlaying | Join | Leave | StartRecording | StopRecording
+PlaneCommand = (
+    ConnectLeg
+    | CloseLeg
+    | PlaySamples
+    | StopPlaying
+    | Join
+    | Leave
+    | StartRecording
+    | StopRecording
+    | PauseRecording
+    | ResumeRecording
+    | StartStream
+    | StopStream
+)
 
 
 class Refused(ValueError):
@@ -67,17 +94,10 @@ class Refused(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Tap:
-    """What to record of a tick: samples[i], int16[160, 2] (the leg, everybody else), belongs to recordings[i]."""
-
-    recordings: list[str]
-    samples: Samples
-
-
-@dataclass(frozen=True, slots=True)
 class TickResult:
-    """What a tick brought: the first lengths[i] octets of datagrams[i], uint8[172], go out of the socket of table row
-    senders[i] to destinations[i]; `faults` are (leg, kind) of packets thrown away, each kind once per leg."""
+    """What a tick brought: the first lengths[i] octets of datagrams[i] go out of the socket of table row
+    senders[i] to destinations[i]; `faults` are (leg, kind) of packets thrown away, each kind once per leg; `reports`
+    are RTCP, each with the table row whose far end is to get it."""
 
     datagrams: Octets
     lengths: list[int]
@@ -86,24 +106,30 @@ class TickResult:
     events: list[MediaEvent]
     tap: Tap
     faults: list[tuple[str, Fault]] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class _Recording:
-    leg: Leg
-    first_tick: int
+    reports: list[Report] = field(default_factory=list)
 
 
 class MediaPlane:
     """Legs, bridges, playbacks and recordings, and the tick that moves them."""
 
-    def __init__(self, max_legs: int, media_timeout_s: float, library: opus.Library | None = None) -> None:
-        self._library = library
+    def __init__(
+        self,
+        max_legs: int,
+        media_timeout_s: float,
+        libraries: Libraries | None = None,
+        automatic_gain: GainMode = "off",
+        cname: str = "hotline",
+    ) -> None:
+        self._libraries = libraries or Libraries()
         self._legs = LegTable(max_legs)
         self._timeout_ticks = round(media_timeout_s * TICKS_PER_S)
         self._reception = Reception(self._legs, max_legs)
+        self._reports = Reports(self._legs, self._reception, cname)
+        self._passing = Passing(self._legs, max_legs, gained=automatic_gain == "always")
+        self._sending = Sending(self._legs)
         self._tones = ToneListener(max_legs)
-        self._recordings: dict[str, _Recording] = {}
+        self._mixing = Mixing(self._legs, max_legs, automatic_gain)
+        self._taps = Taps(self._legs)
 
     # ------------------------------------------------------------------------------------------- commands
 
@@ -115,7 +141,10 @@ class MediaPlane:
             raise Refused("this worker has all the legs it may have; raise media.workers or limits")
         row = self._legs.open(leg, origin).row
         self._reception.reset(row)
+        self._reports.reset(row)
+        self._passing.reset(row)
         self._tones.reset(row)
+        self._mixing.reset(row)
         return row
 
     def perform(self, command: PlaneCommand, tick: int, clips: Sequence[Samples] = ()) -> list[MediaEvent]:
@@ -135,7 +164,7 @@ class MediaPlane:
                 playing = leg.playback is not None and leg.playback.name == command.playback
                 return _end_playback(leg, "stopped", tick) if playing else []
             case Join():
-                self._legs.join(self._legs.named(command.leg), command.bridge)
+                self._legs.join(self._legs.named(command.leg), command.bridge, command.role, command.to)
                 return []
             case Leave():
                 self._legs.join(self._legs.named(command.leg), "")
@@ -143,7 +172,13 @@ class MediaPlane:
             case StartRecording():
                 return self._start_recording(command, tick)
             case StopRecording():
-                return self._stop_recording(command.recording, tick)
+                return self._stop("recording", command.recording, tick)
+            case PauseRecording() | ResumeRecording():
+                return self._pause(command, tick)
+            case StartStream():
+                return self._start_stream(command, tick)
+            case StopStream():
+                return self._stop("stream", command.stream, tick)
             case _:
                 assert_never(command)
 
@@ -154,32 +189,30 @@ class MediaPlane:
     def faults(self, leg: str) -> dict[str, int]:
         """Return how many packets of a leg were thrown away, by reason. Raises `UnknownLeg`."""
         found = self._legs.named(leg)
-        return {**found.faults, "late": self._reception.late(found.row)}
+        row = found.row
+        return {**found.faults, "late": self._reception.late(row), "stretched": self._reception.stretched(row)}
 
     def _connect(self, command: ConnectLeg, tick: int) -> list[MediaEvent]:
         leg = self._legs.named(command.leg)
-        if command.codec == "opus":
-            self._speak_opus(leg, command.payload_type)
-        elif command.payload_type not in g711.LAWS:
+        if command.codec in ("PCMU", "PCMA") and command.payload_type not in g711.LAWS:
             raise Refused(f"payload type {command.payload_type} is neither 0 (PCMU) nor 8 (PCMA)")
-        else:
-            self._legs.opus_type[leg.row], self._legs.clock[leg.row] = NO_OPUS, SAMPLES_PER_TICK
+        receives = command.receives if command.receives >= 0 else command.payload_type
+        try:
+            self._legs.speak(leg, command.codec, command.payload_type, receives, self._libraries)
+        except NoCodec as error:
+            raise Refused(str(error)) from error
+        self._reception.settle(leg.row)
+        self._legs.ways += 1
         if command.webrtc is not None:
             leg.latch.trust()
         else:
             leg.latch.connect(command.address, command.port)
-        self._legs.payload_type[leg.row] = command.payload_type
         self._legs.telephone_event[leg.row] = command.telephone_event
         self._legs.connected[leg.row] = True
-        self._legs.heard_at[leg.row] = tick
+        self._legs.sends[leg.row] = command.direction in ("sendrecv", "sendonly")
+        self._legs.expected[leg.row] = command.direction == "sendrecv"
+        self._legs.heard_at[leg.row], self._legs.timed_out[leg.row] = tick, False
         return []
-
-    def _speak_opus(self, leg: Leg, payload_type: int) -> None:
-        if self._library is None:
-            raise Refused("there is no libopus here: take opus out of media.codecs")
-        if leg.encoder is None or leg.decoder is None:
-            leg.encoder, leg.decoder = opus.Encoder(self._library), opus.Decoder(self._library)
-        self._legs.opus_type[leg.row], self._legs.clock[leg.row] = payload_type, opus.CLOCK_PER_TICK
 
     def _play(self, command: PlaySamples, tick: int, clips: Sequence[Samples]) -> list[MediaEvent]:
         leg = self._legs.named(command.leg)
@@ -191,21 +224,35 @@ class MediaPlane:
         return events
 
     def _start_recording(self, command: StartRecording, tick: int) -> list[MediaEvent]:
-        if command.recording in self._recordings:
+        if ("recording", command.recording) in self._taps:
             return []
-        self._recordings[command.recording] = _Recording(self._legs.named(command.leg), tick)
+        leg = self._legs.named(command.leg)
+        self._taps.start(Tapped(command.recording, "recording", leg, tick, command.channels))
         return [RecordingStarted(command.recording, tick)]
 
-    def _stop_recording(self, name: str, tick: int) -> list[MediaEvent]:
-        recording = self._recordings.pop(name, None)
-        if recording is None:
-            raise Refused(f"recording {name} is not running")
-        return [RecordingStopped(name, tick - recording.first_tick)]
+    def _start_stream(self, command: StartStream, tick: int) -> list[MediaEvent]:
+        if ("stream", command.stream) not in self._taps:
+            self._taps.start(Tapped(command.stream, "stream", self._legs.named(command.leg), tick))
+        return []
+
+    def _pause(self, command: PauseRecording | ResumeRecording, tick: int) -> list[MediaEvent]:
+        paused = isinstance(command, PauseRecording)
+        if ("recording", command.recording) not in self._taps:
+            raise Refused(f"recording {command.recording} is not running")
+        if not self._taps.pause(command.recording, paused=paused):
+            return []
+        return [(RecordingPaused if paused else RecordingResumed)(command.recording, tick)]
+
+    def _stop(self, kind: Kind, name: str, tick: int) -> list[MediaEvent]:
+        tapped = self._taps.stop(kind, name)
+        if tapped is None:
+            raise Refused(f"{kind} {name} is not running")
+        return [_stopped(tapped, tick)]
 
     def _close(self, leg: Leg, tick: int) -> list[MediaEvent]:
         events = _end_playback(leg, "stopped", tick)
-        for name in [name for name, recording in self._recordings.items() if recording.leg is leg]:
-            events += self._stop_recording(name, tick)
+        for tapped in self._taps.of(leg):
+            events += self._stop(tapped.kind, tapped.name, tick)
         row, table = leg.row, self._legs
         counts = int(table.received[row]), int(table.sent[row]), self._reception.lost(row), int(table.concealed[row])
         table.close(leg)
@@ -219,16 +266,38 @@ class MediaPlane:
         """Move every leg on by 20 ms. Received datagrams are uint8[n, 2048] with their lengths, the table rows of the
         legs whose sockets they came to, and where they came from, in the order of arrival."""
         presses, faults = self._reception.receive(rows, lengths, legs, sources, tick)
+        self._passing.begin()
         heard = self._reception.play_out(tick)
         events = self._keys(presses, heard, tick)
-        mixed = total_minus_own(heard, self._legs.bridge[self._legs.open_rows])
-        tap = self._tap(heard, mixed)
+        mixed, said = self._mixing.mix(heard, tick)
+        tap = self._taps.take(heard, said)
         events += self._speak(mixed, tick)
         events += self._stall(tick)
         events += self._time_out(tick)
-        datagrams, sizes, senders, destinations = self._send(mixed, tick)
+        passed = self._passing.choose(self._reception.played, self._reception.coded)
+        datagrams, sizes, senders, destinations = self._sending.datagrams(mixed, passed, tick)
         named = [(self._legs.at(row).name, fault) for row, fault in faults]
-        return TickResult(datagrams, sizes, senders, destinations, events, tap, named)
+        reports, qualities = self._reports.due(tick)
+        events += qualities
+        return TickResult(datagrams, sizes, senders, destinations, events, tap, named, reports)
+
+    def take_report(self, row: int, datagram: bytes, source: Address, now: float) -> None:
+        """Take RTCP from the far end of the leg of a table row. What is none, or comes from elsewhere, is counted."""
+        try:
+            self._reports.take(row, datagram, source, now)
+        except RtcpError as error:
+            leg = self._legs.at(row)
+            leg.faults["not_rtcp"] += 1
+            if leg.faults["not_rtcp"] == 1:
+                raise Refused(f"RTCP of leg {leg.name}: {error}") from error
+
+    def goodbye(self, leg: str, tick: int) -> list[Report]:
+        """Return the RTCP with which a leg takes its leave. Raises `UnknownLeg`."""
+        return self._reports.goodbye(self._legs.named(leg), tick)
+
+    def report_address(self, row: int) -> Address | None:
+        """Return where a leg's RTCP goes, None for nowhere."""
+        return self._reports.address(row)
 
     def _keys(self, presses: list[tuple[int, Press]], heard: Samples, tick: int) -> list[MediaEvent]:
         events: list[MediaEvent] = []
@@ -244,31 +313,28 @@ class MediaPlane:
                 events += _press(leg, digit, "inband", tick)
         return events
 
-    def _tap(self, heard: Samples, mixed: Samples) -> Tap:
-        places = self._legs.place[[recording.leg.row for recording in self._recordings.values()]]
-        return Tap(list(self._recordings), np.stack([heard[places], mixed[places]], axis=-1))
-
     def _speak(self, mixed: Samples, tick: int) -> list[MediaEvent]:
         """Add each leg's prompt to what it hears of its bridge."""
         events: list[MediaEvent] = []
-        prompt = np.zeros(SAMPLES_PER_TICK, np.int16)
         for place, leg in enumerate(self._legs.legs()):
-            if leg.playback is None:
+            playback = leg.playback
+            if playback is None:
                 continue
             if leg.bridge:
-                prompt[:] = 0
-                leg.playback.read_into(prompt)
+                self._legs.mixed[leg.row] = True
+                prompt = np.zeros(SAMPLES_PER_TICK, np.int16)
+                playback.read_into(prompt)
                 mixed[place] = saturate(mixed[place].astype(np.int32) + prompt)
             else:
-                leg.playback.read_into(mixed[place])
-            if leg.playback.over:
+                playback.read_into(mixed[place])
+            if playback.over:
                 events += _end_playback(leg, "finished", tick)
         return events
 
     def _stall(self, tick: int) -> list[MediaEvent]:
         """Tell which legs have fallen silent, and which are heard again."""
         table, rows = self._legs, self._legs.open_rows
-        silent = tick - table.heard_at[rows] > STALL_TICKS
+        silent = table.expected[rows] & (tick - table.heard_at[rows] > STALL_TICKS)
         now_silent = rows[silent & ~table.stalled[rows] & (table.received[rows] > 0)]
         heard = rows[~silent & table.stalled[rows]]
         table.stalled[now_silent] = True
@@ -280,45 +346,10 @@ class MediaPlane:
 
     def _time_out(self, tick: int) -> list[MediaEvent]:
         table, rows = self._legs, self._legs.open_rows
-        overdue = tick - table.heard_at[rows] > self._timeout_ticks
+        overdue = table.expected[rows] & (tick - table.heard_at[rows] > self._timeout_ticks)
         silent = rows[table.connected[rows] & ~table.timed_out[rows] & overdue]
         table.timed_out[silent] = True
         return [MediaTimedOut(table.at(row).name, tick) for row in silent.tolist()]
-
-    def _send(self, speech: Samples, tick: int) -> tuple[Octets, list[int], list[int], list[Address]]:
-        """Return a datagram for every leg that has somewhere to send to, be it silence: recordings at the far end and
-        NAT bindings live on it."""
-        table = self._legs
-        senders: list[int] = []
-        destinations: list[Address] = []
-        for leg in table.legs():
-            destination = leg.latch.destination
-            if destination is not None:
-                senders.append(leg.row)
-                destinations.append(destination)
-        rows = np.array(senders, np.int64)
-        datagrams = np.empty((len(rows), DATAGRAM_OCTETS), np.uint8)
-        payload_type = table.payload_type[rows]
-        # The timestamp counts ticks, not packets, so a skipped tick is a gap at the far end and no drift.
-        timestamp = table.timestamp[rows] + tick * table.clock[rows]
-        first = table.sent[rows] == 0
-        write_headers(datagrams, payload_type, first, table.sequence[rows], timestamp, table.ssrc[rows])
-        datagrams[:, HEADER_OCTETS:] = g711.encode(speech[table.place[rows]], payload_type)
-        lengths = [DATAGRAM_OCTETS] * len(senders)
-        if table.speaks_opus:
-            self._encode_opus(datagrams, lengths, rows, speech)
-        table.sequence[rows] += 1
-        table.sent[rows] += 1
-        return datagrams, lengths, senders, destinations
-
-    def _encode_opus(self, datagrams: Octets, lengths: list[int], rows: Integers, speech: Samples) -> None:
-        """Write what legs hear in Opus in the place of what was written for them."""
-        for i in np.flatnonzero(self._legs.opus_type[rows] != NO_OPUS).tolist():
-            encoder = self._legs.at(int(rows[i])).encoder
-            if encoder is not None:
-                payload = encoder.encode(speech[self._legs.place[rows[i]]])
-                datagrams[i, HEADER_OCTETS : HEADER_OCTETS + len(payload)] = payload
-                lengths[i] = HEADER_OCTETS + len(payload)
 
 
 def _press(leg: Leg, digit: str, source: DigitSource, tick: int) -> list[MediaEvent]:
@@ -341,6 +372,12 @@ def _end_playback(leg: Leg, ending: PromptEnding, tick: int) -> list[MediaEvent]
     return [PromptFinished(leg.name, playback.name, ending, tick)]
 
 
+def _stopped(tapped: Tapped, tick: int) -> RecordingStopped | StreamStopped:
+    if tapped.kind == "stream":
+        return StreamStopped(tapped.name, tick)
+    return RecordingStopped(tapped.name, tick - tapped.first_tick)
+
+
 def refusal(command: PlaneCommand, tick: int, cause: str) -> list[MediaEvent]:
     """Return the answer that is due when `command` could not be performed; for most there is none."""
     match command:
@@ -348,6 +385,8 @@ def refusal(command: PlaneCommand, tick: int, cause: str) -> list[MediaEvent]:
             return [PromptFinished(command.leg, command.playback, "failed", tick, cause)]
         case StartRecording() | StopRecording():
             return [RecordingStopped(command.recording, 0, cause)]
+        case StartStream() | StopStream():
+            return [StreamStopped(command.stream, tick, cause)]
         case CloseLeg():
             return [LegClosed(command.leg, 0, 0, 0, 0)]
         case _:

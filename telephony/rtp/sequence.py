@@ -3,6 +3,7 @@
 `Continuity` counts what a source sent and what of it never came (RFC 3550 appendix A.3).
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -19,6 +20,16 @@ def unwrap(reference: Integers, number: Integers, bits: int) -> Integers:
     """Return the integers congruent to `number` modulo 2**bits that lie nearest to `reference`."""
     half = 1 << (bits - 1)
     return reference + ((number - reference + half) & ((1 << bits) - 1)) - half
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A leg's present source: its highest sequence number with the wraps it has had, and packets due and come."""
+
+    ssrc: int
+    highest: int
+    expected: int
+    received: int
 
 
 class Continuity:
@@ -52,6 +63,13 @@ class Continuity:
     def lost(self, leg: int) -> int:
         """Return how many packets never came; duplicates can hide losses, as in the RFC, but never make it negative."""
         return int(self._lost_before[leg]) + self._lost_now(leg)
+
+    def heard(self, leg: int) -> Heard | None:
+        """Return what came of a leg's present source, None where there is none."""
+        if not self._running[leg]:
+            return None
+        highest, first = int(self._highest[leg]), int(self._first[leg])
+        return Heard(int(self._ssrc[leg]), highest, highest - first + 1, int(self._received[leg]))
 
     def _begin(self, legs: Integers, ssrc: Integers, sequence: Integers) -> None:
         for leg in legs.tolist():

@@ -1,28 +1,18 @@
-"""Session descriptions: `description` is their text, `negotiation` offer and answer, `webrtc` what browsers add."""
+"""Session descriptions: `description` is their text, `stream` what one stream of the far end says, `negotiation` our
+offer and answer, `reading` their answer, `sdes` the keys of SRTP to phones, `webrtc` what browsers add."""
 
+from telephony.events import Direction
+from telephony.sdp.agreement import Capabilities, Negotiated
 from telephony.sdp.description import Media, SdpError, SessionDescription, parse, write
-from telephony.sdp.negotiation import (
-    CODECS,
-    NAMES,
-    NOWHERE,
-    OPUS,
-    PCMA,
-    PCMU,
-    TELEPHONE_EVENT,
-    Capabilities,
-    Direction,
-    Negotiated,
-    answer,
-    is_refresh,
-    is_webrtc,
-    offer,
-    read_answer,
-)
+from telephony.sdp.negotiation import answer, favourite, is_same, is_webrtc, offer
+from telephony.sdp.reading import is_refresh, read_answer, transport_of
+from telephony.sdp.stream import CODECS, NAMES, NOWHERE, NUMBERS, OPUS, PCMA, PCMU, TELEPHONE_EVENT
 
 __all__ = [
     "CODECS",
     "NAMES",
     "NOWHERE",
+    "NUMBERS",
     "OPUS",
     "PCMA",
     "PCMU",
@@ -34,10 +24,13 @@ __all__ = [
     "SdpError",
     "SessionDescription",
     "answer",
+    "favourite",
     "is_refresh",
+    "is_same",
     "is_webrtc",
     "offer",
     "parse",
     "read_answer",
+    "transport_of",
     "write",
 ]

@@ -12,12 +12,14 @@ _MEDIA: Final = re.compile(r"(\S+) ([0-9]{1,5})(?:/([0-9]{1,5}))? (\S+) (.+)")
 
 
 class SdpError(ValueError):
-    """A session description that cannot be read (`status` 400) or not be served (488)."""
+    """A session description that cannot be read (`status` 400) or not be served (488). `warning` is the code of the
+    Warning header field that says why (RFC 3261 section 20.43): 399 for what has no code of its own."""
 
-    def __init__(self, cause: str, status: int = 488) -> None:
+    def __init__(self, cause: str, status: int = 488, warning: int = 399) -> None:
         super().__init__(cause)
         self.cause = cause
         self.status = status
+        self.warning = warning
 
 
 class Media(msgspec.Struct, frozen=True):

@@ -50,9 +50,15 @@ def read(description: SessionDescription, media: Media) -> WebRtc:
     )
 
 
-def write_offer(session: Lines, audio: Media, ours: WebRtc) -> str:
-    """Return an offer to a browser."""
-    return write(SessionDescription(_bundled(session, "0"), (_stream(audio, "0", ours, "actpass"),)))
+def write_offer(session: Lines, streams: Sequence[Media], chosen: int, ours: WebRtc) -> str:
+    """Return an offer to a browser: `streams` has ours at `chosen`, and those that were refused with the `mid` they
+    have."""
+    mids = [next(iter(stream.attributes("mid")), str(index)) for index, stream in enumerate(streams)]
+    written = [
+        _stream(each, mids[index], ours, "actpass") if index == chosen else _refused(each, mids[index])
+        for index, each in enumerate(streams)
+    ]
+    return write(SessionDescription(_bundled(session, mids[chosen]), tuple(written)))
 
 
 def write_answer(
@@ -63,16 +69,20 @@ def write_answer(
     ours: WebRtc,
     theirs: WebRtc,
 ) -> str:
-    """Return an answer to a browser: `media` has the refused streams as they are, and ours at `chosen`."""
+    """Return an answer to a browser: `media` has the refused streams as they are, and ours at `chosen`. With a `setup`
+    other than actpass ours is that of the association there is already (RFC 8842 section 5.5)."""
     mids = [next(iter(stream.attributes("mid")), str(index)) for index, stream in enumerate(offered.media)]
-    setup = "passive" if theirs.setup == "active" else "active"
+    chosen_setup = "passive" if theirs.setup == "active" else "active"
+    setup = chosen_setup if ours.setup == "actpass" else ours.setup
     streams = [
-        _stream(each, mids[index], ours, setup)
-        if index == chosen
-        else Media(each.kind, 0, each.protocol, each.formats, (("a", f"mid:{mids[index]}"), ("a", "inactive")))
+        _stream(each, mids[index], ours, setup) if index == chosen else _refused(each, mids[index])
         for index, each in enumerate(media)
     ]
     return write(SessionDescription(_bundled(session, mids[chosen]), tuple(streams)))
+
+
+def _refused(stream: Media, mid: str) -> Media:
+    return Media(stream.kind, 0, stream.protocol, stream.formats, (("a", f"mid:{mid}"), ("a", "inactive")))
 
 
 def _bundled(session: Lines, mid: str) -> Lines:
@@ -89,7 +99,8 @@ def _stream(audio: Media, mid: str, ours: WebRtc, setup: str) -> Media:
         f"setup:{setup}",
         f"msid:{STREAM} audio",
         *(f"candidate:{candidate}" for candidate in ours.candidates),
-        "end-of-candidates",
+        "ice-options:trickle",
+        *(["end-of-candidates"] if ours.complete else []),
     ]
-    lines = (*audio.lines, *(("a", line) for line in transport))
+    lines = (*(line for line in audio.lines if line != ("a", f"mid:{mid}")), *(("a", line) for line in transport))
     return Media(audio.kind, audio.port, audio.protocol, audio.formats, lines)

@@ -3,7 +3,10 @@
 Rule 1: the server keeps no state for those who are merely challenged. A nonce carries its own expiry, sealed with a
 key that is drawn once; only a nonce that has been used with the right password takes memory, for its count.
 
-Rule 2: whoever is refused learns nothing: an unknown user costs and gets the same as a wrong password.
+Rule 2: whoever is refused learns nothing: an unknown user costs and gets the same as a wrong password, and the password
+is not looked at before the nonce is found good, so an old nonce, or a made-up one, is no way to try passwords for free.
+
+Rule 3: a nonce says whom it was given to, in a form that means nothing to others.
 """
 
 import hashlib
@@ -25,6 +28,7 @@ _FIELD: Final = re.compile(r"([A-Za-z0-9\-]+)\s*=\s*(.*)", re.DOTALL)
 _COUNT: Final = re.compile(r"[0-9a-fA-F]{1,8}")
 _SALT_OCTETS: Final = 8
 _SEAL_DIGITS: Final = 24
+_ASKER_DIGITS: Final = 12
 
 
 class Ha1(msgspec.Struct, frozen=True):
@@ -43,7 +47,8 @@ class DigestError(ValueError):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Why credentials did not do. `stale`: they are right, only the nonce is old or its count was seen before."""
+    """Why credentials did not do. `stale`: the nonce is old, is none of ours, or its count was seen before; whether the
+    password is right has not been looked at."""
 
     stale: bool
 
@@ -55,6 +60,11 @@ def hash_password(user: str, realm: str, password: str) -> Ha1:
     """Return what to store for a user; it holds for this realm alone."""
     text = f"{user}:{realm}:{password}"
     return Ha1(_hash("MD5", text), _hash("SHA-256", text))
+
+
+def is_digest(value: str) -> bool:
+    """Whether credentials or a challenge are of the scheme that we know."""
+    return value.strip().partition(" ")[0].lower() == "digest"
 
 
 def parse_digest(value: str) -> dict[str, str]:
@@ -107,10 +117,10 @@ class DigestServer:
         self._counts: dict[str, tuple[float, int]] = {}
         self._floor = 0.0
 
-    def challenges(self, now: float, *, stale: bool = False) -> list[str]:
-        """Return the WWW-Authenticate values, one per algorithm, of one new nonce."""
+    def challenges(self, now: float, *, stale: bool = False, asker: str = "") -> list[str]:
+        """Return the WWW-Authenticate values, one per algorithm, of one new nonce, which is given to `asker`."""
         expiry = f"{int((now + self._lifetime_s) * 1000):x}"
-        salted = f"{expiry}-{self._token(_SALT_OCTETS)}"
+        salted = f"{expiry}-{self._token(_SALT_OCTETS)}{self.mark(asker)}"
         nonce = f"{salted}-{self._seal(salted)}"
         staleness = ", stale=true" if stale else ""
         return [
@@ -118,20 +128,29 @@ class DigestServer:
             for algorithm in self._algorithms
         ]
 
+    def mark(self, asker: str) -> str:
+        """Return what stands in a nonce for whoever it was given to."""
+        return self._seal(f"for {asker}")[:_ASKER_DIGITS]
+
+    @staticmethod
+    def asker_of(fields: dict[str, str]) -> str:
+        """Return the mark in the nonce of credentials that `check` did not find stale."""
+        return fields.get("nonce", "").rpartition("-")[0][-_ASKER_DIGITS:]
+
     def check(self, fields: dict[str, str], ha1: Ha1 | None, method: str, now: float) -> Refusal | None:
         """Return None for right credentials, or why not. Raises `DigestError` for fields that make no sense."""
         if _algorithm(fields) not in self._algorithms:
             raise DigestError("an algorithm that was not offered")
         count = self._count(fields)
-        expected = respond_to(ha1 or NOBODY, fields, method)
-        given = fields.get("response", "").lower()
-        if not hmac.compare_digest(expected.encode(), given.encode("utf-8", "surrogateescape")) or ha1 is None:
-            return Refusal(stale=False)
         nonce = fields.get("nonce", "")
         expiry = self._expiry(nonce)
         seen = self._counts.get(nonce, (expiry, 0 if expiry > self._floor else count))[1]
         if expiry < now or count <= seen:
             return Refusal(stale=True)
+        expected = respond_to(ha1 or NOBODY, fields, method)
+        given = fields.get("response", "").lower()
+        if not hmac.compare_digest(expected.encode(), given.encode("utf-8", "surrogateescape")) or ha1 is None:
+            return Refusal(stale=False)
         self._counts.pop(nonce, None)
         self._forget(now)
         self._counts[nonce] = (expiry, count)

@@ -11,6 +11,10 @@ class LocalError(SipError):
     """We asked for something that the state does not allow, or tried to write what may not be written."""
 
 
+class Unanswered(SipError):
+    """What came gets no answer at all, so that its sender learns nothing, not even that somebody is here."""
+
+
 class Partial:
     """What could be read of a message that is broken: enough, perhaps, to answer it.
 

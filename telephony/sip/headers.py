@@ -28,12 +28,24 @@ COMPACT: Final = {
     "x": "session-expires",
 }
 
-_WRITTEN: Final = {
+_UNUSUAL: Final = {
     "call-id": "Call-ID",
     "cseq": "CSeq",
     "mime-version": "MIME-Version",
+    "min-se": "Min-SE",
+    "rack": "RAck",
+    "rseq": "RSeq",
     "www-authenticate": "WWW-Authenticate",
 }
+# Fields that most messages have: their names are looked up instead of being scanned, cut and put together.
+_USUAL: Final = (
+    "accept", "allow", "allow-events", "authorization", "call-id", "call-info", "contact", "content-disposition",
+    "content-encoding", "content-length", "content-type", "cseq", "date", "event", "expires", "from", "max-forwards",
+    "min-se", "organization", "p-asserted-identity", "path", "privacy", "proxy-authenticate", "proxy-authorization",
+    "rack", "record-route", "refer-to", "remote-party-id", "replaces", "require", "retry-after", "route", "rseq",
+    "server", "session-expires", "subject", "supported", "timestamp", "to", "unsupported", "user-agent", "via",
+    "www-authenticate", "x-hotline-call",
+)  # fmt: skip
 
 TOKEN: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 _SPECIAL: Final = re.compile(r'[",<>\\]')
@@ -75,6 +87,10 @@ class Headers:
         """Return every value of a name whose grammar is a comma-separated list (RFC 3261 section 7.3.1)."""
         return [value for line in self._lines.get(name, ()) for value in split_commas(line) if value]
 
+    def repeated(self) -> bool:
+        """Return whether any name has more than one line."""
+        return any(len(lines) > 1 for lines in self._lines.values())
+
     def __contains__(self, name: str) -> bool:
         return name in self._lines
 
@@ -93,17 +109,29 @@ class Headers:
 
 
 def canonical(name: str) -> str:
-    """Return a field name as the code knows it."""
-    lower = name.lower()
-    return COMPACT.get(lower, lower)
+    """Return a field name as the code knows it. Raises `ValueError` for what is no name."""
+    known = _CANONICAL.get(name)
+    if known is None:
+        if not TOKEN.fullmatch(name):
+            raise ValueError("not a field name")
+        lower = name.lower()
+        known = COMPACT.get(lower, lower)
+    return known
 
 
 def written(name: str) -> str:
     """Return a field name as it goes on the wire."""
-    known = _WRITTEN.get(name)
-    if known is None:
-        known = "-".join(part.capitalize() for part in name.split("-"))
-    return known
+    return _WRITTEN.get(name) or _spell(name)
+
+
+def _spell(name: str) -> str:
+    return _UNUSUAL.get(name) or "-".join(part.capitalize() for part in name.split("-"))
+
+
+_WRITTEN: Final = {name: _spell(name) for name in _USUAL}
+_CANONICAL: Final = {
+    spelling: name for usual in _USUAL for name, spelling in ((usual, usual), (usual, _spell(usual)))
+} | {spelling: name for letter, name in COMPACT.items() for spelling in (letter, letter.upper())}
 
 
 def split_commas(text: str) -> list[str]:

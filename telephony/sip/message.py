@@ -9,7 +9,6 @@ Rule 3: no value holds CR or LF, neither on the way in (a bare CR is an error) n
 """
 
 import re
-from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -25,28 +24,43 @@ BRANCH_COOKIE: Final = "z9hG4bK"
 REASONS: Final = {
     100: "Trying",
     180: "Ringing",
+    181: "Call Is Being Forwarded",
+    182: "Queued",
     183: "Session Progress",
     200: "OK",
+    202: "Accepted",
+    302: "Moved Temporarily",
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
+    406: "Not Acceptable",
+    407: "Proxy Authentication Required",
     408: "Request Timeout",
+    410: "Gone",
+    413: "Request Entity Too Large",
     415: "Unsupported Media Type",
     416: "Unsupported URI Scheme",
     420: "Bad Extension",
+    422: "Session Interval Too Small",
     423: "Interval Too Brief",
     480: "Temporarily Unavailable",
     481: "Call/Transaction Does Not Exist",
+    482: "Loop Detected",
+    484: "Address Incomplete",
     486: "Busy Here",
     487: "Request Terminated",
     488: "Not Acceptable Here",
+    489: "Bad Event",
     491: "Request Pending",
     500: "Server Internal Error",
+    501: "Not Implemented",
     503: "Service Unavailable",
+    504: "Server Time-out",
     505: "Version Not Supported",
     513: "Message Too Large",
+    600: "Busy Everywhere",
     603: "Decline",
 }
 
@@ -66,6 +80,7 @@ class Via(msgspec.Struct, frozen=True):
     host: str
     port: int | None = None
     params: Params = ()
+    protocol: str = "SIP/2.0"
 
     @property
     def branch(self) -> str:
@@ -75,7 +90,7 @@ class Via(msgspec.Struct, frozen=True):
     def write(self) -> str:
         """Return the value as text."""
         port = "" if self.port is None else f":{self.port}"
-        return f"SIP/2.0/{self.transport} {self.host}{port}{write_params(self.params)}"
+        return f"{self.protocol}/{self.transport} {self.host}{port}{write_params(self.params)}"
 
 
 class CSeq(msgspec.Struct, frozen=True):
@@ -86,31 +101,48 @@ class CSeq(msgspec.Struct, frozen=True):
 
 
 class Message:
-    """What requests and responses have in common. The parsed fields raise `ValueError` when the text is none."""
+    """What requests and responses have in common.
+
+    Via, From, To and CSeq are parsed when they are first asked for, and raise `ValueError` when the text is none.
+    """
+
+    __slots__ = ("_cseq", "_from", "_to", "_via", "body", "headers")
 
     def __init__(self, headers: Headers, body: bytes = b"") -> None:
         self.headers = headers
         self.body = body
+        self._via: Via | None = None
+        self._from: NameAddr | None = None
+        self._to: NameAddr | None = None
+        self._cseq: CSeq | None = None
 
-    @cached_property
+    @property
     def via(self) -> Via:
         """The topmost Via."""
-        return parse_via(_first(self.headers.values("via")))
+        if self._via is None:
+            self._via = parse_via(_first(self.headers.values("via")))
+        return self._via
 
-    @cached_property
+    @property
     def from_(self) -> NameAddr:
         """From."""
-        return parse_name_addr(self.headers.get("from"))
+        if self._from is None:
+            self._from = parse_name_addr(self.headers.get("from"))
+        return self._from
 
-    @cached_property
+    @property
     def to(self) -> NameAddr:
         """To."""
-        return parse_name_addr(self.headers.get("to"))
+        if self._to is None:
+            self._to = parse_name_addr(self.headers.get("to"))
+        return self._to
 
-    @cached_property
+    @property
     def cseq(self) -> CSeq:
         """CSeq."""
-        return parse_cseq(self.headers.get("cseq"))
+        if self._cseq is None:
+            self._cseq = parse_cseq(self.headers.get("cseq"))
+        return self._cseq
 
     @property
     def call_id(self) -> str:
@@ -149,15 +181,20 @@ class Message:
 class Request(Message):
     """A request; `target` is the Request-URI as written."""
 
+    __slots__ = ("_uri", "method", "target")
+
     def __init__(self, method: str, target: str, headers: Headers, body: bytes = b"") -> None:
         super().__init__(headers, body)
         self.method = method
         self.target = target
+        self._uri: Uri | None = None
 
-    @cached_property
+    @property
     def uri(self) -> Uri:
         """The Request-URI. Raises `UriError`."""
-        return parse_uri(self.target)
+        if self._uri is None:
+            self._uri = parse_uri(self.target)
+        return self._uri
 
     @property
     def start_line(self) -> str:
@@ -167,6 +204,8 @@ class Request(Message):
 
 class Response(Message):
     """A response."""
+
+    __slots__ = ("reason", "status")
 
     def __init__(self, status: int, reason: str, headers: Headers, body: bytes = b"") -> None:
         super().__init__(headers, body)
@@ -185,14 +224,13 @@ def respond(request: Request, status: int, reason: str = "", to_tag: str = "") -
 
 
 def respond_to_headers(received: Headers, status: int, reason: str = "", to_tag: str = "") -> Response:
-    """`respond` for what could be read of a broken request."""
+    """`respond` for what could be read of a broken request: a field that it lacks is lacking in the response too."""
     headers = Headers()
     headers.set("via", *received.lines("via"))
-    headers.set("from", received.get("from"))
-    to = received.get("to")
-    headers.set("to", f"{to};tag={to_tag}" if to_tag else to)
-    headers.set("call-id", received.get("call-id"))
-    headers.set("cseq", received.get("cseq"))
+    for name in ("from", "to", "call-id", "cseq"):
+        value = received.get(name)
+        if value:
+            headers.set(name, f"{value};tag={to_tag}" if name == "to" and to_tag else value)
     if status == 100 and "timestamp" in received:
         headers.set("timestamp", received.get("timestamp"))
     return Response(status, reason or REASONS.get(status, "Unknown"), headers)
@@ -207,7 +245,7 @@ def stamp_via(headers: Headers, via: Via, source: Address) -> Via:
         params += (("received", source[0]),)
     else:
         return via
-    stamped = Via(via.transport, via.host, via.port, params)
+    stamped = msgspec.structs.replace(via, params=params)
     headers.set("via", stamped.write(), *headers.values("via")[1:])
     return stamped
 
@@ -228,11 +266,12 @@ def reply_address(via: Via, source: Address) -> Address:
 _START_RESPONSE: Final = re.compile(r"SIP/2\.0 ([0-9]{3})(?: (.*))?", re.IGNORECASE | re.DOTALL)
 _VERSION: Final = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)
 _VIA: Final = re.compile(
-    r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9\-.!%*_+`'~]+)\s+(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+)\s*(?::\s*([0-9]{1,5}))?",
+    r"SIP\s*/\s*([0-9]+\.[0-9]+)\s*/\s*([A-Za-z0-9\-.!%*_+`'~]+)\s+(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+)\s*(?::\s*([0-9]{1,5}))?",
     re.IGNORECASE,
 )
 _CSEQ: Final = re.compile(r"([0-9]{1,10})\s+([A-Za-z0-9\-.!%*_+`'~]+)")
 _DIGITS: Final = re.compile(r"[0-9]{1,10}")
+_BLANK: Final = frozenset({" ", "\t"})
 # Grammar without a comma-separated list: a second one contradicts the first (section 7.3.1; RFC 4475 section 3.3.8).
 _SINGLE: Final = ("call-id", "cseq", "from", "to", "content-length", "content-type", "max-forwards", "expires")
 
@@ -246,41 +285,59 @@ class _Fault(Exception):
         self.status = status
 
 
-def parse_datagram(data: bytes, limits: MessageLimits | None = None) -> Request | Response:
-    """Read one message out of one datagram. Raises `RemoteError`, and nothing else, for whatever octets."""
+def parse_datagram(
+    data: bytes, limits: MessageLimits | None = None, known: RemoteError | None = None
+) -> Request | Response:
+    """Read one message out of one datagram. Raises `RemoteError`, and nothing else, for whatever octets.
+
+    `known` is what is known to be wrong with it already; it is raised with what could be read of the message.
+    """
     limits = limits or MessageLimits()
-    faults: list[_Fault] = []
+    faults: list[_Fault] = [] if known is None else [_Fault(known.reason, known.status)]
     if len(data) > limits.octets:
         faults.append(_Fault("Message Too Large", 513))
         data = data[: limits.octets]
-    head, empty_line, body = data.lstrip(b"\r\n").partition(b"\r\n\r\n")
-    if not empty_line:
-        head, empty_line, body = head.partition(b"\n\n")
-    if not empty_line:
+    data = data.lstrip(b"\r\n")
+    end, begin = find_body(data)
+    if not begin:
         faults.append(_Fault("No Empty Line After The Header Fields"))
+    head, body = (data[:end], data[begin:]) if begin else (data, b"")
     lines = head.decode("utf-8", "surrogateescape").replace("\r\n", "\n").split("\n")
     headers = _parse_headers(lines[1:], limits, faults)
     message = _parse_start(lines[0], headers, faults)
     if message is not None:
         _check(message, body, faults)
     if message is None or faults:
-        fault = faults[0]
+        fault = faults[0] if known is None else _Fault(known.reason, known.status)
         method = message.method if isinstance(message, Request) else ""
         raise RemoteError(fault.status, fault.reason, Partial(method, headers))
     return message
 
 
+def find_body(data: bytes | bytearray, start: int = 0) -> tuple[int, int]:
+    """Return where the last header field ends and where the body begins; (0, 0) where there is no empty line from
+    `start` on. Lines may end without CR."""
+    end = data.find(b"\n\r\n", start)
+    bare = data.find(b"\n\n", start, end + 1 if end >= 0 else len(data))
+    begin = bare + 2 if bare >= 0 else end + 3
+    end = bare if bare >= 0 else end
+    if end < 0:
+        return 0, 0
+    return end - (data[end - 1 : end] == b"\r"), begin
+
+
 def _parse_start(line: str, headers: Headers, faults: list[_Fault]) -> Request | Response | None:
     """Read the first line; None for what is no SIP at all. A request that can be told by its line is returned with
     its fault noted, so that it can be answered."""
-    found = _START_RESPONSE.fullmatch(line)
-    if found is not None and "\r" not in line:
-        status = int(found.group(1))
-        if not 100 <= status <= 699:
-            faults.insert(0, _Fault("Not A Status Code"))
-        return Response(status, found.group(2) or "", headers)
     method, _, rest = line.partition(" ")
     target, _, version = rest.rpartition(" ")
+    if "/" in method:  # no method has one
+        found = _START_RESPONSE.fullmatch(line)
+        if found is not None and "\r" not in line:
+            status = int(found.group(1))
+            if not 100 <= status <= 699:
+                faults.insert(0, _Fault("Not A Status Code"))
+            return Response(status, found.group(2) or "", headers)
     if "\r" in line or not TOKEN.fullmatch(method) or not line.rstrip().upper().rpartition(" ")[2].startswith("SIP/"):
         faults.insert(0, _Fault("Not SIP"))
         return None
@@ -303,27 +360,35 @@ def _parse_headers(lines: list[str], limits: MessageLimits, faults: list[_Fault]
     if len(lines) > limits.header_lines:
         faults.append(_Fault("Too Many Header Lines"))
         del lines[limits.header_lines :]
-    if lines and lines[0][:1] in {" ", "\t"}:
-        faults.append(_Fault("Malformed Header Line"))
-    position = 0
-    while position < len(lines):
-        line = lines[position]
-        position += 1
-        if position < len(lines) and lines[position][:1] in {" ", "\t"}:
-            folded = [line]
-            while position < len(lines) and lines[position][:1] in {" ", "\t"}:
-                folded.append(lines[position].strip())
-                position += 1
-            line = " ".join(folded)
+    if any(line[:1] in _BLANK for line in lines):
+        lines = _unfold(lines, faults)
+    longest = limits.line_octets
+    for line in lines:
         name, colon, value = line.partition(":")
-        name = name.rstrip(" \t")
-        if not colon or "\r" in line or not TOKEN.fullmatch(name):
+        try:
+            known = canonical(name.rstrip(" \t"))
+        except ValueError:
+            colon = ""
+        if not colon or "\r" in line:
             faults.append(_Fault("Malformed Header Line"))
-        elif len(line) > limits.line_octets:
+        elif len(line) > longest:
             faults.append(_Fault("Header Line Too Long"))
         else:
-            headers.add(canonical(name), value.strip(" \t"))
+            headers.add(known, value.strip(" \t"))
     return headers
+
+
+def _unfold(lines: list[str], faults: list[_Fault]) -> list[str]:
+    """Put each line that begins with a blank behind the one before; the first has none before it."""
+    if lines[0][:1] in _BLANK:
+        faults.append(_Fault("Malformed Header Line"))
+    unfolded: list[list[str]] = []
+    for line in lines:
+        if line[:1] in _BLANK and unfolded:
+            unfolded[-1].append(line.strip())
+        else:
+            unfolded.append([line])
+    return [" ".join(parts) for parts in unfolded]
 
 
 def _check(message: Request | Response, body: bytes, faults: list[_Fault]) -> None:
@@ -337,9 +402,10 @@ def _check(message: Request | Response, body: bytes, faults: list[_Fault]) -> No
 
 
 def _check_single(headers: Headers) -> None:
-    for name in _SINGLE:
-        if len(headers.lines(name)) > 1:
-            raise _Fault(f"More Than One {written(name)}")
+    if headers.repeated():
+        for name in _SINGLE:
+            if len(headers.lines(name)) > 1:
+                raise _Fault(f"More Than One {written(name)}")
     forwards = headers.get("max-forwards", "70")
     if not _DIGITS.fullmatch(forwards) or int(forwards) > 255:
         raise _Fault("Malformed Max-Forwards")
@@ -376,10 +442,11 @@ def parse_via(text: str) -> Via:
     found = _VIA.fullmatch(head.strip())
     if found is None:
         raise ValueError("not a Via")
-    transport, host, port = found.groups()
+    version, transport, host, port = found.groups()
     if port is not None and not 0 < int(port) < 65536:
         raise ValueError("not a port")
-    return Via(transport.upper(), host.lower(), int(port) if port else None, parse_params(semicolon + params))
+    pairs = parse_params(semicolon + params)
+    return Via(transport.upper(), host.lower(), int(port) if port else None, pairs, f"SIP/{version}")
 
 
 def parse_cseq(text: str) -> CSeq:

@@ -30,57 +30,61 @@ TIMER_M_S: Final = 64 * T1_S  # INVITE client, Accepted: takes retransmitted and
 class Deadlines:
     """Every deadline of the core, in one heap: (owner, name) -> when.
 
-    Setting a name again replaces its deadline. What is replaced or cancelled stays in the heap until it surfaces or
-    until it is the greater part of the heap, and is then thrown out, so memory follows the deadlines in force.
+    Setting a name again replaces its deadline. What is replaced or cancelled leaves no more than its number in the
+    heap, until it surfaces there or until such numbers are the greater part of it, and are thrown out: memory follows
+    the deadlines in force.
     """
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, object, str]] = []
-        self._live: dict[object, dict[str, tuple[float, int]]] = {}
+        self._heap: list[tuple[float, int]] = []
+        self._armed: dict[int, tuple[object, str]] = {}
+        self._of_owner: dict[object, dict[str, int]] = {}
         self._numbers = count()
-        self._size = 0
 
     def __len__(self) -> int:
-        return self._size
+        return len(self._armed)
 
     def set(self, owner: object, name: str, when: float) -> None:
         """Arm the timer `name` of `owner`; owners are told apart by equality."""
         number = next(self._numbers)
-        names = self._live.setdefault(owner, {})
-        self._size += name not in names
-        names[name] = (when, number)
-        heapq.heappush(self._heap, (when, number, owner, name))
-        if len(self._heap) > 4 * self._size + 64:
-            self._heap = [entry for entry in self._heap if self._holds(entry)]
+        names = self._of_owner.get(owner)
+        if names is None:
+            self._of_owner[owner] = {name: number}
+        else:
+            self._armed.pop(names.get(name, -1), None)
+            names[name] = number
+        self._armed[number] = (owner, name)
+        heapq.heappush(self._heap, (when, number))
+        if len(self._heap) > 2 * len(self._armed) + 64:
+            self._heap = [entry for entry in self._heap if entry[1] in self._armed]
             heapq.heapify(self._heap)
 
     def cancel(self, owner: object, name: str) -> None:
         """Disarm one timer; one that is not armed is no error."""
-        names = self._live.get(owner)
-        if names is not None and names.pop(name, None) is not None:
-            self._size -= 1
+        names = self._of_owner.get(owner)
+        if names is not None and name in names:
+            del self._armed[names.pop(name)]
             if not names:
-                del self._live[owner]
+                del self._of_owner[owner]
 
     def cancel_all(self, owner: object) -> None:
         """Disarm every timer of `owner`."""
-        self._size -= len(self._live.pop(owner, ()))
+        for number in self._of_owner.pop(owner, {}).values():
+            del self._armed[number]
 
     def next(self) -> float | None:
         """Return the earliest deadline, None for none."""
-        while self._heap and not self._holds(self._heap[0]):
-            heapq.heappop(self._heap)
-        return self._heap[0][0] if self._heap else None
+        heap = self._heap
+        while heap and heap[0][1] not in self._armed:
+            heapq.heappop(heap)
+        return heap[0][0] if heap else None
 
     def pop(self, now: float) -> tuple[object, str] | None:
         """Take out the earliest deadline that is not after `now`, None for none."""
         when = self.next()
         if when is None or when > now:
             return None
-        _, _, owner, name = heapq.heappop(self._heap)
+        _, number = heapq.heappop(self._heap)
+        owner, name = self._armed[number]
         self.cancel(owner, name)
         return owner, name
-
-    def _holds(self, entry: tuple[float, int, object, str]) -> bool:
-        when, number, owner, name = entry
-        return self._live.get(owner, {}).get(name) == (when, number)

@@ -6,7 +6,7 @@ Nothing here calls upward. Each verb returns what the transaction user has to kn
 from collections.abc import Callable
 from typing import Final
 
-from telephony.sip.address import Flow, transport_of
+from telephony.sip.address import Flow, Remote, Transport, is_page, is_reliable, transport_of
 from telephony.sip.errors import LocalError
 from telephony.sip.headers import Headers, write_params
 from telephony.sip.message import BRANCH_COOKIE, Request, Response, Via
@@ -43,7 +43,20 @@ class Transaction:
     may still be sent again; a finished transaction holds neither.
     """
 
-    __slots__ = ("ack", "interval", "key", "last", "machine", "owner", "peer", "reliable", "request", "state", "tag")
+    __slots__ = (
+        "ack",
+        "interval",
+        "key",
+        "last",
+        "machine",
+        "origin",
+        "owner",
+        "peer",
+        "reliable",
+        "request",
+        "state",
+        "tag",
+    )
 
     def __init__(self, machine: Machine, key: Key, request: Request, peer: Address) -> None:
         self.machine = machine
@@ -51,12 +64,13 @@ class Transaction:
         self.state = machine.start
         self.request: Request | None = request
         self.peer = peer
-        self.reliable = isinstance(peer, Flow)
+        self.reliable = is_reliable(peer)
         self.last = b""
         self.ack = b""
         self.owner: object | None = None
         self.interval = 0.0
         self.tag = ""
+        self.origin: Key = ()
 
     @property
     def is_client(self) -> bool:
@@ -70,7 +84,8 @@ class Transaction:
 class TransactionLayer:
     """Every transaction of one endpoint, over datagrams and connections alike.
 
-    `sent_by` is the address that goes into our Via, `token(n)` gives n octets of randomness in hex.
+    `sent_by` is the address that goes into our Via, `listening` where we listen for other transports than UDP, by
+    transport and whether it is an IPv6 address; `token(n)` gives n octets of randomness in hex.
     """
 
     def __init__(
@@ -84,17 +99,33 @@ class TransactionLayer:
         self._deadlines = deadlines
         self._token = token
         self.sent_by = sent_by
+        self.listening: dict[tuple[Transport, bool], tuple[str, int]] = {}
         self._servers: dict[Key, Transaction] = {}
         self._clients: dict[Key, Transaction] = {}
+        self._origins: dict[Key, Transaction] = {}
+        self._over: dict[str | Remote, dict[Transaction, None]] = {}  # by connection, or far end to be connected to
 
     def __len__(self) -> int:
         return len(self._servers) + len(self._clients)
 
-    def contact(self, peer: Address) -> str:
-        """Return the URI under which requests of `peer` reach us; over a connection they come by it anyway."""
-        host, port = self.sent_by
-        params = (("transport", "ws"),) if isinstance(peer, Flow) else ()
-        return Uri(host=bracketed(host), port=port, params=params).write()
+    def contact(self, peer: Address, user: str = "", *, secure: bool = False) -> str:
+        """Return the URI under which requests of `peer` reach us; over a connection they come by it anyway. `secure`:
+        the request at hand was for a sips: URI, so that is what we must be (section 12.1.1), if TLS leads to us."""
+        transport = transport_of(peer)
+        host, port = self._own(transport, peer)
+        if secure and transport == "TLS":
+            return Uri("sips", user, bracketed(host), port).write()
+        params = () if transport == "UDP" else (("transport", "ws" if is_page(peer) else transport.lower()),)
+        return Uri(user=user, host=bracketed(host), port=port, params=params).write()
+
+    def _own(self, transport: Transport, peer: Address) -> tuple[str, int | None]:
+        """Return where `peer` reaches us. Where we do not listen for its transport, that is by its connection alone,
+        and another address of ours has to stand for it."""
+        listening, is_ipv6 = self.listening, ":" in peer[0]
+        if not listening:
+            return self.sent_by
+        own = listening.get((transport, is_ipv6)) or listening.get((transport, not is_ipv6)) or self.sent_by
+        return own if own[1] else (next(iter(listening.values()))[0], None)
 
     # -------------------------------------------------------------------------------------------- server side
 
@@ -112,7 +143,15 @@ class TransactionLayer:
         transaction = Transaction(machine, server_key(request, via, request.method), request, peer)
         transaction.tag = self._token(TAG_OCTETS)
         self._servers[transaction.key] = transaction
+        if not request.to.tag and request.method != "CANCEL":
+            transaction.origin = request.call_id, request.from_.tag, request.method, request.cseq.number
+            self._origins.setdefault(transaction.origin, transaction)
+        self._note(transaction)
         return transaction
+
+    def is_merged(self, transaction: Transaction) -> bool:
+        """Whether its request has reached us by another way already (section 8.2.2.2): a proxy on it has forked."""
+        return self._origins.get(transaction.origin, transaction) is not transaction
 
     def receive_again(self, transaction: Transaction, request: Request, now: float) -> bool:
         """Take in a retransmission or an ACK. True: an ACK to a 2xx, which is the dialog's to know."""
@@ -139,8 +178,9 @@ class TransactionLayer:
 
     def receive_response(self, response: Response, now: float) -> Transaction | None:
         """Take in a response. Returns its transaction when the transaction user has to see it; a response that
-        belongs to no transaction is dropped (section 17.1.3, as RFC 6026 section 8.9 changes it)."""
-        transaction = self._clients.get((response.via.branch, response.cseq.method))
+        belongs to no transaction is dropped (section 17.1.3, as RFC 6026 section 8.9 changes it), and so is one with
+        another CSeq number than its request's, which nobody could acknowledge."""
+        transaction = self._clients.get((response.via.branch, response.cseq.method, response.cseq.number))
         if transaction is None:
             return None
         told = self.step(transaction, response_class(response.status), now, response)
@@ -154,23 +194,56 @@ class TransactionLayer:
     def stamp(self, request: Request, peer: Address) -> str:
         """Write our Via with a new branch into `request`, which goes to `peer`; returns the branch."""
         branch = BRANCH_COOKIE + self._token(BRANCH_OCTETS)
-        host, port = self.sent_by
-        via = Via(transport_of(peer), bracketed(host), port, (("branch", branch), ("rport", None)))
+        transport = transport_of(peer)
+        host, port = self._own(transport, peer)
+        via = Via(transport, bracketed(host), port, (("branch", branch), ("rport", None)))
         request.headers.set("via", via.write())
         return branch
 
-    def connection_lost(self, connection: str) -> None:
-        """End every transaction whose messages went over a connection that is gone."""
-        for transaction in [*self._clients.values(), *self._servers.values()]:
-            if isinstance(transaction.peer, Flow) and transaction.peer.connection == connection:
-                self.abandon(transaction)
+    def over(self, way: str | Remote) -> list[Transaction]:
+        """Return the transactions whose messages go over a connection, or to a far end that is connected to."""
+        return list(self._over.get(way, ()))
+
+    def ways(self) -> set[str]:
+        """Return the connections that transactions go over."""
+        return {way for way in self._over if isinstance(way, str)}
+
+    def fail(self, transaction: Transaction, now: float) -> bool:
+        """Its messages cannot be sent: end it. True: its user has to know (section 17.1.4)."""
+        has_row = (transaction.state, Input.TRANSPORT_ERROR) in transaction.machine.table
+        told = has_row and Action.FAILED in self.step(transaction, Input.TRANSPORT_ERROR, now)
+        self.abandon(transaction)
+        return told
+
+    def move(self, transaction: Transaction, peer: Address, now: float) -> None:
+        """Let the messages of a transaction go another way; a request of ours that has no final response goes again."""
+        self._forget(transaction)
+        transaction.peer, transaction.reliable = peer, is_reliable(peer)
+        self._note(transaction)
+        if transaction.is_client and transaction.last:
+            self._send(transaction, transaction.last)
+            if not transaction.reliable:
+                self._start_timers(transaction, (), now)
+
+    def _note(self, transaction: Transaction) -> None:
+        if transaction.reliable:
+            self._over.setdefault(way_of(transaction.peer), {})[transaction] = None
+
+    def _forget(self, transaction: Transaction) -> None:
+        if transaction.reliable:
+            way = way_of(transaction.peer)
+            held = self._over.get(way, {})
+            held.pop(transaction, None)
+            if not held:
+                self._over.pop(way, None)
 
     def _open_client(self, request: Request, branch: str, peer: Address, now: float, owner: object) -> Transaction:
         machine = INVITE_CLIENT_MACHINE if request.method == "INVITE" else NON_INVITE_CLIENT_MACHINE
-        transaction = Transaction(machine, (branch, request.method), request, peer)
+        transaction = Transaction(machine, (branch, request.method, request.cseq.number), request, peer)
         transaction.owner = owner
         transaction.last = request.write()
         self._clients[transaction.key] = transaction
+        self._note(transaction)
         self._outbox.datagrams.append((transaction.last, peer))
         self._start_timers(transaction, (), now)
         return transaction
@@ -245,6 +318,9 @@ class TransactionLayer:
             transaction.owner = None
             transaction.ack = b""
             (self._clients if transaction.is_client else self._servers).pop(transaction.key, None)
+            if self._origins.get(transaction.origin) is transaction:
+                del self._origins[transaction.origin]
+            self._forget(transaction)
             self._deadlines.cancel_all(transaction)
             return
         for timer in before:
@@ -259,6 +335,11 @@ class TransactionLayer:
                 self._deadlines.set(transaction, timer, now + duration)
                 if timer in {Input.TIMER_A, Input.TIMER_E, Input.TIMER_G}:
                     transaction.interval = duration
+
+
+def way_of(peer: Address) -> str | Remote:
+    """Return what a connection, or a far end that is connected to, is known by."""
+    return peer.connection if isinstance(peer, Flow) else peer if isinstance(peer, Remote) else ""
 
 
 def server_key(request: Request, via: Via, method: str) -> Key:

@@ -1,6 +1,7 @@
 """SIP URIs and name-addr: parse and write (RFC 3261 sections 19.1, 20.10 and 25.1; tel: RFC 3966)."""
 
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote as percent
 from urllib.parse import unquote_to_bytes
@@ -12,6 +13,7 @@ from telephony.sip.headers import TOKEN, param, parse_params, quote, unquote, wr
 Params = tuple[tuple[str, str | None], ...]
 
 DEFAULT_PORT: Final = 5060
+REMEMBERED: Final = 1024
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _HOST_PORT: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+)(?::([0-9]{1,5}))?")
 # `user` and `user-unreserved` of section 25.1, less the percent sign. A semicolon and a question mark may stand in
@@ -95,8 +97,9 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
+@lru_cache(maxsize=REMEMBERED)
 def parse_uri(text: str) -> Uri:
-    """Read a URI. Raises `UriError`."""
+    """Read a URI. Raises `UriError`. The messages of a call, and those to us, name the same few again and again."""
     found = _SCHEME.match(text)
     if found is None:
         raise UriError("no URI scheme")
@@ -153,6 +156,7 @@ def _write_uri_params(params: Params) -> str:
     return "".join(f";{name}" if value is None else f";{name}={value}" for name, value in params)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def parse_name_addr(text: str) -> NameAddr:
     """Read a From, To, Contact or Route value. Raises `UriError`."""
     text = text.strip()
@@ -165,7 +169,7 @@ def parse_name_addr(text: str) -> NameAddr:
             raise UriError("a display name without <")
     else:
         name, bracket, after = text.partition("<")
-        if not bracket:
+        if not bracket or ":" in name:  # no display name has a colon; this < is in a parameter
             return _parse_addr_spec(text)
         name, rest = name.strip(), bracket + after
         if name and not all(TOKEN.fullmatch(word) or not word.isascii() for word in name.split()):

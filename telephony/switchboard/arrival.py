@@ -6,7 +6,6 @@ from telephony import sdp
 from telephony.events import (
     Answer,
     CallerFound,
-    ConnectLeg,
     DialogConfirmed,
     FindCaller,
     InviteReceived,
@@ -16,37 +15,53 @@ from telephony.events import (
     Reject,
     Ring,
 )
-from telephony.switchboard import ending
+from telephony.switchboard import direct, ending, outbound, outside, party, pickup, talk, transfer
 from telephony.switchboard.board import ANY_NUMBER, Board
 from telephony.switchboard.call import Call
 
 ARRIVALS_S: Final = 10.0
 ARRIVALS_PER_CALL: Final = 2
 ARRIVALS_SPARE: Final = 20
-"""In `ARRIVALS_S` so many calls are taken: twice those that may be there at once, and these."""
+"""In `ARRIVALS_S` so many calls are taken: twice those that may be there at once, and these. So many are of our users
+and trunks, and as many of strangers, however many addresses they have: a flood of theirs holds up nobody we know."""
 
 
 def invited(board: Board, event: InviteReceived, now: float) -> None:
     """Take the call, or refuse it with the status that is due."""
+    if event.replaces:
+        transfer.pulled(board, event, now)
+        return
     flow_name = board.settings.numbers.get(event.dnis) or board.settings.numbers.get(ANY_NUMBER)
-    if board.draining or len(board.calls) >= board.settings.max_calls or not _admitted(board, now):
+    is_wanted = bool(event.user) or flow_name in board.flows  # else nothing is taken
+    if not _has_room(board, event) or (is_wanted and not _admitted(board, event, now)):
         board.emit(Reject(event.dialog, 503, "Service Unavailable"))
+    elif event.user and transfer.is_agent(board, event.dnis):
+        direct.invited(board, event, now)
+    elif event.user and board.settings.trunks and event.dnis not in board.settings.numbers:
+        direct.dialled(board, event, now)
     elif flow_name is None or flow_name not in board.flows:
         board.emit(Reject(event.dialog, 404, "Not Found"))
-    elif not event.sdp:
-        board.emit(Reject(event.dialog, 488, "Not Acceptable Here"))
     else:
         _take(board, event, flow_name, now)
 
 
-def _admitted(board: Board, now: float) -> bool:
+def _has_room(board: Board, event: InviteReceived) -> bool:
+    """Whether one more call may be had, of this trunk and in all."""
+    if board.draining or len(board.calls) + len(board.directs) >= board.settings.max_calls:
+        return False
+    return not (event.trunk and outside.is_full(board, event.trunk))
+
+
+def _admitted(board: Board, event: InviteReceived, now: float) -> bool:
     """Whether one more call may be taken now: each leaves rows, a journal and perhaps a profile, and whoever cancels at
     once could make thousands a second, from forged addresses, without ever reaching `max_calls`."""
     most = ARRIVALS_SPARE + ARRIVALS_PER_CALL * board.settings.max_calls
-    level = max(0.0, board.arrivals - (now - board.arrived_at) * most / ARRIVALS_S)
+    is_ours = bool(event.user or event.trunk)
+    level, at = board.arrivals.get(is_ours, (0.0, now))
+    level = max(0.0, level - (now - at) * most / ARRIVALS_S)
     if level + 1 > most:
         return False
-    board.arrivals, board.arrived_at = level + 1, now
+    board.arrivals[is_ours] = level + 1, now
     return True
 
 
@@ -62,6 +77,7 @@ def _take(board: Board, event: InviteReceived, flow_name: str, now: float) -> No
         flow=board.flows[flow_name],
         started_at=now,
         claimed=event.claimed,
+        trunk=event.trunk,
     )
     board.calls[call.id] = call
     board.call_of_dialog[call.dialog] = call.id
@@ -93,9 +109,14 @@ def caller_found(board: Board, event: CallerFound, now: float) -> None:
     """Know who calls. An answer that comes too late for the greeting still puts the call on the right timeline."""
     call = board.calls.get(event.call)
     if call is None:
+        outbound.caller_found(board, event)
         return
     call.found = True
-    call.ani, call.context = event.ani, event.context
+    call.context = event.context
+    if call.direction == "outbound":
+        call.flow = outbound.flow_in(event.context.language or call.language)
+    else:
+        call.ani = event.ani
     board.deadlines.put((call.id, "find_caller"), None)
     if call.state == "arriving":
         answer_when_ready(board, call, now)
@@ -113,32 +134,21 @@ def answer_when_ready(board: Board, call: Call, now: float) -> None:
     if call.state != "arriving" or call.media is None or not (call.found or waited):
         return
     try:
-        agreed = sdp.answer(call.offer, board.capabilities(call, call.media))
+        # An INVITE without an offer gets ours; the ACK then brings the answer (RFC 3261 section 13.2.1).
+        ours = party.answer(board, call, call.offer).sdp if call.offer else party.offer(board, call)
     except sdp.SdpError as error:
-        ending.end(board, call, f"no common media: {error}", now, status=488)
+        ending.end(board, call, f"no common media: {error}", now, status=488, warning=error.warning)
         return
-    call.agreed = agreed
     call.answered_at = now
     call.move("answered")
     board.deadlines.put((call.id, "answer"), None)
     # Heard from now on, spoken to from the ACK on: an INVITE alone, its source forged, must not aim a stream at anyone.
     # A browser has to prove itself by ICE before that.
-    board.emit(connection(call.leg, agreed, nowhere=True), Answer(call.dialog, agreed.sdp))
+    if call.agreed is not None:
+        board.emit(party.connection(call, nowhere=True))
+    board.emit(Answer(call.dialog, ours))
     board.save(call)
     board.publish("call.answered", call)
-
-
-def connection(leg: str, agreed: sdp.Negotiated, *, nowhere: bool = False) -> ConnectLeg:
-    """Return the command that connects a leg as agreed; `nowhere`: it is heard, and not spoken to yet."""
-    return ConnectLeg(
-        leg,
-        sdp.NOWHERE if nowhere else agreed.address,
-        0 if nowhere else agreed.port,
-        agreed.payload_type,
-        agreed.telephone_event,
-        agreed.codec,
-        agreed.webrtc,
-    )
 
 
 def unanswered(board: Board, call: Call, now: float) -> None:
@@ -149,8 +159,25 @@ def unanswered(board: Board, call: Call, now: float) -> None:
 
 def confirmed(board: Board, event: DialogConfirmed, now: float) -> None:
     """The caller hears us: the flow begins, a moment later, since phones swallow the first of what they hear."""
-    call = board.by_dialog(event.dialog)
-    if call is not None and call.state == "answering" and call.agreed is not None:
-        board.emit(connection(call.leg, call.agreed))
-        call.move("confirmed")
-        board.deadlines.put((call.id, "greet"), now + board.settings.greet_after_s)
+    between, call = board.direct_by_dialog(event.dialog), board.by_dialog(event.dialog)
+    if between is not None:
+        direct.confirmed(board, between, event, now)
+    if call is not None and event.dialog != call.dialog:
+        if pickup.is_taken(call):
+            pickup.connected(board, call, now)
+        else:
+            talk.taken_over(board, call)
+    elif call is not None and call.state == "answering":
+        _begin(board, call, event, now)
+
+
+def _begin(board: Board, call: Call, event: DialogConfirmed, now: float) -> None:
+    if call.agreed is None:
+        try:
+            party.accept(call, event.sdp)
+        except sdp.SdpError as error:
+            ending.end(board, call, f"no common media: {error}", now)
+            return
+    board.emit(party.connection(call))
+    call.move("confirmed")
+    board.deadlines.put((call.id, "greet"), now + board.settings.greet_after_s)

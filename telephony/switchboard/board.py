@@ -7,7 +7,7 @@ The parts never call each other in circles. What one of them has for the queues 
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -15,12 +15,28 @@ from ivr_flows.flow import Flow
 from ivr_flows.step import FlowInput
 from telephony.acd import Acd, AcdInput, AcdOutput
 from telephony.clock import iso
-from telephony.events import CallerContext, Command, LegKind, LegOpened, Publish, SaveCall
-from telephony.sdp import PCMA, PCMU, Capabilities
-from telephony.switchboard.call import Call
+from telephony.events import (
+    CallerContext,
+    CallSnapshot,
+    Channels,
+    Command,
+    LegKind,
+    OpenLeg,
+    Publish,
+    SaveCall,
+    TellLamp,
+    TrunkChanged,
+)
+from telephony.sdp import PCMA, PCMU
+from telephony.switchboard.call import AgentLeg, Call
 from telephony.switchboard.deadlines import Deadlines
+from telephony.switchboard.dialling import TrunkRules
+
+if TYPE_CHECKING:
+    from telephony.switchboard.direct import Direct
 
 ANY_NUMBER: Final = "*"
+SrtpPolicy = Literal["off", "optional", "required"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +49,8 @@ class SwitchboardSettings:
     numbers: Mapping[str, str]
     media_address: str = ""
     codecs: tuple[int, ...] = (PCMU, PCMA)
+    srtp: SrtpPolicy = "optional"
+    """Whether voice of phones may, or must, be encrypted; a browser's always is."""
     timezone: str = "Asia/Ho_Chi_Minh"
     greet_after_s: float = 0.3
     find_caller_s: float = 1.5
@@ -41,6 +59,13 @@ class SwitchboardSettings:
     max_calls: int = 500
     away_s: float = 60.0
     """So long a caller waits for an agent whose page or network is gone."""
+    trunks: tuple[TrunkRules, ...] = ()
+    """In order of preference."""
+    region: str = "VN"
+    """Where a number without a country is."""
+    language: str = ""
+    """That of talks with somebody of whom no language is known."""
+    record_channels: Channels = "stereo"
 
 
 @dataclass(slots=True)
@@ -52,6 +77,7 @@ class Board:
     acd: Acd
     new_id: Callable[[], str]
     calls: dict[str, Call] = field(default_factory=dict)
+    directs: dict[str, "Direct"] = field(default_factory=dict)
     call_of_dialog: dict[str, str] = field(default_factory=dict)
     call_of_leg: dict[str, str] = field(default_factory=dict)
     # A recording's end is reported after its call is gone.
@@ -60,14 +86,25 @@ class Board:
     """Recordings whose stop is on its way: a second one would be refused, and taken for their end."""
     browsers: set[str] = field(default_factory=set)
     """Agents whose phone is a browser's."""
+    trunks: dict[str, TrunkChanged] = field(default_factory=dict)
+    """How each trunk stands, as last told."""
+    secured: set[str] = field(default_factory=set)
+    """Agents whose phone is registered over TLS."""
+    savp: set[str] = field(default_factory=set)
+    """Those whose phone takes no call without SRTP: see `telephony.switchboard.encryption`."""
+    restarts: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """By leg, the dialog and the offer that wait for ICE to be restarted (`telephony.switchboard.ice`)."""
     deadlines: Deadlines[tuple[str, str]] = field(default_factory=Deadlines)
     commands: list[Command] = field(default_factory=list)
     acd_outputs: deque[AcdOutput] = field(default_factory=deque)
     flow_inputs: deque[tuple[Call, FlowInput]] = field(default_factory=deque)
+    lamps_due: set[str] = field(default_factory=set)
+    """Agents of whom something has changed that lamps show."""
+    lamps: dict[str, TellLamp] = field(default_factory=dict)
+    """What was told of each agent last."""
     draining: bool = False
-    arrivals: float = 0.0
-    """How many calls were taken of late, at `arrived_at`."""
-    arrived_at: float = 0.0
+    arrivals: dict[bool, tuple[float, float]] = field(default_factory=dict)
+    """How many calls were taken of late, and at when: of our own users and trunks (True), and of strangers."""
 
     def by_dialog(self, dialog: str) -> Call | None:
         """Return the running call that a dialog belongs to."""
@@ -77,6 +114,14 @@ class Board:
         """Return the running call that a leg belongs to."""
         return self.calls.get(self.call_of_leg.get(leg, ""))
 
+    def direct_by_dialog(self, dialog: str) -> "Direct | None":
+        """Return the call between phones that a dialog belongs to."""
+        return self.directs.get(self.call_of_dialog.get(dialog, ""))
+
+    def direct_by_leg(self, leg: str) -> "Direct | None":
+        """Return the call between phones that a leg belongs to."""
+        return self.directs.get(self.call_of_leg.get(leg, ""))
+
     def emit(self, *commands: Command) -> None:
         """Add commands, in the order in which they are to be performed."""
         self.commands.extend(commands)
@@ -85,7 +130,7 @@ class Board:
         """Have the call's row written as it now stands."""
         self.emit(SaveCall(call.snapshot()))
 
-    def publish(self, type_: str, call: Call, **more: object) -> None:
+    def publish(self, type_: str, call: Call | CallSnapshot, **more: object) -> None:
         """Tell listeners of something in a call."""
         self.emit(Publish(type_, {"call": summary(call), **more}))
 
@@ -97,23 +142,26 @@ class Board:
         """Give a call's flow an input, likewise."""
         self.flow_inputs.append((call, message))
 
-    def capabilities(self, call: Call, media: LegOpened) -> Capabilities:
-        """What we offer or answer for a leg; the session id is the start of the call, in seconds (RFC 8866 5.2)."""
-        return Capabilities(
-            # Browsers are told every address by ICE.
-            address=media.address if media.webrtc is not None else self.settings.media_address or media.address,
-            port=media.port,
-            session_id=int(call.started_at),
-            codecs=self.settings.codecs,
-            webrtc=media.webrtc,
-        )
+    def open_agent_leg(self, call: Call, agent: str) -> AgentLeg:
+        """Have a leg opened for an agent's phone, under a name of its own; the phone rings once it is open."""
+        call.offers += 1
+        leg = AgentLeg(f"{call.id}.agent{call.offers}", agent, call.session_id)
+        call.agent_leg = leg
+        self.call_of_leg[leg.leg] = self.call_of_dialog[leg.dialog] = call.id
+        self.emit(OpenLeg(leg.leg, self.kind_of(agent), offers=True))
+        return leg
+
+    def queue_of(self, call: Call) -> str:
+        """Return the queue in which a call waits that is to have another agent: its own, or the first there is for one
+        of ours, which was in none. Empty where there are no queues."""
+        return call.queue or next(iter(self.acd.queue_names()), "")
 
     def kind_of(self, agent: str) -> LegKind:
         """What kind of leg an agent's phone needs."""
         return "webrtc" if agent in self.browsers else "rtp"
 
 
-def summary(call: Call) -> dict[str, object]:
+def summary(call: Call | CallSnapshot) -> dict[str, object]:
     """Return what listeners are told of a call; the whole of it is on `GET /api/v1/calls/{id}`."""
     return {
         "id": call.id,

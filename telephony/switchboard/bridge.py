@@ -4,19 +4,24 @@ from ivr_flows.step import QueueLeft
 from telephony import sdp
 from telephony.acd import OfferAnswered, OfferDeclined, TalkEnded
 from telephony.events import DialogAnswered, Hangup, Join, Leave, Record
-from telephony.switchboard import ending, queueing, self_service, talk
-from telephony.switchboard.arrival import connection
+from telephony.switchboard import direct, ending, forward, party, queueing, self_service, talk
 from telephony.switchboard.board import Board
-from telephony.switchboard.call import Call
+from telephony.switchboard.call import AgentLeg, Call
 
 
 def agent_answered(board: Board, event: DialogAnswered, now: float) -> None:
     """The agent picked up: the music stops, both hear each other, and the recording begins with the same tick."""
-    call = board.by_dialog(event.dialog)
+    between, call = board.direct_by_dialog(event.dialog), board.by_dialog(event.dialog)
+    if between is not None:
+        direct.answered(board, between, event, now)
+        return
+    if call is not None and call.outsider is not None and call.outsider.dialog == event.dialog:
+        forward.answered(board, call, call.outsider, event, now)
+        return
     if call is None:
         board.emit(Hangup(event.dialog))  # the offer was over before its answer came; nobody is to talk to silence
         return
-    if call.agent_leg is None or call.agent_leg.leg != event.dialog:
+    if call.agent_leg is None or call.agent_leg.dialog != event.dialog:
         return
     if call.agent_leg.returning:
         talk.returned(board, call, event)
@@ -25,21 +30,26 @@ def agent_answered(board: Board, event: DialogAnswered, now: float) -> None:
         return
     agent_leg = call.agent_leg
     try:
-        agreed = sdp.read_answer(event.sdp)
+        party.accept(agent_leg, event.sdp)
     except sdp.SdpError:
         ending.drop_agent_leg(board, call)
         queueing.back_in_queue(board, call, "failed")
         board.tell_queues(OfferDeclined(call.id, agent_leg.agent, "failed"), now)
         return
+    board.tell_queues(OfferAnswered(call.id, agent_leg.agent), now)
+    begin_talk(board, call, agent_leg, now)
+
+
+def begin_talk(board: Board, call: Call, agent_leg: AgentLeg, now: float) -> None:
+    """Put caller and agent together."""
     agent_leg.answered = True
     call.move("bridged")
     call.directed_to = ""
     call.queue_left_at = call.talk_started_at = now
     call.talk_ended_at = 0.0
     self_service.stop_waiting_music(board, call)
-    board.tell_queues(OfferAnswered(call.id, agent_leg.agent), now)
     board.emit(
-        connection(agent_leg.leg, agreed),
+        party.connection(agent_leg),
         Join(call.leg, call.id),
         Join(agent_leg.leg, call.id),
     )
@@ -47,7 +57,11 @@ def agent_answered(board: Board, event: DialogAnswered, now: float) -> None:
         # Otherwise it is that of the talk before a transfer, and goes on.
         call.recording = board.new_id()
         board.open_recordings[call.recording] = (call.id, call.language)
-        board.emit(Record(call.recording, call.id, call.leg, call.context.customer, call.language))
+        board.emit(
+            Record(
+                call.recording, call.id, call.leg, call.context.customer, call.language, board.settings.record_channels
+            )
+        )
     board.save(call)
     board.publish("call.talking", call)
 

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from ivr_flows.flow import Flow
-from ivr_flows.step import FlowState
+from ivr_flows.step import FlowState, KeyPressed
 from telephony.events import CallerContext, CallSnapshot, LegOpened, Prompt
 from telephony.sdp import Negotiated
+from telephony.switchboard.side import Side
 
-CallState = Literal["arriving", "answering", "in_flow", "queued", "ringing", "talking", "held", "ended"]
+CallState = Literal[
+    "arriving", "answering", "in_flow", "queued", "ringing", "talking", "held", "forwarding", "outside", "ended"
+]
 CallInput = Literal[
     "answered",
     "confirmed",
@@ -24,6 +27,9 @@ CallInput = Literal[
     "resumed",
     "transferred",
     "returned",
+    "forwarded",
+    "reached",
+    "unreached",
     "ended",
 ]
 TALKS: Final[frozenset[CallState]] = frozenset({"talking", "held"})
@@ -45,6 +51,13 @@ CALL: Final[dict[tuple[CallState, CallInput], CallState]] = {
     ("ringing", "returned"): "in_flow",
     ("talking", "returned"): "in_flow",
     ("held", "returned"): "in_flow",
+    # Given away to a number outside: called, put together with it, or back in the queue.
+    ("talking", "forwarded"): "forwarding",
+    ("held", "forwarded"): "forwarding",
+    ("forwarding", "reached"): "outside",
+    ("forwarding", "unreached"): "queued",
+    ("forwarding", "ended"): "ended",
+    ("outside", "ended"): "ended",
     ("arriving", "ended"): "ended",
     ("answering", "ended"): "ended",
     ("in_flow", "ended"): "ended",
@@ -57,7 +70,8 @@ CALL: Final[dict[tuple[CallState, CallInput], CallState]] = {
 
 @dataclass(slots=True)
 class AgentLeg:
-    """The leg to an agent who is offered, or has taken, the call. Its dialog has the leg's name.
+    """The leg to an agent who is offered, or has taken, the call. Its dialog has the leg's name, unless it is the
+    agent's phone that called (see `telephony.switchboard.transfer`).
 
     `stalled` (no audio), `unreachable` (no signalling) and `returning` (called back into a running talk) are explained
     in `telephony.switchboard.talk`. Between two attempts to return there is no leg, and `leg` is empty.
@@ -65,10 +79,24 @@ class AgentLeg:
 
     leg: str
     agent: str
+    session_id: int
+    dialog: str = ""
+    media: LegOpened | None = None
+    agreed: Negotiated | None = None
+    version: int = 0
+    said: str = ""
+    offer: str = ""
+    """What the phone offered, where it is the phone that called."""
+    rang: bool = False
+    engaged: bool = False
+    """Its agent picks up what rang at a colleague's, and is engaged until the two are together."""
     answered: bool = False
     stalled: bool = False
     unreachable: bool = False
     returning: bool = False
+
+    def __post_init__(self) -> None:
+        self.dialog = self.dialog or self.leg
 
 
 @dataclass(slots=True)
@@ -84,12 +112,17 @@ class Call:
     flow: Flow
     started_at: float
     claimed: bool = False
+    direction: Literal["inbound", "outbound"] = "inbound"
+    trunk: str = ""
+    """The trunk that it came by."""
     state: CallState = "arriving"
     ani: str = ""
     context: CallerContext = field(default_factory=CallerContext)
     found: bool = False
     media: LegOpened | None = None
     agreed: Negotiated | None = None
+    version: int = 0
+    said: str = ""
     flow_state: FlowState | None = None
     queue: str = ""
     queue_limit_s: float = 0.0
@@ -99,9 +132,12 @@ class Call:
     waiting_playback: str = ""
     music_playing: bool = False
     agent_leg: AgentLeg | None = None
+    outsider: Side | None = None
+    """The party outside to whom the call was given away."""
     agent: str = ""
     offers: int = 0
     playbacks: int = 0
+    early_keys: list[KeyPressed] = field(default_factory=list)
     sound: str = ""
     """What the caller hears in a talk besides the agent: `hold`, `comfort` or nothing."""
     sound_playback: str = ""
@@ -109,6 +145,7 @@ class Call:
     transferred_by: str = ""
     held_at: float = 0.0
     away_at: float = 0.0
+    paused_at: float = 0.0
     talk_ended_by: str = ""
     answered_at: float = 0.0
     queued_at: float = 0.0
@@ -121,6 +158,16 @@ class Call:
     def move(self, occurrence: CallInput) -> None:
         """Go where the table says. Raises `KeyError` for an input that the state does not know."""
         self.state = CALL[self.state, occurrence]
+
+    @property
+    def session_id(self) -> int:
+        """What our descriptions to the caller are numbered by."""
+        return int(self.started_at)
+
+    @property
+    def customer_number(self) -> str:
+        """The customer's, whoever called whom; in E.164, empty for one that is not known."""
+        return self.dnis if self.direction == "outbound" else self.ani
 
     @property
     def language(self) -> str:
@@ -163,4 +210,7 @@ class Call:
             held_at=self.held_at,
             away_at=self.away_at,
             transferred_by=self.transferred_by,
+            direction=self.direction,
+            trunk=self.trunk,
+            paused_at=self.paused_at,
         )

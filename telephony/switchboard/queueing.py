@@ -4,7 +4,6 @@ from typing import assert_never
 
 from ivr_flows.state import QueueOutcome
 from ivr_flows.step import QueueLeft
-from telephony import sdp
 from telephony.acd import (
     AcdOutput,
     AgentChanged,
@@ -18,8 +17,8 @@ from telephony.acd import (
 )
 from telephony.acd.messages import DeclineCause
 from telephony.clock import iso
-from telephony.events import DialogEnded, DialogRinging, Invite, LegOpened, LegRefused, OpenLeg, Publish, SaveAgent
-from telephony.switchboard import ending, self_service, talk
+from telephony.events import DialogEnded, DialogRinging, Invite, LegOpened, LegRefused, Publish, SaveAgent
+from telephony.switchboard import encryption, ending, party, pickup, self_service, talk
 from telephony.switchboard.board import Board, context_body
 from telephony.switchboard.call import AgentLeg, Call
 
@@ -40,6 +39,7 @@ def perform(board: Board, output: AcdOutput, now: float) -> None:
         case CallRefused():
             _leave_queue(board, output.call, "full" if output.cause == "full" else "closed", now)
         case AgentChanged():
+            board.lamps_due.add(output.agent)
             board.emit(
                 SaveAgent(output.agent, output.state, output.reason, output.since, output.call),
                 Publish(
@@ -64,27 +64,33 @@ def _offer(board: Board, output: OfferCall, now: float) -> None:
         board.tell_queues(CallLeft(output.call), now)
         return
     call.move("offered")
-    call.offers += 1
-    leg = f"{call.id}.agent{call.offers}"
-    call.agent_leg = AgentLeg(leg, output.agent)
     call.agent = output.agent
-    board.call_of_leg[leg] = call.id
-    board.call_of_dialog[leg] = call.id
-    board.emit(OpenLeg(leg, board.kind_of(output.agent), offers=True))
+    board.open_agent_leg(call, output.agent)
     board.save(call)
     # Before the phone rings: the agent is to know who calls before answering.
     board.publish("call.offered", call, agent=output.agent, context=context_body(call.context))
 
 
-def leg_opened(board: Board, call: Call, event: LegOpened) -> None:
+def leg_opened(board: Board, call: Call, event: LegOpened, now: float) -> None:
     """The agent's leg has its socket: ring the phone, offering the caller's codec first."""
     agent_leg = call.agent_leg
     if agent_leg is None:
         return
-    prefer = call.agreed.codec if call.agreed else None
-    offer = sdp.offer(board.capabilities(call, event), prefer)
-    name, number = call.context.name, call.ani or "anonymous"
-    board.emit(Invite(agent_leg.leg, agent_leg.agent, number, name, offer, call.id, agent_leg.returning))
+    agent_leg.media = event
+    if agent_leg.offer:
+        if pickup.is_taken(call):
+            pickup.leg_opened(board, call, now)
+        else:
+            talk.answer_phone(board, call)
+        return
+    _invite(board, call, agent_leg)
+
+
+def _invite(board: Board, call: Call, agent_leg: AgentLeg) -> None:
+    secure = encryption.offered_to(board, agent_leg.agent)
+    offer = party.offer(board, agent_leg, party.spoken(call), secure=secure)
+    name, number = call.context.name, call.customer_number or "anonymous"
+    board.emit(Invite(agent_leg.dialog, agent_leg.agent, number, name, offer, call.id, agent_leg.returning))
 
 
 def leg_refused(board: Board, call: Call, _event: LegRefused, now: float) -> None:
@@ -98,12 +104,18 @@ def leg_refused(board: Board, call: Call, _event: LegRefused, now: float) -> Non
 def agent_ringing(board: Board, event: DialogRinging) -> None:
     """The phone rings."""
     call = board.by_dialog(event.dialog)
-    if call is not None:
+    if call is not None and call.agent_leg is not None:
+        call.agent_leg.rang = True
+        board.lamps_due.add(call.agent_leg.agent)
         board.publish("call.ringing", call)
 
 
 def agent_refused(board: Board, call: Call, event: DialogEnded, now: float) -> None:
     """The agent's dialog ended before it was answered."""
+    agent_leg = call.agent_leg
+    if agent_leg is not None and encryption.is_to_be_offered_again(board, agent_leg, agent_leg.agent, event):
+        _invite(board, call, agent_leg)
+        return
     if call.agent_leg is not None and call.agent_leg.returning:
         talk.not_returned(board, call, dialog_open=False)
         return
@@ -118,6 +130,9 @@ def agent_refused(board: Board, call: Call, event: DialogEnded, now: float) -> N
 def _decline(board: Board, call: Call, cause: DeclineCause, now: float, *, dialog_open: bool = True) -> None:
     agent_leg = call.agent_leg
     if agent_leg is None:
+        return
+    if pickup.is_taken(call):
+        pickup.failed(board, call, now, dialog_open=dialog_open)
         return
     ending.drop_agent_leg(board, call, dialog_open=dialog_open)
     back_in_queue(board, call, cause)

@@ -1,6 +1,6 @@
 """The call in its flow: the flow's actions become commands for the caller's leg."""
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from ivr_flows import step as flow_step
 from ivr_flows.step import (
@@ -11,6 +11,7 @@ from ivr_flows.step import (
     FlowAction,
     FlowInput,
     FlowState,
+    KeyPressed,
     PlayPrompts,
     QueueFacts,
     StopPrompts,
@@ -21,15 +22,29 @@ from telephony.switchboard import ending
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import Call
 
+EARLY_KEYS: Final = 20
+"""So many keys are kept for a flow that has not begun: a dialler sends no more in that moment."""
+
 
 def begin(board: Board, call: Call, now: float) -> None:
-    """Start the flow."""
+    """Start the flow, with the keys that the caller pressed before."""
     _walk(board, call, flow_step.start(call.flow, _facts(board, call, now), now), now)
+    for key in call.early_keys:
+        board.tell_flow(call, key)
+    call.early_keys.clear()
 
 
 def proceed(board: Board, call: Call, message: FlowInput, now: float) -> None:
-    """Give the flow an input. A call that ended meanwhile, or never reached its flow, has none to give it to."""
-    if call.flow_state is None or call.state != "in_flow":
+    """Give the flow an input. A call that ended meanwhile, or never reached its flow, has none to give it to; a key
+    that comes in the moment before the flow begins is kept for it."""
+    if call.state != "in_flow":
+        return
+    if call.direction == "outbound":
+        ending.end(board, call, call.talk_ended_by or "nobody took it over", now)
+        return
+    if call.flow_state is None:
+        if isinstance(message, KeyPressed) and len(call.early_keys) < EARLY_KEYS:
+            call.early_keys.append(message)
         return
     _walk(board, call, flow_step.step(call.flow, call.flow_state, _facts(board, call, now), message, now), now)
 

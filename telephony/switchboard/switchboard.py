@@ -14,6 +14,8 @@ from telephony.events import (
     BindingChanged,
     CallerFound,
     CallSnapshot,
+    CandidatesGathered,
+    CandidatesReceived,
     Command,
     DialogAnswered,
     DialogConfirmed,
@@ -25,24 +27,55 @@ from telephony.events import (
     Event,
     HangupRequested,
     HoldRequested,
+    IceRestarted,
     InviteReceived,
+    KeySignalled,
     LegOpened,
+    LegQuality,
     LegRefused,
     MediaResumed,
     MediaStalled,
     MediaTimedOut,
     PromptFinished,
+    RecordingPauseRequested,
+    RecordingResumeRequested,
     RecordingStopped,
+    ReferReceived,
     ResumeRequested,
+    SessionAnswered,
+    SessionOffered,
+    TellLamp,
+    TextReceived,
     TimePassed,
     TransferRequested,
+    TrunkChanged,
     WorkerDied,
 )
-from telephony.switchboard import arrival, bridge, ending, queueing, self_service, talk
+from telephony.switchboard import (
+    arrival,
+    bridge,
+    desk,
+    direct,
+    ending,
+    forward,
+    ice,
+    lamps,
+    outside,
+    queueing,
+    recording_pause,
+    renegotiation,
+    self_service,
+    talk,
+    texts,
+    transfer,
+)
 from telephony.switchboard.board import Board, SwitchboardSettings
 from telephony.switchboard.call import TALKS, Call
 
 Takes = Callable[[Board, Any, float], None]
+
+QUALITY: Final = ("mos", "loss", "jitter_ms", "round_trip_ms", "far_mos", "far_loss", "far_jitter_ms")
+"""What of a leg's quality is told live."""
 
 
 class Switchboard:
@@ -63,6 +96,7 @@ class Switchboard:
         if take is not None:
             take(self._board, event, now)
         self._settle(now)
+        lamps.tell(self._board)
         commands, self._board.commands = self._board.commands, []
         return commands
 
@@ -91,33 +125,49 @@ class Switchboard:
         """The queues and agents, to look at; they change through events alone."""
         return self._board.acd
 
+    def lamps(self) -> list[TellLamp]:
+        """Return the lamp of every agent as it stands; what changes is commanded (`TellLamp`)."""
+        return [lamps.lamp_of(self._board, agent) for agent in self._board.acd.agents()]
+
+    def know(self, agent: str) -> list[TellLamp]:
+        """Take a new agent; return the lamp of one who is."""
+        known = self._board.acd.agent(agent) is not None
+        self._board.acd.know(acd.AgentSettings(agent))
+        return [] if known else [lamp for lamp in self.lamps() if lamp.agent == agent]
+
     def busy(self) -> bool:
         """Whether any call is running, or any recording is still being written."""
-        return bool(self._board.calls or self._board.open_recordings)
+        return bool(self._board.calls or self._board.directs or self._board.open_recordings)
 
     def call(self, identity: str) -> CallSnapshot | None:
-        """Return a running call, None for one that is not."""
+        """Return a running call with somebody outside, None for one that is not."""
         found = self._board.calls.get(identity)
-        return None if found is None else found.snapshot()
+        if found is not None:
+            return found.snapshot()
+        between = self._board.directs.get(identity)
+        return between.outgoing.snapshot() if between is not None and between.outgoing is not None else None
 
     def calls(self) -> list[CallSnapshot]:
-        """Return the running calls."""
-        return [call.snapshot() for call in self._board.calls.values()]
+        """Return the running calls with somebody outside."""
+        outgoing = [between.outgoing for between in self._board.directs.values() if between.outgoing is not None]
+        return [*(call.snapshot() for call in self._board.calls.values()), *(each.snapshot() for each in outgoing)]
+
+    @property
+    def board(self) -> Board:
+        """Everything that is known, to look at; it changes through events alone."""
+        return self._board
 
     def desk_call(self, agent: str) -> tuple[CallSnapshot, dict[str, object]] | None:
-        """Return the call that an agent is offered or talks in, with what the caller chose and said in the flow."""
-        for call in self._board.calls.values():
-            if call.agent_leg is not None and call.agent_leg.agent == agent:
-                variables = call.flow_state.variables if call.flow_state is not None else {}
-                plain: dict[str, object] = {
-                    name: value for name, value in variables.items() if isinstance(value, str | int | float)
-                }
-                return call.snapshot(), plain
-        return None
+        """Return the call that an agent's page shows, with what the caller chose and said in the flow."""
+        return desk.call_of(self._board, agent)
 
     def is_running(self, call: str) -> bool:
         """Whether a call has not ended."""
-        return call in self._board.calls
+        return call in self._board.calls or call in self._board.directs
+
+    def running(self) -> list[str]:
+        """Return the ids of all running calls, those between phones included."""
+        return [*self._board.calls, *self._board.directs]
 
     def call_of(self, message: msgspec.Struct) -> str:
         """Return the id of the call that an event or command is about, empty for none: its journal's name."""
@@ -135,31 +185,43 @@ class Switchboard:
 
 
 def _leg_opened(board: Board, event: LegOpened, now: float) -> None:
-    call = board.by_leg(event.leg)
+    call, between = board.by_leg(event.leg), board.direct_by_leg(event.leg)
+    if between is not None:
+        direct.leg_opened(board, between, event)
     if call is None:
         return
     if event.leg == call.leg:
         arrival.leg_opened(board, call, event, now)
+    elif call.outsider is not None and event.leg == call.outsider.leg:
+        forward.leg_opened(board, call, call.outsider, event)
     else:
-        queueing.leg_opened(board, call, event)
+        queueing.leg_opened(board, call, event, now)
 
 
 def _leg_refused(board: Board, event: LegRefused, now: float) -> None:
-    call = board.by_leg(event.leg)
+    call, between = board.by_leg(event.leg), board.direct_by_leg(event.leg)
+    if between is not None:
+        direct.end(board, between, now, status=503)
     if call is None:
         return
     if event.leg == call.leg:
         arrival.leg_refused(board, call, event, now)
+    elif call.outsider is not None and event.leg == call.outsider.leg:
+        forward.leg_refused(board, call, now)
     else:
         queueing.leg_refused(board, call, event, now)
 
 
 def _dialog_ended(board: Board, event: DialogEnded, now: float) -> None:
-    call = board.by_dialog(event.dialog)
+    call, between = board.by_dialog(event.dialog), board.direct_by_dialog(event.dialog)
+    if between is not None:
+        direct.dialog_ended(board, between, event, now)
     if call is None:
         return
     if event.dialog == call.dialog:
         ending.caller_gone(board, call, event, now)
+    elif call.outsider is not None and event.dialog == call.outsider.dialog:
+        forward.dialog_ended(board, call, call.outsider, event, now)
     elif call.agent_leg is not None and call.agent_leg.answered:
         bridge.agent_gone(board, call, now)
     else:
@@ -167,9 +229,28 @@ def _dialog_ended(board: Board, event: DialogEnded, now: float) -> None:
 
 
 def _digit_pressed(board: Board, event: DigitPressed, _now: float) -> None:
-    call = board.by_leg(event.leg)
-    if call is not None and event.leg == call.leg and call.state == "in_flow":
-        board.tell_flow(call, KeyPressed(event.digit))
+    _key(board, board.by_leg(event.leg), event.leg, event.digit)
+
+
+def _key_signalled(board: Board, event: KeySignalled, _now: float) -> None:
+    call = board.by_dialog(event.dialog)
+    if call is not None and event.dialog == call.dialog:
+        _key(board, call, call.leg, event.digit)
+
+
+def _key(board: Board, call: Call | None, leg: str, digit: str) -> None:
+    if call is not None and leg == call.leg and call.state == "in_flow":
+        board.tell_flow(call, KeyPressed(digit))
+
+
+def _dialog_ringing(board: Board, event: DialogRinging, _now: float) -> None:
+    between, call = board.direct_by_dialog(event.dialog), board.by_dialog(event.dialog)
+    if between is not None:
+        direct.ringing(board, between, event)
+    elif call is not None and call.outsider is not None and event.dialog == call.outsider.dialog:
+        forward.ringing(board, call, call.outsider, event)
+    else:
+        queueing.agent_ringing(board, event)
 
 
 def _prompt_finished(board: Board, event: PromptFinished, _now: float) -> None:
@@ -186,6 +267,14 @@ def _media_stalled(board: Board, event: MediaStalled, now: float) -> None:
     call = board.by_leg(event.leg)
     if call is not None and event.leg != call.leg:
         talk.stalled(board, call, now)
+
+
+def _leg_quality(board: Board, event: LegQuality, _now: float) -> None:
+    """Tell how a leg of a call does: the caller's, or that of whom it talks to."""
+    call = board.by_leg(event.leg)
+    if call is not None:
+        figures = {name: getattr(event, name) for name in QUALITY}
+        board.publish("call.quality", call, side="caller" if event.leg == call.leg else "agent", **figures)
 
 
 def _media_resumed(board: Board, event: MediaResumed, _now: float) -> None:
@@ -207,13 +296,19 @@ def _dialog_reachable(board: Board, event: DialogReachable, _now: float) -> None
 
 
 def _media_timed_out(board: Board, event: MediaTimedOut, now: float) -> None:
-    call = board.by_leg(event.leg)
+    call, between = board.by_leg(event.leg), board.direct_by_leg(event.leg)
+    if between is not None and between.state != "ringing":  # early media may be silent: then the call just rings
+        direct.end(board, between, now)
     if call is None:
         return
     if event.leg != call.leg and call.agent_leg is not None and call.agent_leg.unreachable:
         return  # it may be reloading, and has its own time for that
     if event.leg == call.leg:
         ending.end(board, call, "no audio from the caller", now)
+    elif call.outsider is not None and event.leg == call.outsider.leg:
+        if call.state == "forwarding":
+            return  # likewise
+        ending.end(board, call, f"no audio from {forward.BY}", now)
     elif call.agent_leg is not None and call.agent_leg.answered:
         bridge.agent_gone(board, call, now, by="no audio from the agent", dialog_open=True)
 
@@ -226,17 +321,19 @@ def _agent_state_requested(board: Board, event: AgentStateRequested, now: float)
 
 
 def _binding_changed(board: Board, event: BindingChanged, now: float) -> None:
-    if event.webrtc:
-        board.browsers.add(event.user)
-    else:
-        board.browsers.discard(event.user)
+    for kind, phones in ((event.webrtc, board.browsers), (event.secure, board.secured)):
+        (phones.add if kind else phones.discard)(event.user)
+    if not event.secure:
+        board.savp.discard(event.user)
     if event.contacts:
         talk.registered_anew(board, event.user, now)
     board.tell_queues(acd.AgentReachable(event.user, event.contacts > 0), now)
 
 
 def _hangup_requested(board: Board, event: HangupRequested, now: float) -> None:
-    call = board.calls.get(event.call)
+    call, between = board.calls.get(event.call), board.directs.get(event.call)
+    if between is not None:
+        direct.end(board, between, now, by=event.by)
     if call is None:
         return
     if event.by == "agent" and call.state in TALKS:
@@ -245,17 +342,26 @@ def _hangup_requested(board: Board, event: HangupRequested, now: float) -> None:
         ending.end(board, call, event.by, now, status=480)
 
 
+def _transfer_requested(board: Board, event: TransferRequested, now: float) -> None:
+    (forward.requested if event.number else talk.transfer)(board, event, now)
+
+
 def _worker_died(board: Board, event: WorkerDied, now: float) -> None:
     if event.worker == "media":
+        board.restarts.clear()
+        for between in list(board.directs.values()):
+            direct.end(board, between, now, status=500)
         ending.media_worker_died(board, now)
 
 
 def _time_passed(board: Board, _event: TimePassed, now: float) -> None:
     board.tell_queues(acd.TimePassed(), now)
     for call_id, what in board.deadlines.due(now):
-        call = board.calls.get(call_id)
+        call, between = board.calls.get(call_id), board.directs.get(call_id)
         if call is not None:
             _DUE[what](board, call, now)
+        elif between is not None:  # nobody picked up, or it has lasted too long
+            direct.end(board, between, now)
 
 
 def _flow_due(board: Board, call: Call, _now: float) -> None:
@@ -273,13 +379,21 @@ _DUE: Final[dict[str, Callable[[Board, Call, float], None]]] = {
     "greet": self_service.begin,
     "max_call": _max_call_due,
     "away": talk.lost_for_good,
+    "forward": forward.due,
 }
 
 ON: Final[dict[type[Event], Takes]] = {
     InviteReceived: arrival.invited,
     CallerFound: arrival.caller_found,
     DialogConfirmed: arrival.confirmed,
-    DialogRinging: lambda board, event, _now: queueing.agent_ringing(board, event),
+    DialogRinging: _dialog_ringing,
+    SessionOffered: renegotiation.offered,
+    SessionAnswered: renegotiation.answered,
+    IceRestarted: renegotiation.ice_restarted,
+    CandidatesGathered: ice.gathered,
+    CandidatesReceived: ice.received,
+    ReferReceived: transfer.referred,
+    KeySignalled: _key_signalled,
     DialogAnswered: bridge.agent_answered,
     DialogEnded: _dialog_ended,
     LegOpened: _leg_opened,
@@ -289,15 +403,20 @@ ON: Final[dict[type[Event], Takes]] = {
     MediaTimedOut: _media_timed_out,
     MediaStalled: _media_stalled,
     MediaResumed: _media_resumed,
+    LegQuality: _leg_quality,
     DialogUnreachable: _dialog_unreachable,
     DialogReachable: _dialog_reachable,
+    RecordingPauseRequested: recording_pause.pause,
+    RecordingResumeRequested: recording_pause.resume,
     HoldRequested: talk.hold,
     ResumeRequested: talk.resume,
-    TransferRequested: talk.transfer,
+    TransferRequested: _transfer_requested,
+    TrunkChanged: outside.trunk_changed,
     RecordingStopped: lambda board, event, _now: ending.recording_stopped(board, event),
     AgentStateRequested: _agent_state_requested,
     BindingChanged: _binding_changed,
     HangupRequested: _hangup_requested,
+    TextReceived: texts.received,
     WorkerDied: _worker_died,
     TimePassed: _time_passed,
 }

@@ -11,19 +11,18 @@ from typing import Final
 from telephony import sdp
 from telephony.acd import CallQueued, TalkEnded
 from telephony.events import (
+    Answer,
     DialogAnswered,
     HoldRequested,
     Join,
     Leave,
-    OpenLeg,
     Play,
     Prompt,
     ResumeRequested,
     StopPlaying,
     TransferRequested,
 )
-from telephony.switchboard import ending, self_service
-from telephony.switchboard.arrival import connection
+from telephony.switchboard import ending, party, recording_pause, self_service
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import TALKS, AgentLeg, Call
 
@@ -44,7 +43,29 @@ LOST: Final = "the agent's connection was lost"
 def hold(board: Board, event: HoldRequested, now: float) -> None:
     """Let the caller hear music, and the agent nothing."""
     call = _talk_of(board, event.call, event.agent)
-    if call is not None and call.state == "talking":
+    if call is not None:
+        _hold(board, call, now)
+
+
+def resume(board: Board, event: ResumeRequested, _now: float) -> None:
+    """Bring the two together again."""
+    call = _talk_of(board, event.call, event.agent)
+    if call is not None:
+        _resume(board, call)
+
+
+def phone_changed(board: Board, call: Call, now: float) -> None:
+    """The agent's phone holds by itself, or does not any more: that is the agent's hold, whichever button it was."""
+    if call.agent_leg is None or call.agent_leg.agreed is None:
+        return
+    if party.is_holding(call.agent_leg):
+        _hold(board, call, now)
+    else:
+        _resume(board, call)
+
+
+def _hold(board: Board, call: Call, now: float) -> None:
+    if call.state == "talking":
         call.move("held")
         call.held_at = now
         board.emit(Leave(call.leg))
@@ -53,10 +74,8 @@ def hold(board: Board, event: HoldRequested, now: float) -> None:
         board.publish("call.held", call)
 
 
-def resume(board: Board, event: ResumeRequested, _now: float) -> None:
-    """Bring the two together again."""
-    call = _talk_of(board, event.call, event.agent)
-    if call is not None and call.state == "held":
+def _resume(board: Board, call: Call) -> None:
+    if call.state == "held":
         call.move("resumed")
         call.held_at = 0.0
         set_sound(board, call)
@@ -72,7 +91,7 @@ def transfer(board: Board, event: TransferRequested, now: float) -> None:
         return
     to = f"agent:{event.agent}" if event.agent else f"queue:{event.queue}"
     call.transferred_by = event.by
-    _queue_again(board, call, event.queue or call.queue, now, only=event.agent, avoid=event.by)
+    _queue_again(board, call, event.queue or board.queue_of(call), now, only=event.agent, avoid=event.by)
     board.publish("call.transferred", call, by=event.by, to=to)
     board.publish("call.queued", call)
 
@@ -94,6 +113,7 @@ def _queue_again(
     if call.state == "talking":
         board.emit(Leave(call.leg))
     ending.drop_agent_leg(board, call)
+    recording_pause.over(board, call)
     call.held_at = call.away_at = 0.0
     set_sound(board, call, none=True)
     call.move("transferred")
@@ -117,7 +137,7 @@ def stalled(board: Board, call: Call, now: float) -> None:
     if agent_leg is None or call.state not in TALKS or agent_leg.stalled:
         return
     agent_leg.stalled = True
-    _away(board, call, now)
+    away(board, call, now)
 
 
 def resumed(board: Board, call: Call) -> None:
@@ -145,13 +165,10 @@ def registered_anew(board: Board, agent: str, now: float) -> None:
     if call is None or call.agent_leg is None:
         return
     ending.drop_agent_leg(board, call)
-    call.offers += 1
-    leg = f"{call.id}.agent{call.offers}"
-    call.agent_leg = AgentLeg(leg, agent, answered=False, stalled=True, returning=True)
-    board.call_of_leg[leg] = board.call_of_dialog[leg] = call.id
-    board.emit(OpenLeg(leg, board.kind_of(agent), offers=True))
+    agent_leg = board.open_agent_leg(call, agent)
+    agent_leg.stalled = agent_leg.returning = True
     if not call.away_at:
-        _away(board, call, now)
+        away(board, call, now)
 
 
 def _waits_for(call: Call, agent: str) -> bool:
@@ -165,15 +182,38 @@ def returned(board: Board, call: Call, event: DialogAnswered) -> None:
     if agent_leg is None:
         return
     try:
-        agreed = sdp.read_answer(event.sdp)
+        party.accept(agent_leg, event.sdp)
     except sdp.SdpError:
         not_returned(board, call)
         return
     agent_leg.answered, agent_leg.returning, agent_leg.stalled = True, False, False
     board.emit(
-        connection(agent_leg.leg, agreed),
+        party.connection(agent_leg),
         Join(agent_leg.leg, call.id),
     )
+    _back(board, call)
+
+
+def answer_phone(board: Board, call: Call) -> None:
+    """The agent's other phone called, to take the talk over: answer it."""
+    agent_leg = call.agent_leg
+    if agent_leg is None:
+        return
+    try:
+        agreed = party.answer(board, agent_leg, agent_leg.offer, party.spoken(call))
+    except sdp.SdpError:
+        not_returned(board, call)
+        return
+    board.emit(party.connection(agent_leg, nowhere=True), Answer(agent_leg.dialog, agreed.sdp))
+
+
+def taken_over(board: Board, call: Call) -> None:
+    """The other phone has the talk."""
+    agent_leg = call.agent_leg
+    if agent_leg is None or not agent_leg.offer:
+        return
+    agent_leg.answered, agent_leg.returning, agent_leg.stalled = True, False, False
+    board.emit(party.connection(agent_leg), Join(agent_leg.leg, call.id))
     _back(board, call)
 
 
@@ -183,7 +223,7 @@ def not_returned(board: Board, call: Call, *, dialog_open: bool = True) -> None:
     if agent_leg is None:
         return
     ending.drop_agent_leg(board, call, dialog_open=dialog_open)
-    call.agent_leg = AgentLeg("", agent_leg.agent, answered=True, unreachable=True, stalled=True)
+    call.agent_leg = AgentLeg("", agent_leg.agent, 0, answered=True, unreachable=True, stalled=True)
 
 
 def lost_for_good(board: Board, call: Call, now: float) -> None:
@@ -191,12 +231,13 @@ def lost_for_good(board: Board, call: Call, now: float) -> None:
     if call.state not in TALKS or call.agent_leg is None or not call.away_at:
         return
     agent = call.agent_leg.agent
-    _queue_again(board, call, call.queue, now, avoid=agent, priority=FIRST)
+    _queue_again(board, call, board.queue_of(call), now, avoid=agent, priority=FIRST)
     board.publish("call.talk_ended", call, by=LOST)
     board.publish("call.queued", call)
 
 
-def _away(board: Board, call: Call, now: float) -> None:
+def away(board: Board, call: Call, now: float) -> None:
+    """The agent is not there for the moment."""
     call.away_at = now
     board.deadlines.put((call.id, "away"), now + board.settings.away_s)
     set_sound(board, call)

@@ -12,6 +12,24 @@ from tests.crm_bridge.calls import ended, snapshot
     [
         (snapshot(flow_path=()), "Call to 19001234"),
         (snapshot(), "Call to 19001234: greeting"),
+        (
+            ended(direction="outbound", dnis="+84912345678", flow_path=(), queue="", queued_at=0.0, ended_by="agent"),
+            "Call from an to +84912345678: talked 45 s with an; ended by agent",
+        ),
+        (
+            ended(direction="outbound", dnis="+84912345678", flow_path=(), queue="", agent="", transferred_by="an"),
+            "Call from an to +84912345678: talked 45 s; transferred by an; ended by caller",
+        ),
+        (
+            ended(agent="", transferred_by="an", ended_by="the party outside"),
+            "Call to 19001234: greeting > menu > agent; waited 12 s in care; talked 45 s; transferred by an;"
+            " ended: the party outside",
+        ),
+        (
+            ended(agent="binh", transferred_by="an"),
+            "Call to 19001234: greeting > menu > agent; waited 12 s in care; talked 45 s with binh; transferred by an;"
+            " ended by caller",
+        ),
         (snapshot(queue="care", queued_at=1010.0), "Call to 19001234: greeting; waits in care"),
         (
             ended(ended_at=0.0, ended_by=""),
@@ -48,6 +66,7 @@ def test_figures_are_none_until_they_are_known() -> None:
     assert attributes(running)["duration_s"] is None
     assert attributes(ended()) == {
         "state": "ended",
+        "direction": "inbound",
         "dnis": "19001234",
         "language": "en",
         "flow": "welcome",

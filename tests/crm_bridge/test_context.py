@@ -85,3 +85,11 @@ async def test_two_calls_of_a_new_number_at_once_make_one_profile(sessions: Sess
     found = await asyncio.gather(*map(call, ("0912345678", "84912345678", "+84912345678", "0084912345678")))
     assert len({each.customer for each in found}) == 1
     assert sum(not each.known for each in found) == 1
+
+
+async def test_a_number_that_we_call_finds_whose_it_is_and_says_how_it_was_learnt(session: AsyncSession) -> None:
+    ani, found = await find_caller(session, "+84912345678", False, "", "VN", 100.0, dialled=True)
+    assert (ani, found.known, found.assurance) == (PHONE, False, 1)
+    identity = (await session.scalars(select(Identity))).one()
+    assert identity.customer_id == found.customer
+    assert (await find_caller(session, "0912345678", False, "Lan", "VN", 200.0))[1].customer == found.customer

@@ -135,6 +135,14 @@ async def test_a_call_has_one_entry_from_ring_to_end(session: AsyncSession, pers
     assert over.subject.endswith("ended by caller")
 
 
+async def test_a_call_of_ours_is_one_that_went_out(session: AsyncSession, person: str) -> None:
+    ours = snapshot(person, direction="outbound", dnis="+84912345678", ani="+842873001234", trunk="provider")
+    await record_call(session, ours, now=1001.0)
+    entry = await the_call(session)
+    assert (entry.direction, entry.attributes["direction"]) == ("outbound", "outbound")
+    assert entry.outcome["matched_by"] == {"kind": "phone", "value": "+84912345678"}
+
+
 async def test_the_call_of_a_withheld_number_has_no_entry(session: AsyncSession) -> None:
     await record_call(session, ended(), now=1070.0)
     await attach_recording(session, CALL_ID, "r" * 32, "done", "hello")

@@ -1,11 +1,16 @@
 """One running server for the tests that only talk to it; those that kill theirs start their own."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Playwright, sync_playwright
 
+from tests.end_to_end.phones.switchboard import Agents, agents
 from tests.end_to_end.running import Server, running_server
+
+# Every module starts a server of several processes; compiling the same modules for each takes half a second.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # No waiting for after-call work between the calls of different tests, and Vietnamese first, as shipped.
 SETTINGS = "queues: {care: {title: Care, wrap_up: 100ms}}\n"
@@ -22,4 +27,11 @@ def playwright() -> Iterator[Playwright]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of this module."""
     with running_server(tmp_path_factory.mktemp("server"), SETTINGS) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def switchboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agents]:
+    """The server of the modules whose phones of other makes are agents, and leave when their module ends."""
+    with agents(tmp_path_factory.mktemp("switchboard"), "limits: {max_calls: 300, sip_requests: 200}\n") as started:
         yield started

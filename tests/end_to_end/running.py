@@ -21,6 +21,7 @@ import pytest
 
 T = TypeVar("T")
 HOST = "127.0.0.1"
+SCENARIOS = Path(__file__).parent.parent / "sipp"
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
@@ -31,18 +32,33 @@ def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
         return port
 
 
-def free_media_ports() -> int:
-    """Return the first of 100 ports that were all free a moment ago, below those that the system gives out itself."""
+def free_quiet_port() -> int:
+    """Return a port that was free for UDP and TCP a moment ago, below those that the system gives out itself: nobody's
+    connection will have taken it before it is bound."""
+    for _ in range(1000):
+        port = random.randrange(10000, 32000)  # noqa: S311 - as below
+        with contextlib.ExitStack() as probes:
+            try:
+                for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                    probes.enter_context(socket.socket(socket.AF_INET, kind)).bind((HOST, port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no port is free from 10000 to 32000")
+
+
+def free_media_ports(count: int = 100) -> int:
+    """Return the first of so many ports that were all free a moment ago, below those that the system gives out."""
     for _ in range(1000):
         first = 100 * random.randrange(100, 320)  # noqa: S311 - servers of other runs are to be avoided, not attackers
         with contextlib.ExitStack() as probes:
             try:
-                for port in range(first, first + 100):
+                for port in range(first, first + count):
                     probes.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)).bind((HOST, port))
             except OSError:
                 continue
             return first
-    raise AssertionError("no 100 free UDP ports in a row from 10000 to 32000")
+    raise AssertionError(f"no {count} free UDP ports in a row from 10000 to 32000")
 
 
 def wait_for(what: str, look: Callable[[], T | None], timeout_s: float = 20.0) -> T:
@@ -62,7 +78,14 @@ class Server:
 
     folder: Path
     settings: str = ""
+    streams: bool = False
+    """Whether SIP is spoken over TCP and TLS, too, each at a port where nothing else is."""
+    media_ports: int = 100
+    address: str = HOST
+    """Where SIP and voice are to be had."""
     sip_port: int = field(default_factory=free_port)
+    tcp_port: int = field(default_factory=free_quiet_port)
+    tls_port: int = field(default_factory=free_quiet_port)
     web_port: int = field(default_factory=lambda: free_port(socket.SOCK_STREAM))
     process: subprocess.Popen[str] | None = None
     token: str = ""
@@ -93,12 +116,16 @@ class Server:
 
     def write_config(self) -> None:
         """Write the settings file."""
-        media_port = free_media_ports()
+        media_port = free_media_ports(self.media_ports)
+        listen = [f"udp:{self.address}:{self.sip_port}"]
+        if self.streams:
+            listen += [f"tcp:{self.address}:{self.tcp_port}", f"tls:{self.address}:{self.tls_port}"]
         self.config.write_text(
             f"data: {self.data}\n"
-            f"sip: {{listen: ['udp:{HOST}:{self.sip_port}'], domain: hotline.test}}\n"
+            f"sip: {{listen: {listen}, domain: hotline.test}}\n"
             f"web: {{listen: '{HOST}:{self.web_port}'}}\n"
-            f"media: {{address: {HOST}, ports: {media_port}-{media_port + 99}}}\n" + self.settings,
+            f"media: {{address: {self.address}, ports: {media_port}-{media_port + self.media_ports - 1}}}\n"
+            + self.settings,
             encoding="utf-8",
         )
 
@@ -179,9 +206,11 @@ def _decode(body: bytes, kind: str) -> Any:
 
 
 @contextlib.contextmanager
-def running_server(folder: Path, settings: str = "") -> Iterator[Server]:
+def running_server(
+    folder: Path, settings: str = "", *, streams: bool = False, media_ports: int = 100, address: str = HOST
+) -> Iterator[Server]:
     """A server with an admin token, stopped at the end."""
-    server = Server(folder, settings)
+    server = Server(folder, settings, streams, media_ports, address)
     server.write_config()
     server.token = server.hotline("tokens", "add", "tests", "--scope", "admin").strip()
     server.start()
@@ -260,20 +289,38 @@ class Baresip:
                 self.process.wait(5)
 
 
-def sipp(server: Server, folder: Path, scenario: str, *arguments: str, timeout_s: int = 60) -> str:
+def sipp(
+    server: Server, folder: Path, scenario: str, *arguments: str, transport: str = "udp", timeout_s: int = 60
+) -> str:
     """Run one SIPp scenario as the caller; return its messages. Fails when a call failed."""
-    if os.geteuid() != 0:
+    process = start_sipp(server, folder, scenario, *arguments, transport=transport, timeout_s=timeout_s)
+    return finish_sipp(process, folder, timeout_s)
+
+
+def start_sipp(
+    server: Server, folder: Path, scenario: str, *arguments: str, transport: str = "udp", timeout_s: int = 60
+) -> subprocess.Popen[str]:
+    """Start one SIPp scenario as the caller, by default with one call, over `udp` or `tcp`."""
+    path = SCENARIOS / scenario
+    if os.geteuid() != 0 and "play_pcap" in path.read_text("utf-8"):
         pytest.skip("SIPp plays keys and speech through a raw socket, which needs root")
-    port, media_port = free_port(), free_port()
-    done = subprocess.run(
+    port, media_port = free_quiet_port(), free_quiet_port()
+    to, mode = (server.tcp_port, "t1") if transport == "tcp" else (server.sip_port, "u1")
+    once = () if "-m" in arguments else ("-m", "1")
+    return subprocess.Popen(
         [
-            "sipp", f"{HOST}:{server.sip_port}", "-sf", str(Path(__file__).parent / "sipp" / scenario), "-m", "1",
+            "sipp", f"{HOST}:{to}", "-t", mode, "-sf", str(path), *once,
             "-i", HOST, "-p", str(port), "-mi", HOST, "-mp", str(media_port), "-nostdin", "-timeout", f"{timeout_s}s",
             "-timeout_error", "-trace_err", "-trace_msg", *arguments,
         ],
-        cwd=folder, capture_output=True, text=True, timeout=timeout_s + 10, check=False,
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
+
+
+def finish_sipp(process: subprocess.Popen[str], folder: Path, timeout_s: float = 60) -> str:
+    """Wait for a SIPp scenario and return its messages. Fails when a call failed."""
+    printed, _ = process.communicate(timeout=timeout_s + 10)
     messages = "\n".join(path.read_text("utf-8", errors="replace") for path in folder.glob("*_messages.log"))
     errors = "\n".join(path.read_text("utf-8", errors="replace") for path in folder.glob("*_errors.log"))
-    assert done.returncode == 0, f"sipp: {done.returncode}\n{done.stdout[-2000:]}\n{errors}\n{messages[-4000:]}"
+    assert process.returncode == 0, f"sipp: {process.returncode}\n{printed[-2000:]}\n{errors}\n{messages[-4000:]}"
     return messages

@@ -32,7 +32,7 @@ from tests.end_to_end.desks import (
 )
 from tests.end_to_end.running import HOST, Server, running_server, wait_for
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.alone]
 
 CALLER_HZ, AGENT_HZ, OTHER_HZ = 700.0, 1100.0, 1500.0
 
@@ -123,6 +123,27 @@ def test_a_page_whose_network_breaks_comes_back_by_itself(
         again = call_in_state(server, "talking")
         assert (again["id"], again["recording"], again["agent"]) == (call["id"], call["recording"], "thanh")
         time.sleep(3.0)  # of talk, to be heard in what the caller recorded
+        tab.page.get_by_role("button", name="Hang up").click()
+        end_of_call(server)
+    assert share_of(AGENT_HZ, last_seconds(caller.heard, 2.0)) > 0.3
+
+
+SESSION = "() => /a=ice-ufrag:(\\S+)/.exec(window.__connections.at(-1).currentRemoteDescription.sdp)[1]"
+
+
+def test_a_page_on_another_network_looks_for_another_way_in_the_same_talk(
+    playwright: Playwright, server: Server, people: dict[str, Person], caller: Caller, tmp_path: Path
+) -> None:
+    microphone = tone(tmp_path / "agent.wav", AGENT_HZ)
+    with desk(playwright, server, tmp_path / "profile", people["thanh"], microphone) as tab, calling(caller):
+        answer(tab)
+        hears_tone(tab, CALLER_HZ)
+        phones, before = tab.page.evaluate("() => window.__connections.length"), tab.page.evaluate(SESSION)
+        tab.page.evaluate("() => window.dispatchEvent(new Event('online'))")
+        wait_for("the server has restarted ICE", lambda: tab.page.evaluate(SESSION) != before)
+        time.sleep(3.0)  # the old way is shut by now, and there is talk in what the caller recorded
+        hears_tone(tab, CALLER_HZ)
+        assert tab.page.evaluate("() => window.__connections.length") == phones
         tab.page.get_by_role("button", name="Hang up").click()
         end_of_call(server)
     assert share_of(AGENT_HZ, last_seconds(caller.heard, 2.0)) > 0.3

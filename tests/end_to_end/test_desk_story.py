@@ -24,7 +24,7 @@ from tests.end_to_end.desks import (
 )
 from tests.end_to_end.running import running_server, wait_for
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.alone]
 
 SAID = re.compile(r"good|morning|refund|arrive|email|thank|calling|approved|money|account", re.IGNORECASE)
 CALLER_SAYS = "Good morning. I would like to know when my refund will arrive. I sent you an email about it yesterday."
@@ -81,9 +81,11 @@ def test_a_caller_speaks_with_a_browser_and_the_supervisor_replays_it(  # noqa: 
         words = wait_for("the transcript", transcript, 60)["words"]
         assert isinstance(words, list)
         for channel, text in ((0, CALLER_SAYS), (1, AGENT_SAYS)):
-            heard_words = " ".join(word["text"] for word in words if word["channel"] == channel)
-            # The agent's microphone plays its file again and again: the first time counts.
-            assert word_error_rate(text, " ".join(heard_words.split()[: len(text.split())])) < 0.4, heard_words
+            heard_words = " ".join(word["text"] for word in words if word["channel"] == channel).split()
+            # The agent's microphone plays its file again and again, from wherever the talk begins.
+            count = len(text.split())
+            parts = [heard_words[begin : begin + count] for begin in range(max(1, len(heard_words) - count + 1))]
+            assert min(word_error_rate(text, " ".join(part)) for part in parts) < 0.3, heard_words
         status, audio = server.request("GET", f"/api/v1/recordings/{recording}/audio")
         assert status == 200
         (tmp_path / "recording.wav").write_bytes(audio)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tests.end_to_end.running import Baresip, Server, sipp, wait_for
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.alone]
 
 TONE_HZ = 1000.0
 

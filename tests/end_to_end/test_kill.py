@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.conftest import SETTINGS
-from tests.end_to_end.running import HOST, Baresip, Server, free_port, running_server, wait_for
+from tests.end_to_end.running import HOST, SCENARIOS, Baresip, Server, free_port, running_server, wait_for
 from tests.end_to_end.test_foreign_phones import tone
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.alone]
 
-SCENARIO = Path(__file__).parent / "sipp" / "uac-talks-to-an-agent-and-hangs-up-expect-200.xml"
+SCENARIO = SCENARIOS / "uac-talks-to-an-agent-and-hangs-up-expect-200.xml"
 
 
 def agent_phone(server: Server, folder: Path) -> Baresip:

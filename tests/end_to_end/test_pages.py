@@ -188,9 +188,15 @@ def test_from_sign_in_to_after_call_work_by_keyboard_alone(
         keys.press("Enter")
         expect(tab.page.get_by_role("option", name="Resolved")).to_be_visible()
         keys.press("Enter")
+        # The list closes, and the focus is given back, a moment after the choice.
+        choice = tab.page.get_by_role("button", name="What did it come to?")
+        expect(choice).to_be_focused()
+        expect(choice).to_contain_text("Resolved")
         keys.press("Tab")
+        expect(tab.page.get_by_label("Note")).to_be_focused()
         keys.type("Nothing more to do")
         keys.press("Tab")
+        expect(tab.page.get_by_role("button", name="Save and go ready")).to_be_focused()
         keys.press("Enter")
         expect(tab.page.get_by_text("Ready since")).to_be_visible()
         assert state_of(server, "mai") == "ready"

@@ -13,9 +13,10 @@ import pytest
 from hotline import auth, database
 from hotline.app import CannotStart, Hotline, load_flows
 from hotline.config import Settings, load
+from hotline.config_values import Listen
 from ivr_flows.load import FlowErrors
 from telephony.edge import rows
-from telephony.events import AgentStateRequested, BindingChanged
+from telephony.events import AgentStateRequested, BindingChanged, BindingRow
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -60,7 +61,7 @@ async def test_a_restart_keeps_people_agents_and_registrations(tmp_path: Path) -
     first = Hotline(settings_in(tmp_path))
     await first.start()
     workers = [worker.process_id for worker in first.workers]
-    binding = ("sip:agent1@127.0.0.1:5099", "127.0.0.1", 5099, first.clock.now() + 600)
+    binding = BindingRow("sip:agent1@127.0.0.1:5099", "127.0.0.1", 5099, first.clock.now() + 600)
     first.funnel.sip_events([BindingChanged("agent1", 1, (binding,))])
     first.funnel.happened(AgentStateRequested("agent2", "not_ready", "lunch"))
     await first.funnel.lane.drained()
@@ -90,6 +91,19 @@ async def test_somebody_added_while_it_runs_is_known_soon(hotline: Hotline) -> N
             await asyncio.sleep(0.1)
 
 
+async def test_a_phone_whose_password_is_reset_is_registered_no_more(hotline: Hotline) -> None:
+    now = hotline.clock.now()
+    registered = BindingRow("sip:agent1@127.0.0.1:5099", "127.0.0.1", 5099, now + 600)
+    hotline.edge.restore({"agent1": [registered], "agent2": [registered]})
+    async with hotline.sessions() as session:
+        await auth.reset_user(session, "agent1", hotline.settings.sip.domain)
+        await session.commit()
+    async with asyncio.timeout(20):
+        while hotline.edge.endpoint._registrar.contacts("agent1"):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    assert hotline.edge.endpoint._registrar.contacts("agent2")
+
+
 async def test_a_port_that_is_taken_is_named_with_its_setting(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
@@ -99,6 +113,18 @@ async def test_a_port_that_is_taken_is_named_with_its_setting(tmp_path: Path) ->
     refusal = pytest.raises(CannotStart, match=r"the web cannot listen on .*: Address already in use; change web")
     with socket.create_server(("127.0.0.1", settings.web.listen.port)), refusal:
         await Hotline(settings).start()
+
+
+async def test_the_web_side_listens_on_ipv6_as_well(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    six = settings.web.model_copy(update={"listen": Listen("tcp", "::1", settings.web.listen.port)})
+    hotline = Hotline(settings.model_copy(update={"web": six}))
+    await hotline.start()
+    reader, writer = await asyncio.open_connection("::1", settings.web.listen.port)
+    writer.write(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+    assert b" 200 " in await asyncio.wait_for(reader.readline(), 5)
+    writer.close()
+    await hotline.stop()
 
 
 def test_the_loop_that_serves_does_not_hide_the_cause(tmp_path: Path) -> None:

@@ -47,6 +47,17 @@ async def test_a_password_proves_a_person_until_they_are_disabled(sessions: Sess
         assert await auth.sip_secrets(session) == {}
 
 
+async def test_a_phone_secret_is_revoked_by_a_new_one_and_by_none(sessions: Sessions) -> None:
+    async with sessions.begin() as session:
+        for name in ("lan", "minh", "an"):
+            await auth.add_user(session, name, "agent", "r", NOW)
+        before = await auth.sip_secrets(session)
+        assert auth.revoked(before, before) == []
+        await auth.reset_user(session, "lan", "r")
+        await auth.disable_user(session, "minh", NOW)
+        assert auth.revoked(before, await auth.sip_secrets(session)) == ["lan", "minh"]
+
+
 def test_nobody_has_a_hash_that_takes_as_long_and_never_matches() -> None:
     assert auth._hasher.check_needs_rehash(auth._NOBODY) is False
     assert auth._matches(auth._NOBODY, "") is False

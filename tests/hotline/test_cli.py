@@ -278,6 +278,19 @@ def test_a_call_is_made_by_a_phone_in_a_process_of_its_own(run: Run, monkeypatch
     assert "pip install 'hotline[phone]'" in missing.stderr
 
 
+def test_the_phone_needs_udp_to_call(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOTLINE__SIP__LISTEN", "tcp:127.0.0.1:5060, udp:127.0.0.1:5070")
+    became: list[str] = []
+    monkeypatch.setattr("hotline.cli.os.execv", lambda _program, command: became.extend(command))
+    assert run("call", "19001234").exit_code == 0
+    assert became[6] == "127.0.0.1:5070"
+    monkeypatch.setenv("HOTLINE__SIP__LISTEN", "tcp:127.0.0.1:5060")
+    refused = run("call", "19001234")
+    assert refused.exit_code == 1
+    assert "speaks UDP only" in refused.stderr
+    assert run("call", "19001234", "--server", "192.0.2.1:5060").exit_code == 0
+
+
 def test_a_missing_extra_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def story(**_: object) -> int:
         raise ModuleNotFoundError("No module named 'pyVoIP.VoIP'", name="pyVoIP.VoIP")
@@ -293,10 +306,13 @@ def test_a_benchmark_prints_a_table_or_an_array(run: Run, monkeypatch: pytest.Mo
         assert narrowed == {"case": "echo", "n": 10, "seconds": 2.0}
         return [{"case": "echo", "n": 10, "delivery": 1.0}]
 
-    monkeypatch.setattr("hotline.cli._benchmark", lambda _name: types.SimpleNamespace(run=measured))
+    monkeypatch.setattr(
+        "hotline.cli._benchmark",
+        lambda _name: types.SimpleNamespace(run=measured, verdicts=lambda _rows: ["echo: met"]),
+    )
     options = ("bench", "media", "--case", "echo", "--n", "10", "--seconds", "2")
     assert json.loads(run(*options, "--json").stdout) == [{"case": "echo", "n": 10, "delivery": 1.0}]
-    assert run(*options).stdout.split() == ["case", "n", "delivery", "echo", "10", "1.0"]
+    assert run(*options).stdout.split() == ["case", "n", "delivery", "echo", "10", "1.0", "echo:", "met"]
 
 
 def test_benchmarks_are_in_the_source_tree_alone(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

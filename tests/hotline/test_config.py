@@ -78,7 +78,7 @@ def test_sections_merge_and_maps_are_replaced(tmp_path: Path) -> None:
         tmp_path,
     )
     assert str(settings.media.ports) == "20000-20099"
-    assert settings.media.codecs == ["PCMU", "PCMA", "opus"]
+    assert settings.media.codecs == ["PCMU", "PCMA", "G722", "opus"]
     assert settings.numbers == {"1900": "main"}
     assert settings.queues["tech"].wrap_up == 90
     assert set(settings.speech.voices) == {"en"}
@@ -149,15 +149,14 @@ def test_a_packaged_model_is_where_its_package_is_or_nowhere(tmp_path: Path, mon
 
 def test_every_error_comes_at_once_in_the_order_of_the_file_then_the_environment(tmp_path: Path) -> None:
     found = problems_of(
-        "spi: {}\nsip:\n  lisen: x\n  listen:\n    - tcp:127.0.0.1:5060\nqueues:\n  care: {wrap_up: 15}\nlimits: 5\n",
+        "spi: {}\nsip:\n  lisen: x\n  listen:\n    - ws:127.0.0.1:5060\nqueues:\n  care: {wrap_up: 15}\nlimits: 5\n",
         tmp_path,
         {"HOTLINE__MEDIA__WORKERS": "many", "HOTLINE__WEB__LISTEN": "0", "HOTLINE__SIP__LISTEN__X": "1"},
     )
     assert found == [
         "hotline.yaml:1: spi: is not a setting; did you mean `sip`?",
         "hotline.yaml:3: sip.lisen: is not a setting; did you mean `listen`?",
-        "hotline.yaml:5: sip.listen[0]: `tcp:127.0.0.1:5060`: SIP is spoken over UDP only so far; "
-        "write udp:127.0.0.1:5060",
+        "hotline.yaml:5: sip.listen[0]: `ws:127.0.0.1:5060`: browsers speak SIP to web.listen; leave it out here",
         "hotline.yaml:7: queues.care.wrap_up: `15` is not a duration; write it with its unit, "
         "such as 15s, 1m30s or 500ms",
         "hotline.yaml:8: limits: `key: value` lines are due here",
@@ -176,7 +175,15 @@ def test_every_error_comes_at_once_in_the_order_of_the_file_then_the_environment
         ("sip: &s\n  listen: *s", "1: sip.listen: an alias to what it stands in has no end"),
         ("? [a]\n: 1", "1: settings: a key must be a word"),
         ("sip: {listen: []}", "1: sip.listen: needs at least one entry"),
-        ("sip: {listen: ['udp:127.0.0.1:1', 'udp:127.0.0.1:2']}", "1: sip.listen: takes 1 so far"),
+        (
+            "sip: {listen: ['udp:127.0.0.1:1', 'udp:127.0.0.1:2']}",
+            "1: sip.listen: one udp: address is all there can be",
+        ),
+        (
+            "sip: {listen: ['tcp:127.0.0.1:5060', 'tls:127.0.0.1:5060']}",
+            "1: sip.listen: 127.0.0.1:5060 stands here twice; tcp: and tls: need ports of their own",
+        ),
+        ("sip: {tls: {key: key.pem}}", "1: sip.tls: `certificate` and `key` belong together: name both, or neither"),
         ("media: {workers: 2}", "1: media.workers: must be at most 1"),
         ("sip: {listen: '5060'}", "1: sip.listen[0]: `5060` does not say its transport"),
         ("sip: {listen: 'udp:pbx:5060'}", "1: sip.listen[0]: `pbx` is not an IP address"),
@@ -186,8 +193,14 @@ def test_every_error_comes_at_once_in_the_order_of_the_file_then_the_environment
         ("\nmedia: {ports: 9}", "2: media.ports: `9` is not a range of ports"),
         ("media: {ports: 2000-1000}", "1: media.ports: `2000-1000`: the ports must rise"),
         ("media: {workers: 0}", "1: media.workers: must be at least 1"),
-        ("media: {codecs: [pcmu, g729]}", "1: media.codecs[1]: `G729` is not known; write 'PCMU', 'PCMA' or 'opus'"),
-        ("media: {codecs: [Opus]}", "1: media.codecs: phones speak PCMU or PCMA: name one of them, or both"),
+        (
+            "media: {codecs: [pcmu, g729]}",
+            "1: media.codecs[1]: `G729` is not known; write 'PCMU', 'PCMA', 'G722', 'opus', 'L16/8000' or 'L16/16000'",
+        ),
+        (
+            "media: {codecs: [Opus]}",
+            "1: media.codecs: every phone speaks PCMU or PCMA, and not all speak more: name one of them, or both",
+        ),
         ("media: {address: 0.0.0.0}", "1: media: address: phones cannot send voice to `0.0.0.0`"),
         ("web: {public_url: hotline.example.com}", "1: web.public_url: `hotline.example.com` is not an address of"),
         ("numbers: {a b: main}", "1: numbers.a b: `a b` is not a number"),
@@ -274,3 +287,13 @@ def test_the_embedded_default_names_every_setting() -> None:
         annotation = Settings.model_fields[section].annotation
         assert annotation is not None
         assert set(tree[section]) == set(annotation.model_fields)
+
+
+@pytest.mark.parametrize(("text", "srtp"), [("", "optional"), ("off", "off"), ("required", "required")])
+def test_encrypted_voice_of_phones_may_be_off_or_a_must(text: str, srtp: str, tmp_path: Path) -> None:
+    assert loaded(f"media: {{srtp: {text}}}\n" if text else "", tmp_path).media.srtp == srtp
+
+
+def test_there_is_no_other_way_to_encrypt(tmp_path: Path) -> None:
+    with pytest.raises(ConfigErrors, match=r"media\.srtp"):
+        loaded("media: {srtp: always}\n", tmp_path)

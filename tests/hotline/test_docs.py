@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, cast, get_args, get_origin
 
 import pytest
 import typer.main
@@ -28,16 +28,23 @@ def commands(group: Any, above: str = "hotline") -> Iterator[tuple[str, Any]]:
 COMMANDS = dict(commands(typer.main.get_command(app)))
 
 
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Section)
+
+
 def settings_names(section: type[Section] = Settings, above: str = "") -> Iterator[str]:
-    for name, field in section.model_fields.items():
-        annotation: Any = field.annotation
+    for attribute, field in section.model_fields.items():
+        name, annotation = field.alias or attribute, cast("Any", field.annotation)
         if get_origin(annotation) is dict:
             yield above + name
             inner = get_args(annotation)[1]
-            if isinstance(inner, type) and issubclass(inner, Section):
+            if _is_section(inner):
                 key = "<lang>" if above == "speech." else "<name>"
                 yield from settings_names(inner, f"{above}{name}.{key}.")
-        elif isinstance(annotation, type) and issubclass(annotation, Section):
+        elif get_origin(annotation) is list and _is_section(get_args(annotation)[0]):
+            yield above + name
+            yield from settings_names(get_args(annotation)[0], f"{above}{name}[].")
+        elif _is_section(annotation):
             yield from settings_names(annotation, f"{above}{name}.")
         else:
             yield above + name

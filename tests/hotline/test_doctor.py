@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import resource
 import socket
 import time
 from pathlib import Path
@@ -37,7 +38,7 @@ async def test_looking_changes_nothing(tmp_path: Path) -> None:
     assert [each.what for each in found if each.state == "wrong" and "pip install" not in each.mend] == []
 
 
-async def test_a_folder_that_cannot_be_written_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_folder_that_cannot_be_written_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file")
     found = await only(settings_with("", tmp_path), "data")
     assert (found.state, found.mend) == ("wrong", "chown it, or set `data` to another folder")
@@ -45,9 +46,9 @@ async def test_a_folder_that_cannot_be_written_is_wrong(tmp_path: Path, monkeypa
     (tmp_path / "data").mkdir(mode=0o755)
     open_to_all = await only(settings_with("", tmp_path), "data")
     assert (open_to_all.state, open_to_all.mend) == ("note", f"chmod 700 {tmp_path / 'data'}")
-    monkeypatch.setattr(doctor, "LOW_SPACE_OCTETS", 1 << 62)
-    assert "MiB free" in (await only(settings_with("", tmp_path), "data")).detail
-    apart = settings_with(f"recordings: {{store: {tmp_path / 'apart'}}}", tmp_path)
+    low = f"low_space: {1 << 42}"
+    assert "MiB free" in (await only(settings_with(f"recordings: {{{low}}}", tmp_path), "data")).detail
+    apart = settings_with(f"recordings: {{store: {tmp_path / 'apart'}, {low}}}", tmp_path)
     assert (await only(apart, "recordings.store")).state == "wrong"
 
 
@@ -66,6 +67,20 @@ async def test_an_address_in_use_is_wrong_unless_it_is_our_own_server(tmp_path: 
         assert (await only(settings, "addresses")).state == "ok"
         os.close(lock)
         assert (await only(settings, "sip.listen")).state == "wrong"
+
+
+@pytest.mark.parametrize("spoilt", [False, True])
+async def test_what_sip_shows_and_believes_is_looked_at(tmp_path: Path, *, spoilt: bool) -> None:
+    made = tls.ensure(tmp_path / "own", ["pbx.example.com"], time.time())
+    if spoilt:
+        made.certificate.write_text("spoilt")
+    files = f"tls: {{certificate: {made.certificate}, key: {made.key}, authorities: {made.certificate}}}"
+    (tmp_path / "hotline.yaml").write_text(f"data: data\nsip: {{listen: ['tls:127.0.0.1:0'], {files}}}\n", "utf-8")
+    settings = load(tmp_path / "hotline.yaml", {"HOTLINE__WEB__LISTEN": "127.0.0.1:0"})
+    for what in ("sip.tls", "sip.tls.authorities"):
+        found = await only(settings, what)
+        assert found.state == ("wrong" if spoilt else "ok")
+        assert what in found.mend or not spoilt
 
 
 @pytest.mark.parametrize(("spoilt", "state"), [(False, "ok"), (True, "wrong")])
@@ -157,3 +172,59 @@ def test_workers_get_their_models_and_voices_as_paths(settings: Settings) -> Non
     recogniser, voice = models.recognisers(settings)["en"], models.voices(settings)["vi"]
     assert (recogniser.engine, Path(recogniser.model).name) == ("whisper", "model")
     assert (voice.engine, voice.voice, voice.model, voice.speed) == ("espeak", "vi", "", 1.0)
+
+
+async def test_a_trunk_whose_name_leads_nowhere_is_wrong(tmp_path: Path) -> None:
+    trunk = "{name: provider, targets: ['sip:192.0.2.7', 'sip:localhost:5070'], caller_number: '+842873001234'}"
+    settings = with_trunk(trunk, tmp_path)
+    first, second = await findings(settings, "sip.trunks")
+    assert (first.state, first.detail) == ("ok", "`provider`: sip:192.0.2.7 is udp:192.0.2.7:5060")
+    assert second.state == "ok"
+    assert "udp:127.0.0.1:5070" in second.detail
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:  # bound, and never read
+        nobody.bind(("127.0.0.1", 0))
+        trunk = "{name: provider, targets: sip:provider.test:5060, caller_number: '+842873001234'}"
+        settings = with_trunk(trunk, tmp_path, f"dns: ['127.0.0.1:{nobody.getsockname()[1]}'], ")
+        dead = await only(settings, "sip.trunks")
+    assert dead.state == "wrong"
+    assert dead.mend == "correct the trunk's `targets`, or `sip.dns`"
+
+
+async def test_a_trunk_that_could_not_call_is_noted(tmp_path: Path) -> None:
+    settings = with_trunk("{name: a, targets: sip:192.0.2.7, user: '217', register: yes}", tmp_path)
+    assert [each.state for each in await findings(settings, "sip.trunks")] == ["ok", "note"]
+    settings = with_trunk("{name: a, targets: sip:192.0.2.7}", tmp_path)
+    assert [each.mend for each in await findings(settings, "sip.trunks")] == ["", "set its `caller_number`"]
+
+
+def with_trunk(trunk: str, folder: Path, more: str = "") -> Settings:
+    path = folder / "hotline.yaml"
+    path.write_text(f"data: data\nsip: {{listen: ['udp:127.0.0.1:0'], {more}trunks: [{trunk}]}}\n", "utf-8")
+    return load(path, {"HOTLINE__WEB__LISTEN": "127.0.0.1:0"})
+
+
+async def test_certificates_are_looked_at_while_the_server_runs(tmp_path: Path) -> None:
+    settings = settings_with("web: {tls: {certificate: gone.pem, key: gone.pem}}", tmp_path)
+    (tmp_path / "data").mkdir()
+    with (tmp_path / "data" / doctor.LOCK_FILE).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert (await only(settings, "addresses")).state == "ok"
+        assert (await only(settings, "web.tls")).state == "wrong"
+
+
+async def test_voice_that_cannot_come_where_calls_come_is_wrong(tmp_path: Path) -> None:
+    everywhere = {"HOTLINE__SIP__LISTEN": "udp:0.0.0.0:0"}
+    found = await findings(load(None, everywhere, data=tmp_path / "data"), "media.address")
+    assert [each.state for each in found] == ["ok", "wrong"]
+    assert found[1].mend == "set `media.address` to the address of this machine that they reach"
+    alone = await findings(settings_with("", tmp_path), "media.address")
+    assert [each.state for each in alone] == ["ok"]
+
+
+async def test_too_few_open_files_are_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_with("", tmp_path)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
+    found = await only(settings, "open files")
+    assert (found.state, "LimitNOFILE=8192" in found.mend) == ("note", True)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, resource.RLIM_INFINITY))
+    assert await findings(settings, "open files") == []

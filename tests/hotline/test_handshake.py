@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import errno
+import os
 import socket
 import ssl
 import time
@@ -202,3 +204,13 @@ def test_it_is_the_same_on_uvloop(
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
+
+
+async def test_without_a_file_descriptor_the_connection_ends(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_descriptor: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "dup", refuse)
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    assert await ends(reader, 1.0)
+    writer.close()

@@ -317,6 +317,8 @@ WHO: dict[str, str] = {
     "GET /api/v1/calls/{call}/phrases": "agent supervisor admin",
     "POST /api/v1/calls/{call}/hold": "agent supervisor admin",
     "POST /api/v1/calls/{call}/resume": "agent supervisor admin",
+    "POST /api/v1/calls/{call}/recording/pause": "agent supervisor admin",
+    "POST /api/v1/calls/{call}/recording/resume": "agent supervisor admin",
     "POST /api/v1/calls/{call}/hangup": "agent supervisor admin",
     "POST /api/v1/calls/{call}/transfer": "agent supervisor admin",
     "POST /api/v1/calls/{call}/wrap_up": "agent supervisor admin",
@@ -328,6 +330,9 @@ WHO: dict[str, str] = {
     "GET /api/v1/recordings/{recording}/audio": "supervisor admin",
     "GET /api/v1/recordings/{recording}/peaks": "supervisor admin",
     "GET /api/v1/recordings/{recording}/transcript": "supervisor admin",
+    "GET /api/v1/trunks": "supervisor admin",
+    "GET /api/v1/alarms": "supervisor admin",
+    "WEBSOCKET /api/v1/calls/{call}/audio": "supervisor admin",
     "GET /api/v1/audit": "supervisor admin",
     "GET /api/v1/openapi.json": "supervisor admin",
     "POST /api/v1/interactions": "admin",
@@ -405,6 +410,7 @@ async def test_nobody_is_told_before_signing_in_more_than_what_to_dial(client: C
         "number": "19001234",
         "path": "/sip",
         "languages": ["vi", "en"],
+        "ice_servers": [],
     }
 
 
@@ -580,3 +586,24 @@ async def test_behind_a_proxy_that_speaks_tls_the_cookie_is_guarded_as_over_tls(
             page.cookies.clear()
             again = headers | {"Cookie": cookie.partition(";")[0], "X-CSRF-Token": answer.json()["csrf"]}
             assert (await page.post(f"{SESSION}/phone", headers=again)).status_code == 201
+
+
+async def test_pages_are_told_of_stun_and_turn_servers_and_strangers_get_no_password_that_stays(
+    sessions: Sessions, clock: StandingClock, people: None
+) -> None:
+    servers = "[{url: 'stun:a'}, {url: 'turn:b'}, {url: 'turn:c', username: us, credential: south}]"
+    settings = load(None, {"HOTLINE__MEDIA__ICE_SERVERS": servers, "HOTLINE__MEDIA__TURN_SECRET": "north"})
+    begun = await begun_by(sessions, "lan")
+    transport = httpx.ASGITransport(app=create_app(settings, sessions, clock))
+    async with httpx.AsyncClient(transport=transport, base_url=OWN) as page:
+        phone = (await page.post(f"{SESSION}/phone", headers=of(begun))).json()
+        stranger = (await page.get("/api/v1/hotline")).json()
+    stun, shared, account = phone["ice_servers"]
+    assert stun == {"urls": ["stun:a"], "username": "", "credential": ""}
+    expiry, name = shared["username"].split(":")
+    assert name == "lan"
+    assert 0 < int(expiry) - clock.now() <= 24 * 3600
+    assert (account["username"], account["credential"]) == ("us", "south")
+    assert [each["urls"] for each in stranger["ice_servers"]] == [["stun:a"], ["turn:b"]]
+    assert stranger["ice_servers"][1]["username"].endswith(":caller")
+    assert "north" not in str(phone) + str(stranger)

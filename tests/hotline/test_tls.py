@@ -12,7 +12,7 @@ import ifaddr
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from hotline import tls
@@ -158,7 +158,7 @@ def test_what_is_no_name_is_left_out(tmp_path: Path) -> None:
     made = ensure(tmp_path, ["", "a_b", "-a", "a" * 64, "x..y", "*", "tổng-đài.vn", "192.0.2.300."], NOW)
     (name,) = extension(made, x509.SubjectAlternativeName)
     assert name.value == "tổng-đài.vn".encode("idna").decode()
-    with pytest.raises(TlsError, match=r"needs a name or an address; set web\.public_url"):
+    with pytest.raises(TlsError, match=r"needs a name or an address; set web\.tls to files"):
         ensure(tmp_path / "none", ["a_b"], NOW)
 
 
@@ -187,6 +187,21 @@ def test_a_key_behind_a_passphrase_is_refused_rather_than_asked_for(tmp_path: Pa
     made.key.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, sealed))
     with pytest.raises(TlsError, match="asks for a passphrase"):
         given(made.certificate, made.key, NOW)
+
+
+def test_a_certificate_that_openssl_does_not_take_is_told_at_once(tmp_path: Path) -> None:
+    key = rsa.generate_private_key(65537, 1024)  # noqa: S505 - this is what is refused
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "short")])
+    at = datetime.fromtimestamp(NOW, UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(at).not_valid_after(at + timedelta(days=1))
+    made = builder.sign(key, hashes.SHA256())
+    (tmp_path / "c.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (tmp_path / "k.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    with pytest.raises(TlsError, match=r"OpenSSL does not take .*c\.pem.*: EE_KEY_TOO_SMALL; correct sip\.tls"):
+        given(tmp_path / "c.pem", tmp_path / "k.pem", NOW, "sip.tls")
 
 
 # ---------------------------------------------------------------------------------------------------------- names

@@ -7,10 +7,11 @@ import pytest
 from hotline import models
 from hotline.auth import NewUser
 from hotline.config import Settings, load
+from hotline.config_values import Listen
 from hotline.models import ModelState
 from hotline.welcome import welcome
 
-SIP = ("127.0.0.1", 5060)
+SIP = Listen("udp", "127.0.0.1", 5060)
 
 
 def settings_in(folder: Path, text: str = "") -> Settings:
@@ -31,6 +32,19 @@ def test_a_number_of_ones_own_is_the_one_to_dial(tmp_path: Path) -> None:
     told = welcome(settings_in(tmp_path, "numbers: {'18009999': main}"), SIP)
     assert "serves 18009999 -> main" in told
     assert "sip:18009999@127.0.0.1:5060" in told
+
+
+def test_it_says_every_other_way_in(tmp_path: Path) -> None:
+    told = welcome(settings_in(tmp_path), SIP, sip_told=["sip:127.0.0.1:5061;transport=tls", "its certificate is ..."])
+    assert "  phones    sip:127.0.0.1:5061;transport=tls\n  phones    its certificate is ..." in told
+
+
+def test_without_udp_it_says_how_to_dial_all_the_same(tmp_path: Path) -> None:
+    agent = NewUser("agent1", "agent", "the sign-in's", "agent1", "the phone's", "localhost")
+    told = welcome(settings_in(tmp_path), Listen("tls", "::1", 5061), [agent])
+    assert "  dial      sip:19001234@[::1]:5061;transport=tls\n" in told
+    assert "sip:agent1@[::1]:5061;transport=tls  user agent1" in told
+    assert "hotline call" not in told  # it speaks UDP alone
 
 
 def test_the_first_agents_secrets_are_shown(tmp_path: Path) -> None:

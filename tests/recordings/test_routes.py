@@ -94,6 +94,7 @@ async def test_one_recording(client: httpx.AsyncClient, session: AsyncSession) -
         "agent": "minh",
         "queue": "care",
         "person": "Phạm Thị Lan",
+        "pauses": [],
         "transcript_state": "pending",
         "transcript_cause": "",
         "audio": "/api/v1/recordings/r1/audio",

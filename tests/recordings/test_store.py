@@ -258,5 +258,8 @@ async def test_what_a_recording_is_found_by_is_written_as_it_becomes_known(sessi
     await store.describe(session, a_call(recording="r2"))
     assert (await described(session, "r2"))[1] == "minh"
     assert await described(session, "r3") == ("", "", "", "", "")
+    ours = {"direction": "outbound", "number": "+84987654321", "dnis": "+84987654321", "ani": "+842873001234"}
+    await store.describe(session, a_call(id="c2", recording="r3", **ours))
+    assert (await described(session, "r3"))[0] == "+84987654321"  # the customer's number, not what is shown there
     await store.describe(session, a_call(context=CallerContext(name="đ" * 500)))
     assert [len(value) for value in (await described(session, "r1"))[3:]] == [200, 200]

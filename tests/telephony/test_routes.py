@@ -9,14 +9,18 @@ import httpx
 import pytest
 import websockets
 
-from hotline import auth
+from hotline import auth, sessions
 from hotline.app import Hotline
 from hotline.config import load
+from telephony import sdp
 from telephony.clock import iso
-from telephony.events import BindingChanged
+from telephony.events import BindingChanged, InviteReceived, TargetState, TrunkChanged
 from telephony.tables import Call
 
 pytestmark = pytest.mark.timeout(60)
+
+# Nobody is there: the probe finds that out later than any test.
+TRUNKS = "trunks: [{name: provider, targets: ['sip:127.0.0.9:5099', 'sip:127.0.0.9:5098'], max_calls: 7}]"
 
 
 def free_port(kind: socket.SocketKind) -> int:
@@ -26,12 +30,12 @@ def free_port(kind: socket.SocketKind) -> int:
         return port
 
 
-@pytest.fixture
-async def hotline(tmp_path: Path) -> AsyncIterator[Hotline]:
-    config = tmp_path / "hotline.yaml"
+async def started(folder: Path, sip: str = "") -> AsyncIterator[Hotline]:
+    """A whole program; `sip` are further settings of that section."""
+    config = folder / "hotline.yaml"
     config.write_text(
-        f"data: {tmp_path / 'data'}\n"
-        f"sip: {{listen: ['udp:127.0.0.1:{free_port(socket.SOCK_DGRAM)}']}}\n"
+        f"data: {folder / 'data'}\n"
+        f"sip: {{listen: ['udp:127.0.0.1:{free_port(socket.SOCK_DGRAM)}'], {sip}}}\n"
         f"web: {{listen: '127.0.0.1:{free_port(socket.SOCK_STREAM)}'}}\n"
         "media: {ports: 29100-29199}\n",
         encoding="utf-8",
@@ -40,6 +44,12 @@ async def hotline(tmp_path: Path) -> AsyncIterator[Hotline]:
     await made.start()
     yield made
     await made.stop()
+
+
+@pytest.fixture
+async def hotline(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Hotline]:
+    async for made in started(tmp_path, getattr(request, "param", "")):
+        yield made
 
 
 @pytest.fixture
@@ -143,3 +153,48 @@ async def test_live_events_come_after_hello_and_what_was_missed_on_request(
 def told(text: str | bytes) -> dict[str, object]:
     parsed: dict[str, object] = json.loads(text)
     return parsed
+
+
+@pytest.mark.parametrize("hotline", [TRUNKS], indirect=True)
+async def test_trunks_say_how_they_stand(hotline: Hotline, client: httpx.AsyncClient) -> None:
+    (trunk,) = (await client.get("/trunks")).json()
+    assert {key: trunk[key] for key in ("name", "state", "up", "calls", "max_calls")} == {
+        "name": "provider", "state": "idle", "up": True, "calls": 0, "max_calls": 7,
+    }  # fmt: skip
+    assert [target["address"] for target in trunk["targets"]] == ["127.0.0.9:5099", "127.0.0.9:5098"]
+    targets = (TargetState("sip:127.0.0.9:5099", "127.0.0.9:5099", "down"),)
+    hotline.funnel.sip_events([TrunkChanged("provider", "idle", False, "127.0.0.9:5099 does not answer", targets)])
+    (trunk,) = (await client.get("/trunks")).json()
+    assert (trunk["up"], trunk["reason"]) == (False, "127.0.0.9:5099 does not answer")
+    assert trunk["targets"] == [{"target": "sip:127.0.0.9:5099", "address": "127.0.0.9:5099", "state": "down"}]
+
+
+@pytest.mark.parametrize("hotline", [TRUNKS], indirect=True)
+async def test_an_agent_ends_its_own_call_while_it_rings(hotline: Hotline) -> None:
+    async with hotline.sessions.begin() as session:
+        begun = await sessions.begin(session, "agent1", hotline.clock.now())
+    own = hotline.settings.web.url
+    page = {"Cookie": f"hotline={begun.cookie}", "X-CSRF-Token": begun.csrf, "Origin": own}
+    offer = sdp.offer(sdp.Capabilities("127.0.0.1", 4000, 1))
+    hotline.funnel.happened(BindingChanged("agent1", 1))
+    hotline.funnel.happened(
+        InviteReceived("d1", "agent1", "", False, "0912345678", offer, "127.0.0.1:5061", user="agent1")
+    )
+    async with httpx.AsyncClient(base_url=f"{own}/api/v1", headers=page) as desk:
+        call = (await desk.get("/desk")).json()["call"]
+        assert (call["state"], call["direction"], call["dnis"]) == ("calling", "outbound", "+84912345678")
+        ended = await desk.post(f"/calls/{call['id']}/hangup")
+        assert (ended.status_code, ended.json()["state"], ended.json()["ended_by"]) == (202, "ended", "agent")
+        assert (await desk.get("/desk")).json()["call"] is None
+        again = await desk.post(f"/calls/{call['id']}/hangup")
+        assert again.status_code == 409
+
+
+@pytest.mark.parametrize("hotline", [TRUNKS], indirect=True)
+async def test_a_trunk_that_goes_down_is_told_to_listeners(hotline: Hotline, token: str) -> None:
+    address = f"{hotline.settings.web.url.replace('http', 'ws')}/api/v1/events"
+    async with websockets.connect(address, additional_headers={"Authorization": f"Bearer {token}"}) as listener:
+        assert json.loads(await listener.recv())["type"] == "hello"
+        hotline.funnel.sip_events([TrunkChanged("provider", "failed", False, "no answer")])
+        told = json.loads(await listener.recv())
+    assert (told["type"], told["trunk"], told["state"], told["up"]) == ("trunk.changed", "provider", "failed", False)

@@ -182,7 +182,7 @@ class PhoneProcess:
                 self.lines.append(json.loads(line))
             code = await self.process.wait()
         errors = (await self._errors).decode()
-        assert errors == ""
+        assert not errors, errors
         return code
 
     def events(self) -> list[str]:

@@ -7,6 +7,8 @@ import pytest
 from telephony.acd import (
     AcdInput,
     AgentChanged,
+    AgentDisengaged,
+    AgentEngaged,
     AgentNotReady,
     AgentReachable,
     AgentReady,
@@ -21,6 +23,7 @@ from telephony.acd import (
     QueueFacts,
     QueueSettings,
     TalkEnded,
+    TalkTaken,
     TimePassed,
     WithdrawOffer,
 )
@@ -278,6 +281,55 @@ class TestOffersThatComeToNothing:
         assert world.wait(15.0) == [WithdrawOffer("c1", "an", "no_answer")]
 
 
+class TestTalksThatColleaguesHandOver:
+    """An agent may be given a talk while there is another call: busy until the last of them is over."""
+
+    @pytest.mark.parametrize("queue", ["sales", ""])
+    @pytest.mark.parametrize("first", ["c1", "c2"])
+    def test_who_talks_already_has_two(self, queue: str, first: str) -> None:
+        world = World("an")
+        world.queue("c1")
+        world.answer("c1", "an")
+        world.tell(AgentEngaged("an", "consult"))
+        world.tell(TalkTaken("an", "c2", queue))
+        world.tell(AgentDisengaged("an", "consult"))
+        world.tell(TalkEnded(first, "an"))
+        assert (world.agent("an").state, world.agent("an").call) == ("talking", {"c1": "c2", "c2": "c1"}[first])
+        world.queue("c3")
+        world.tell(TalkEnded({"c1": "c2", "c2": "c1"}[first], "an"))
+        world.wait(10.0)
+        assert (world.agent("an").state, world.agent("an").call) == ("ringing", "c3")
+
+    @pytest.mark.parametrize("queue", ["sales", ""])
+    def test_who_has_called_somebody_has_two(self, queue: str) -> None:
+        world = World("an")
+        world.tell(AgentEngaged("an", "dialled"))
+        world.tell(AgentEngaged("an", "consult"))
+        world.tell(TalkTaken("an", "c2", queue))
+        world.tell(AgentDisengaged("an", "consult"))
+        world.tell(TalkEnded("c2", "an"))
+        assert (world.agent("an").state, world.agent("an").call) == ("talking", "dialled")
+        world.tell(TalkEnded("dialled", "an"))
+        assert world.agent("an").state == "ready"
+
+    @pytest.mark.parametrize("answers", [True, False])
+    def test_whose_phone_rings_is_not_free_afterwards(self, answers: bool) -> None:
+        world = World("an")
+        world.queue("c1")
+        world.tell(AgentEngaged("an", "consult"))
+        world.tell(TalkTaken("an", "c2", "sales"))
+        world.tell(AgentDisengaged("an", "consult"))
+        if answers:
+            world.answer("c1", "an")
+            world.tell(TalkEnded("c1", "an"))
+        else:
+            world.tell(OfferDeclined("c1", "an", "rejected"))
+        assert (world.agent("an").state, world.agent("an").call) == ("talking", "c2")
+        world.tell(CallLeft("c1"))
+        world.tell(TalkEnded("c2", "an"))
+        assert world.agent("an").state == "ready"
+
+
 class TestLimits:
     """How long a call waits, and how many."""
 
@@ -402,6 +454,13 @@ class TestFacts:
         world.now += 30.0
         assert world.acd.queue_facts("sales", world.now) == QueueFacts(True, 1, 30.0, 0, 2, 90.0)
         assert world.acd.queue_names() == ("sales", "care")
+
+    def test_one_agent_and_what_it_serves(self) -> None:
+        world = World("an")
+        assert world.acd.agent("an") in world.acd.agents()
+        assert world.acd.agent("nobody") is None
+        assert (world.acd.serves("an", "sales"), world.acd.serves("an", "nowhere")) == (True, False)
+        assert [agent for agent in ("an", "binh", "chi") if world.acd.serves(agent, "care")] == ["chi"]
 
     def test_the_estimate_follows_the_measured_handle_time(self) -> None:
         world = World("an")

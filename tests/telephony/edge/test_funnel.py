@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from crm_bridge import context
-from crm_bridge.tables import Interaction
+from crm_bridge.tables import Identity, Interaction
 from hotline import database
 from ivr_flows.load import load
 from recordings.journal import Journal
@@ -28,7 +28,9 @@ from telephony.edge.process_clock import ProcessClock
 from telephony.edge.recovery import INTERRUPTED, recover
 from telephony.events import (
     Answer,
+    AnswerText,
     BindingChanged,
+    BindingRow,
     CallerContext,
     Command,
     DialogAnswered,
@@ -52,6 +54,8 @@ from telephony.events import (
     StartRecording,
     StopFollowing,
     StopRecording,
+    TellLamp,
+    TextReceived,
     TranscribeFile,
     Word,
     WorkerDied,
@@ -147,7 +151,7 @@ class House:
 
     async def talk(self) -> str:
         """A call that talks with the agent; return its id."""
-        bindings = (("sip:an@192.0.2.2", "192.0.2.2", 5060, self.funnel.clock.now() + 60),)
+        bindings = (BindingRow("sip:an@192.0.2.2", "192.0.2.2", 5060, self.funnel.clock.now() + 60),)
         self.funnel.sip_events([BindingChanged("an", 1, bindings)])
         call = await self.call()
         self.funnel.media_event(DigitPressed(f"{call}.caller", "1", "rfc4733", 0))
@@ -338,10 +342,10 @@ async def test_a_caller_who_could_not_be_looked_up_is_looked_up_again(
     tries = itertools.count()
     find_caller = context.find_caller
 
-    async def at_the_third_time(*given: Any, claimed: bool) -> tuple[str, CallerContext]:
+    async def at_the_third_time(*given: Any, **said: Any) -> tuple[str, CallerContext]:
         if next(tries) < 2:
             raise OSError("the database is away")
-        return await find_caller(*given, claimed=claimed)
+        return await find_caller(*given, **said)
 
     monkeypatch.setattr("telephony.edge.funnel.context.find_caller", at_the_third_time)
     monkeypatch.setattr("telephony.edge.funnel.FIND_PAUSE_S", 0.01)
@@ -375,7 +379,7 @@ async def test_the_phone_of_an_offer_that_is_over_does_not_ring(house: House) ->
     async def hold() -> None:
         await held.wait()
 
-    bindings = (("sip:an@192.0.2.2", "192.0.2.2", 5060, house.funnel.clock.now() + 60),)
+    bindings = (BindingRow("sip:an@192.0.2.2", "192.0.2.2", 5060, house.funnel.clock.now() + 60),)
     house.funnel.sip_events([BindingChanged("an", 1, bindings)])
     call = await house.call()
     house.funnel.lane.put("a slow piece", hold)
@@ -498,3 +502,64 @@ async def test_a_call_whose_end_was_not_saved_any_more_has_it_in_its_journal(
         item = (await session.scalars(select(Interaction))).one()
     assert (row.state, row.ended_by) == ("ended", "caller")
     assert item.attributes["ended_by"] == "caller"
+
+
+async def test_a_lamp_is_shown_after_the_row_that_says_so(house: House) -> None:
+    rows_then: list[str | None] = []
+    lane = house.funnel.lane
+
+    def perform(command: msgspec.Struct) -> None:
+        if isinstance(command, TellLamp):
+            with sqlite3.connect(house.folder / "hotline.db") as reader:
+                found = reader.execute("SELECT state FROM agents WHERE name = 'an'").fetchone()
+            rows_then.append(found[0] if found else None)
+
+    house.sip.answer = perform
+    bindings = (BindingRow("sip:an@192.0.2.2", "192.0.2.2", 5060, house.funnel.clock.now() + 60),)
+    house.funnel.sip_events([BindingChanged("an", 1, bindings)])
+    await lane.drained()
+    assert rows_then == ["ready"]
+    assert [lamp.state for lamp in house.sip.said(TellLamp)] == ["ready"]
+
+
+def text(message: str, number: str = "0912345678", external_id: str = "t1", dialog: str = "") -> TextReceived:
+    return TextReceived(message, dialog, number, False, "1900", "text/plain", "Xin chào", external_id)
+
+
+async def test_a_text_is_on_the_timeline_before_its_sender_is_told_so_and_once(house: House) -> None:
+    seen: list[int] = []
+
+    def perform(command: msgspec.Struct) -> None:
+        if isinstance(command, AnswerText):
+            with sqlite3.connect(house.folder / "hotline.db") as reader:
+                seen.append(reader.execute("SELECT count(*) FROM interactions").fetchone()[0])
+
+    house.sip.answer = perform
+    house.funnel.sip_events([text("m1")])
+    await house.funnel.lane.drained()
+    house.funnel.sip_events([text("m2")])
+    await house.funnel.lane.drained()
+    assert house.sip.said(AnswerText) == [AnswerText("m1", 202), AnswerText("m2", 202)]
+    assert seen == [1, 1]
+    async with house.sessions() as session:
+        (item,) = (await session.scalars(select(Interaction))).all()
+        (link,) = (await session.scalars(select(Identity))).all()
+    assert (item.channel, item.direction, item.text) == ("sip", "inbound", "Xin chào")
+    assert item.attributes == {"dnis": "1900", "content_type": "text/plain"}
+    assert (link.value, link.assurance) == ("+84912345678", 0), "nobody vouches for what a text says of itself"
+
+
+async def test_a_text_in_a_call_is_the_callers(house: House) -> None:
+    call = await house.call()
+    house.funnel.sip_events([text("m1", number="0987654321", dialog="d1")])
+    await house.funnel.lane.drained()
+    async with house.sessions() as session:
+        items = {item.channel: item for item in (await session.scalars(select(Interaction))).all()}
+    assert items["sip"].customer_id == items["call"].customer_id
+    assert items["sip"].attributes["call"] == call
+
+
+async def test_a_text_of_nobody_is_refused(house: House) -> None:
+    house.funnel.sip_events([text("m1", number="lan")])
+    await house.funnel.lane.drained()
+    assert house.sip.said(AnswerText) == [AnswerText("m1", 403)]

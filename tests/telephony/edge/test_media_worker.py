@@ -1,6 +1,8 @@
 """The worker as a real process on loopback: what goes in by packets and commands comes out by packets and events."""
 
+import base64
 import os
+import resource
 import select
 import signal
 import socket
@@ -18,8 +20,10 @@ import numpy as np
 import pytest
 
 from recordings.spool import read_spool
+from telephony.edge.ice_servers import IceServer
 from telephony.edge.media_settings import MediaSettings
 from telephony.edge.media_worker import main
+from telephony.edge.secure_rtp import fresh_keys
 from telephony.edge.wire import Decoder, FromMedia, encode
 from telephony.events import (
     CloseLeg,
@@ -27,26 +31,36 @@ from telephony.events import (
     ConnectLeg,
     DigitPressed,
     Join,
+    Leave,
     LegClosed,
     LegOpened,
     LegRefused,
     MediaTimedOut,
     OpenLeg,
+    PauseRecording,
     PlaySamples,
     PromptFinished,
+    RecordingPaused,
+    RecordingResumed,
     RecordingStarted,
     RecordingStopped,
+    ResumeRecording,
+    Srtp,
+    SrtpKey,
+    SrtpSuite,
     StartRecording,
     StopRecording,
     WorkerStarted,
 )
 from telephony.media import g711
 from telephony.media.g711 import Samples
+from tests.telephony.edge.srtp import Direction
 
 TIMEOUT_S = 10.0
 TELEPHONE_EVENT = 101
 STALLED = 3
 """Blocks that a busy machine may cost. That none is lost otherwise is shown in virtual time, in the plane's tests."""
+SILENT = {bytes(320)}
 T = TypeVar("T")
 
 
@@ -84,10 +98,14 @@ class Worker:
 
 @contextmanager
 def worker(
-    max_legs: int = 8, media_timeout_s: float = 30.0, ports: tuple[int, int] = (42000, 42999)
+    max_legs: int = 8,
+    media_timeout_s: float = 30.0,
+    ports: tuple[int, int] = (42000, 42999),
+    ice_servers: tuple[IceServer, ...] = (),
 ) -> Iterator[Worker]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    settings = MediaSettings("127.0.0.1", ports, time.time() - time.monotonic(), media_timeout_s, max_legs)
+    anchor = time.time() - time.monotonic()
+    settings = MediaSettings("127.0.0.1", ports, anchor, media_timeout_s, max_legs, ice_servers=ice_servers)
     text = msgspec.json.encode(settings).decode()
     command = [sys.executable, "-m", "telephony.edge.media_worker", "--fd", str(theirs.fileno()), "--settings", text]
     with ours, theirs, subprocess.Popen(command, pass_fds=[theirs.fileno()]) as process:
@@ -147,6 +165,14 @@ class Phone:
             datagram = self.udp.recv(2048)
             self.headers.append(datagram[:12])
             self.heard.append(datagram[12:])
+
+    def hear(self) -> None:
+        """Wait until something is heard."""
+        until = time.monotonic() + TIMEOUT_S
+        while not self.heard and time.monotonic() < until:
+            self.pump()
+            select.select([self.udp], [], [], 0.005)
+        assert self.heard, "nothing is heard"
 
     def audio(self) -> bytes:
         return b"".join(self.heard)
@@ -222,7 +248,7 @@ def test_a_key_ends_a_prompt(tmp_path: Path, phones: Callable[[], Phone]) -> Non
     with worker() as running:
         connect(running, "a", phone)
         running.send(PlaySamples("a", "menu", (write_clip(tmp_path, ramp(50, 3)),), loop=True))
-        phone.pump()
+        phone.hear()  # commands and voice come by different ways: a key pressed before the leg is connected is nobody's
         phone.press(5)
         pressed = running.wait_for(DigitPressed, phone.pump)
         finished = running.wait_for(PromptFinished, phone.pump)
@@ -333,6 +359,82 @@ def test_silence_is_told_once(phones: Callable[[], Phone]) -> None:
         assert not running.seen
 
 
+def test_a_recording_is_what_both_ends_sent_through_hold_pause_and_transfer(
+    tmp_path: Path, phones: Callable[[], Phone]
+) -> None:
+    caller, agent, colleague = phones(), phones(), phones()
+    spool_path = tmp_path / "call.spool"
+
+    def pump() -> None:
+        for phone in (caller, agent, colleague):
+            phone.pump()
+
+    def talk(seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            pump()
+            time.sleep(0.002)
+
+    with worker() as running:
+        for name, phone in (("caller", caller), ("agent", agent), ("colleague", colleague)):
+            connect(running, name, phone)
+        says = [ramp(110, seed) for seed in (7, 8, 9)]
+        for phone, speech in zip((caller, agent, colleague), says, strict=True):
+            phone.says = list(speech.reshape(-1, 160))
+        running.send(Join("caller", "b"), Join("agent", "b"))
+        running.send(StartRecording("r", "call", "caller", str(spool_path)))
+        first = running.wait_for(RecordingStarted, pump).tick
+        talk(0.3)
+        running.send(Leave("caller"))
+        talk(0.2)
+        running.send(Join("caller", "b"), PauseRecording("r"))
+        paused = running.wait_for(RecordingPaused, pump).tick - first
+        talk(0.3)
+        running.send(ResumeRecording("r"), CloseLeg("agent"), Join("colleague", "b"))
+        resumed = running.wait_for(RecordingResumed, pump).tick - first
+        talk(0.3)
+        running.send(StopRecording("r"))
+        running.wait_for(RecordingStopped, pump)
+    rows = read_spool(spool_path).samples.reshape(-1, 160, 2)
+    assert not rows[paused:resumed].any()
+    assert rows[:paused, :, 1].any()
+    said = [{block.tobytes() for block in speech.reshape(-1, 160)} for speech in says]
+    strange = [
+        tick
+        for tick, row in enumerate(rows)
+        if row.any()
+        and not (row[:, 0].tobytes() in said[0] | SILENT and row[:, 1].tobytes() in said[1] | said[2] | SILENT)
+    ]
+    assert len(strange) <= STALLED
+    assert {row[:, 1].tobytes() for row in rows[resumed:]} & said[2]
+    assert not {row[:, 1].tobytes() for row in rows[resumed + 1 :]} & said[1]
+
+
+def test_a_full_disk_ends_the_recording_and_not_the_call(tmp_path: Path, phones: Callable[[], Phone]) -> None:
+    caller, agent = phones(), phones()
+
+    def pump() -> None:
+        caller.pump()
+        agent.pump()
+
+    with worker() as running:
+        connect(running, "caller", caller)
+        connect(running, "agent", agent)
+        running.send(Join("caller", "b"), Join("agent", "b"))
+        resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (20_000, 20_000))
+        running.send(StartRecording("r", "call", "caller", str(tmp_path / "r.spool")))
+        stopped = running.wait_for(RecordingStopped, pump)
+        assert "could not be written" in stopped.cause
+        caller_says = ramp(20, 4)
+        caller.says = list(caller_says.reshape(-1, 160))
+        until = time.monotonic() + 0.8
+        while time.monotonic() < until:
+            pump()
+            time.sleep(0.002)
+    assert missing(caller_says, agent.audio()) <= STALLED
+    assert read_spool(tmp_path / "r.spool").ticks > 20
+
+
 @pytest.mark.parametrize("ending", ["socket", "sigterm"])
 def test_the_end_closes_spools(ending: str, tmp_path: Path, phones: Callable[[], Phone]) -> None:
     with worker() as running:
@@ -369,3 +471,65 @@ def test_a_killed_worker_loses_no_more_than_its_buffer(tmp_path: Path, phones: C
 def test_bad_settings_are_told(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
     assert main(["--fd", "3", "--settings", '{"address": 1}']) == 2
     assert "bad_settings" in caplog.text
+
+
+class SecurePhone(Phone):
+    """A phone that encrypts, and counts what does not decrypt."""
+
+    def __init__(self, ours: SrtpKey, theirs: SrtpKey) -> None:
+        super().__init__()
+        self.sends = Direction(theirs.suite, base64.b64decode(theirs.key))
+        self.hears = Direction(ours.suite, base64.b64decode(ours.key))
+        self.sequence = 100
+        self.clear: list[bytes] = []
+
+    def pump_sealed(self) -> None:
+        """Say a packet, and decrypt what has come."""
+        packet = b"\x80\x00" + self.sequence.to_bytes(2, "big") + (160 * self.sequence).to_bytes(4, "big")
+        self.sequence += 1
+        self.udp.sendto(self.sends.seal(packet + bytes(4) + bytes([0x9A]) * 160), self.target)
+        while select.select([self.udp], [], [], 0)[0]:
+            self.clear.append(self.hears.open(self.udp.recv(2048)))
+
+
+@pytest.mark.parametrize("suite", ["AES_CM_128_HMAC_SHA1_80", "AEAD_AES_256_GCM"])
+def test_an_encrypted_leg_hears_and_says_nothing_in_the_clear(suite: SrtpSuite, phones: Callable[[], Phone]) -> None:
+    with worker() as running:
+        running.send(OpenLeg("a"), OpenLeg("b"))
+        opened = [running.wait_for(LegOpened), running.wait_for(LegOpened)]
+        ours = next(key for key in opened[0].keys if key.suite == suite)
+        assert not set(opened[0].keys) & set(opened[1].keys)
+        theirs = next(key for key in fresh_keys() if key.suite == suite)
+        plain, secure = phones(), SecurePhone(ours, theirs)
+        secure.target, plain.target = ("127.0.0.1", opened[0].port), ("127.0.0.1", opened[1].port)
+        running.send(
+            ConnectLeg("a", "127.0.0.1", secure.port, 0, srtp=Srtp(suite, ours.key, theirs.key)),
+            ConnectLeg("b", "127.0.0.1", plain.port, 0),
+            Join("a", "x"),
+            Join("b", "x"),
+        )
+        forger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        end = time.monotonic() + TIMEOUT_S
+        with secure.udp, forger:
+            while time.monotonic() < end:
+                time.sleep(0.02)
+                secure.pump_sealed()
+                plain.pump()
+                # In the clear, and before the phone itself: it neither is heard nor moves the leg.
+                forger.sendto(b"\x80\x00" + bytes(10) + bytes([0x55]) * 160, secure.target)
+                if bytes([0x9A]) * 160 in plain.audio() and len(secure.clear) > 10:
+                    break
+        assert bytes([0x9A]) * 160 in plain.audio()
+        assert len(secure.clear) > 10  # and every one of them decrypted
+        assert not any(0x55 in heard for heard in plain.heard)
+
+
+def test_a_key_that_does_not_fit_is_refused_and_nothing_is_sent_in_the_clear(phones: Callable[[], Phone]) -> None:
+    with worker() as running:
+        phone = phones()
+        running.send(OpenLeg("a"))
+        running.wait_for(LegOpened)
+        running.send(ConnectLeg("a", "127.0.0.1", phone.port, 0, srtp=Srtp("AEAD_AES_128_GCM", "AAAA", "AAAA")))
+        running.send(OpenLeg("b"), CloseLeg("a"))
+        running.wait_for(LegOpened)
+        assert running.wait_for(LegClosed).sent == 0

@@ -11,7 +11,7 @@ from recordings.spool import read_spool
 from telephony.edge import recorder as recorder_module
 from telephony.edge.recorder import Recorder
 from telephony.events import RecordingStopped
-from telephony.media.plane import Tap
+from telephony.media.tap import Tap
 
 FIRST = 1000
 

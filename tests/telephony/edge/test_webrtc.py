@@ -10,6 +10,7 @@ from typing import TypeVar
 import av
 import msgspec
 import numpy as np
+import pylibsrtp
 import pytest
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
@@ -18,12 +19,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from telephony import sdp
-from telephony.edge import webrtc
+from telephony.edge import ice, webrtc
+from telephony.edge.libsrtp import InPlace
+from telephony.edge.tick_loop import TickLoop
 from telephony.events import (
     CloseLeg,
     ConnectLeg,
     LegClosed,
     LegOpened,
+    LegQuality,
     LegRefused,
     MediaResumed,
     MediaStalled,
@@ -66,7 +70,7 @@ class Browser:
     """The far end."""
 
     def __init__(self, hertz: float) -> None:
-        webrtc.reach_by((HOST,))
+        ice.reach_by((HOST,))
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.connection.addTrack(Tone(hertz))
         self.heard: list[NDArray[np.int16]] = []
@@ -161,6 +165,25 @@ async def test_a_browser_that_calls_is_heard_and_hears(tmp_path: Path) -> None:
             assert closed.received > 50
 
 
+async def test_what_a_browser_reports_of_us_is_heard_and_it_hears_ours(tmp_path: Path) -> None:
+    """RTCP shares the port of the media, encrypted, both ways (RFC 5761)."""
+    with worker() as running:
+        async with browser(700) as far:
+            opened, ours = await open_leg(running, "a")
+            agreed = sdp.answer(await far.offer(), ours)
+            running.send(connect("a", agreed))
+            await far.take_answer(agreed.sdp)
+            told = await wait_for(running, LegQuality)
+            while told.far_loss < 0 or told.round_trip_ms < 0:
+                told = await wait_for(running, LegQuality)
+            assert told.far_loss == 0
+            assert 0 <= told.round_trip_ms < 1000
+            stats = await far.connection.getStats()
+            (about_it,) = [each for each in stats.values() if each.type == "remote-inbound-rtp"]
+            assert about_it.packetsLost == 0
+        assert opened.leg == "a"
+
+
 async def test_a_browser_that_is_called_answers_and_two_talk_through_one_worker(tmp_path: Path) -> None:
     from telephony.events import Join  # noqa: PLC0415
 
@@ -238,9 +261,19 @@ async def test_without_a_port_the_leg_is_refused() -> None:
 
 @given(st.binary(max_size=100))
 def test_whatever_comes_before_the_keys_is_no_media(datagram: bytes) -> None:
-    loop = webrtc.TickLoop(lambda _leg, _address: pytest.fail("nothing is bound"), lambda _udp: None)
+    loop = TickLoop(lambda _leg, _address: pytest.fail("nothing is bound"), lambda _udp: None)
     leg = webrtc.WebRtcLeg(loop, "a", 0, CERTIFICATE, offers=False)
     assert leg.take(datagram, 7, ("192.0.2.9", 5)) is None
+    loop.close()
+
+
+@pytest.mark.parametrize("octets", [1500, 1501, 2048])
+def test_a_packet_longer_than_any_is_rejected_and_ends_nothing(octets: int) -> None:
+    loop = TickLoop(lambda _leg, _address: pytest.fail("nothing is bound"), lambda _udp: None)
+    leg = webrtc.WebRtcLeg(loop, "a", 0, CERTIFICATE, offers=False)
+    leg._receiving = InPlace(pylibsrtp.Session(pylibsrtp.Policy(bytes(30), pylibsrtp.Policy.SSRC_ANY_INBOUND)))
+    assert leg.take(b"\x80".ljust(octets, b"\0"), 7, ("192.0.2.9", 5)) is None
+    assert leg.rejected == 1
     loop.close()
 
 
@@ -259,7 +292,7 @@ CERTIFICATE = webrtc.make_certificate()
     ],
 )
 def test_candidates_that_cannot_be_reached_are_left_out(candidate: str) -> None:
-    assert webrtc._candidate(candidate) is None
+    assert ice.readable(candidate) is None
 
 
 def test_a_described_leg_has_an_address_and_a_fingerprint() -> None:

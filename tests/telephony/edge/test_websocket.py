@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 
 import pytest
+import structlog
 import websockets.asyncio.client as websockets
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
@@ -111,8 +112,11 @@ async def test_a_caller_whose_page_is_closed_has_hung_up(place: Place) -> None:
 async def test_one_address_has_so_many_connections_and_no_more(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket, "MAX_FROM_ONE_ADDRESS", 2)
     async with websockets.connect(place.address, subprotocols=SIP), websockets.connect(place.address, subprotocols=SIP):
-        with pytest.raises(InvalidStatus):
-            await websockets.connect(place.address, subprotocols=SIP)
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(3):
+                with pytest.raises(InvalidStatus):
+                    await websockets.connect(place.address, subprotocols=SIP)
+    assert [line["event"] for line in logs] == ["a SIP WebSocket too many"]  # once a minute
 
 
 async def test_strangers_leave_room_for_those_who_are_signed_in(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,11 @@ import numpy as np
 from telephony.events import ConnectLeg, MediaEvent
 from telephony.media import g711
 from telephony.media.g711 import Samples
+from telephony.media.gain import GainMode
 from telephony.media.latch import Address
 from telephony.media.legs import Origin
-from telephony.media.plane import MediaPlane, PlaneCommand, Tap, TickResult
+from telephony.media.plane import MediaPlane, PlaneCommand, TickResult
+from telephony.media.tap import Tap
 from telephony.rtp.packet import HEADER_OCTETS
 from tests.telephony.rtp.packets import lay, packet
 
@@ -55,8 +57,8 @@ class Phone:
 class Room:
     """A plane, its phones and everything that happened."""
 
-    def __init__(self, media_timeout_s: float = 30.0) -> None:
-        self.plane = MediaPlane(MAX_LEGS, media_timeout_s)
+    def __init__(self, media_timeout_s: float = 30.0, automatic_gain: GainMode = "off") -> None:
+        self.plane = MediaPlane(MAX_LEGS, media_timeout_s, automatic_gain=automatic_gain)
         self.next_tick = FIRST_TICK
         self.phones: dict[str, Phone] = {}
         self.events: list[MediaEvent] = []

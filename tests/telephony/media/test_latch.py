@@ -62,7 +62,7 @@ def test_another_source_once_the_first_is_silent() -> None:
     latch = connected()
     for _ in range(LOCK_AFTER):
         latch.admits(NAT, 0)
-    latch.heard(10)
+    latch.heard(1, 10)
     assert not latch.admits(OTHER, 10 + SILENT_TICKS)
     assert latch.admits(OTHER, 11 + SILENT_TICKS)
     assert locked(latch) is None
@@ -74,7 +74,7 @@ def test_an_established_leg_is_open_to_its_own_hosts_alone() -> None:
     for tick in range(LOCK_AFTER):
         latch.admits(NAT, tick)
     for tick in range(LOCK_AFTER, ESTABLISHED):
-        latch.heard(tick)
+        latch.heard(1, tick)
     long_after = ESTABLISHED + 100 * SILENT_TICKS
     assert not latch.admits(OTHER, long_after)
     assert destination(latch) == NAT

@@ -2,8 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.media.legs import LegTable, Origin, UnknownLeg
-from telephony.media.mix import ALONE
+from telephony.media.legs import ALONE, LegTable, Origin, UnknownLeg
 
 ORIGIN = Origin(1, 2, 3)
 

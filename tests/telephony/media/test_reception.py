@@ -73,7 +73,8 @@ def test_losses_are_concealed_and_counted(lost: int) -> None:
     heard += [ear.hear((0, speech(number, 0x90)))[1][0] for number in range(5 + lost, 10 + lost)]
     audible = [bool(one.any()) for one in heard[TARGET_TICKS : 10 + lost]]
     silent = max(0, lost - REPEATS)
-    assert audible == [True] * (10 + lost - TARGET_TICKS - silent - 3) + [False] * silent + [True] * 3
+    after = 5 - TARGET_TICKS
+    assert audible == [True] * (10 + lost - TARGET_TICKS - silent - after) + [False] * silent + [True] * after
     assert ear.table.concealed[0] == min(lost, REPEATS)
     assert ear.reception.lost(0) == lost
 
@@ -128,7 +129,7 @@ def test_faults_are_counted_and_told_once() -> None:
         told += room.step({"a": sent}).faults
     told += room.step({"a": [phone.speech(SILENCE)]}, source=STRANGER).faults
     assert told == [("a", "not_rtp"), ("a", "payload_type"), ("a", "foreign_source")]
-    assert room.plane.faults("a") == {"not_rtp": 3, "payload_type": 3, "foreign_source": 1, "late": 0}
+    assert room.plane.faults("a") == {"not_rtp": 3, "payload_type": 3, "foreign_source": 1, "late": 0, "stretched": 0}
 
 
 def test_nothing_is_heard_before_the_leg_is_connected() -> None:
@@ -177,3 +178,39 @@ def test_a_row_used_again_remembers_nothing() -> None:
     assert room.step({}).datagrams[0, 12:].tolist() == [0xFF] * 160
     closed = room.do(CloseLeg("b"))
     assert closed == [LegClosed("b", 0, 1, 0, 0)]
+
+
+class TestComfortNoise:
+    """RFC 3389: not offered, sent all the same, and played while nothing else comes."""
+
+    def talk(self, ear: Ear, first: int, last: int) -> None:
+        for number in range(first, last):
+            ear.hear((0, speech(number, 0x90)))
+
+    def noise(self, number: int) -> bytes:
+        return packet(number, 160 * number, b"\x40", 13)
+
+    def test_it_is_a_sign_of_life_and_a_background(self) -> None:
+        ear = Ear()
+        self.talk(ear, 0, 10)
+        for number in range(10, 40):
+            if number % 10 == 0:
+                _, heard = ear.hear((0, self.noise(number)))
+            else:
+                _, heard = ear.hear()
+            if number >= 10 + TARGET_TICKS:
+                # -64 dBov
+                assert 15 < np.sqrt(np.mean(heard[0].astype(float) ** 2)) < 28
+        assert ear.table.heard_at[0] == 30
+        assert ear.table.concealed[0] == 0
+        assert ear.reception.lost(0) == 7 + 9 + 2  # by sequence number, as here one was left out for each tick
+        self.talk(ear, 40, 45)
+        assert ear.hear((0, speech(45, 0x90)))[1][0].any()
+
+    def test_a_stranger_s_is_nothing(self) -> None:
+        ear = Ear()
+        self.talk(ear, 0, 5)
+        ear.hear((0, self.noise(5)), source=STRANGER)
+        assert ear.table.heard_at[0] == 4
+        ear.hear((1, self.noise(1)))
+        assert ear.table.received[1] == 0

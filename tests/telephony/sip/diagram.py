@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from telephony.sip import dialog
+from telephony.sip import dialog, session, subscription, trunk
 from telephony.sip.transaction import MACHINES
 
 PAGE = Path(__file__).parents[3] / "docs" / "sip.md"
@@ -39,6 +39,11 @@ def diagrams() -> dict[str, str]:
     drawn = {machine.name: draw(machine.table, machine.start) for machine in MACHINES}
     drawn["incoming dialog"] = draw(dialog.INCOMING, dialog.State.RECEIVED)
     drawn["outgoing dialog"] = draw(dialog.OUTGOING, dialog.State.CALLING)
+    drawn["session"] = draw(session.SESSION, session.State.INITIAL)
+    drawn["registration with a trunk"] = draw(trunk.REGISTRATION, trunk.State.UNREGISTERED)
+    reach = {row: (after, ()) for row, after in trunk.REACH.items()}
+    drawn["reach of an address"] = draw(reach, trunk.Reach.UNKNOWN)
+    drawn["subscription"] = draw(subscription.SUBSCRIPTION, subscription.State.INIT)
     return drawn
 
 

@@ -2,7 +2,7 @@
 
 from telephony.sip.digest import authorize
 from telephony.sip.message import Response, parse_datagram
-from tests.telephony.sip.wire import DESK, HOTLINE, Address, FakeWire, make_endpoint
+from tests.telephony.sip.wire import DESK, HOTLINE, USERS, Address, FakeWire, make_endpoint
 
 OFFER = "v=0\r\no=- 1 1 IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8 0\r\n"
 
@@ -92,9 +92,23 @@ class Bench:
         return response
 
 
-def credentials(challenged: Response, user: str, password: str, algorithm: str = "MD5", count: int = 1) -> str:
+def prove(bench: Bench, data: bytes, user: str, source: Address = DESK) -> list[Response]:
+    """Let a phone send a request of its user as phones do: it is challenged, and sends it again with the answer."""
+    (challenged,) = bench.send(data, source)
+    assert challenged.status == 401
+    method = data.partition(b" ")[0].decode()
+    line = credentials(challenged, user, USERS[user], method=method)
+    number = challenged.cseq.number
+    again = data.replace(b"branch=z9hG4bK", b"branch=z9hG4bKproven")
+    again = again.replace(b"CSeq: %d " % number, b"CSeq: %d " % (number + 1))
+    return bench.send(again.replace(b"\r\nCSeq", f"\r\n{line}\r\nCSeq".encode(), 1), source)
+
+
+def credentials(
+    challenged: Response, user: str, password: str, algorithm: str = "MD5", count: int = 1, method: str = "REGISTER"
+) -> str:
     """Return the Authorization line that answers a 401."""
     challenge = next(
         value for value in challenged.headers.lines("www-authenticate") if f"algorithm={algorithm}," in value
     )
-    return "Authorization: " + authorize(challenge, user, password, "REGISTER", "sip:192.0.2.1", "0a4f113b", count)
+    return "Authorization: " + authorize(challenge, user, password, method, "sip:192.0.2.1", "0a4f113b", count)

@@ -11,12 +11,12 @@ from telephony.sip.dialog import (
     State,
     Table,
     destination,
-    is_withheld,
     read_routes,
     read_target,
     sdp_of,
     with_tag,
 )
+from telephony.sip.identity import is_withheld
 from telephony.sip.message import Request, parse_datagram
 from telephony.sip.uri import NameAddr, Uri, parse_uri
 from tests.telephony.sip.messages import write_request

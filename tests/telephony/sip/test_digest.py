@@ -144,7 +144,24 @@ class TestServer:
         server = make_server()
         broken = b"\xff".decode("utf-8", "surrogateescape")
         fields = answer(server.challenges(0.0)[0]) | {"response": broken, "nonce": broken + "-" + broken}
+        assert server.check(fields, LAN, "REGISTER", 1.0) == Refusal(stale=True)
+        fields = answer(server.challenges(0.0)[0]) | {"response": broken}
         assert server.check(fields, LAN, "REGISTER", 1.0) == Refusal(stale=False)
+
+    @pytest.mark.parametrize("password", [PASSWORD, "wrong"])
+    def test_an_old_nonce_is_no_way_to_try_passwords(self, password: str) -> None:
+        """What is said to it does not tell whether the password is right."""
+        server = make_server()
+        old = server.challenges(0.0)[0]
+        made_up = old.replace("-0", "-1")
+        for challenge, now in ((old, 301.0), (made_up, 1.0)):
+            assert server.check(answer(challenge, password), LAN, "REGISTER", now) == Refusal(stale=True)
+
+    def test_a_nonce_says_whom_it_was_given_to(self) -> None:
+        server = make_server()
+        fields = answer(server.challenges(0.0, asker="192.0.2.2")[0])
+        assert server.check(fields, LAN, "REGISTER", 1.0) is None
+        assert server.asker_of(fields) == server.mark("192.0.2.2") != server.mark("192.0.2.3")
 
 
 class TestParsing:

@@ -143,7 +143,7 @@ def test_an_ordinary_invite_does_not_ask_to_be_answered_by_itself() -> None:
 def test_any_secret_of_the_user_registers() -> None:
     secrets = tuple(hash_password("desk", "hotline", password) for password in ("desk phone", "page one", "page two"))
     endpoint = make_endpoint()
-    endpoint._registrar._credentials = lambda user: secrets if user == "desk" else ()
+    endpoint._authenticator._credentials = lambda user: secrets if user == "desk" else ()
     for number, password in enumerate(("desk phone", "page one", "page two")):
         assert Page(endpoint).register(f"<sip:p{number}@x.invalid>", password).status == 200
     assert Page(endpoint).register(CONTACT, "page three").status == 401

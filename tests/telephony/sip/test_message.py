@@ -1,4 +1,4 @@
-"""Parsing and writing: what phones write, what RFC 4475 tortures parsers with, and any octets at all."""
+"""Parsing and writing: what phones write, and any octets at all."""
 
 import pytest
 from hypothesis import given
@@ -18,7 +18,6 @@ from telephony.sip.message import (
     stamp_via,
 )
 from tests.telephony.sip.messages import write_request
-from tests.telephony.sip.torture import VALID
 
 
 def request(data: bytes) -> Request:
@@ -166,47 +165,6 @@ class TestMalformed:
         assert fault(write_request(fields=("X: y",) * 20), limits).reason == "Too Many Header Lines"
         assert fault(write_request(fields=("X: " + "y" * 100,)), limits).reason == "Header Line Too Long"
         assert fault(write_request(fields=("X: y", *[" " + "y" * 10] * 10)), limits).reason == "Header Line Too Long"
-
-
-class TestTorture:
-    """Messages after RFC 4475 (section 3.1.1: valid, however odd)."""
-
-    @pytest.mark.parametrize("name", VALID)
-    def test_valid_message_is_read_and_written(self, name: str) -> None:
-        message = request(VALID[name].encode())
-        again = request(message.write())
-        assert (again.method, again.uri, again.cseq, again.via) == (
-            message.method,
-            message.uri,
-            message.cseq,
-            message.via,
-        )
-        assert (again.from_, again.to, again.call_id) == (message.from_, message.to, message.call_id)
-
-    def test_wsinv_in_particular(self) -> None:
-        message = request(VALID["wsinv"].encode())
-        assert message.from_.display_name == 'J Rosenberg \\"'
-        assert (message.from_.tag, message.to.tag, message.cseq.number) == ("98asjd8", "1918181833n", 9)
-        hosts = [parse_via(value).host for value in message.headers.values("via")]
-        assert hosts == ["192.0.2.2", "spindle.example.com", "192.168.255.111"]
-
-    def test_escaped_user_is_not_taken_apart(self) -> None:
-        message = request(VALID["esc01"].encode())
-        assert (message.uri.user, message.uri.host, message.to.uri.user) == (
-            "sips:user@example.com",
-            "example.net",
-            "user",
-        )
-
-    def test_semicolon_belongs_to_the_user(self) -> None:
-        message = request(VALID["semiuri"].encode())
-        assert (message.uri.user, message.uri.number) == ("user;par=u@example.net", "user")
-        assert message.from_.tag == "33242"
-
-    def test_unknown_schemes_are_not_a_parser_s_business(self) -> None:
-        """Sections 3.3.2 and 3.3.3."""
-        message = request(write_request(target="nobodyKnowsThisScheme:totallyopaquecontent", to="<isbn:2983792873>"))
-        assert (message.uri.scheme, message.to.uri.opaque) == ("nobodyknowsthisscheme", "2983792873")
 
 
 class TestVia:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from telephony.events import BindingChanged, Hangup, Invite, RegistrationRefused
+from telephony.events import BindingChanged, BindingRow, Hangup, Invite, RegistrationRefused
 from telephony.sip.message import Request, parse_datagram
 from telephony.sip.settings import EndpointSettings, RegistrarSettings
 from tests.telephony.sip.messages import Bench, credentials, write_register
@@ -33,7 +33,7 @@ class TestDigest:
         response = bench.register("desk", PASSWORD, algorithm=algorithm)
         assert response.status == 200
         assert response.headers.get("contact") == "<sip:desk@192.0.2.2:5060>;expires=300"
-        rows = (("sip:desk@192.0.2.2:5060", "192.0.2.2", 5060, 300.0),)
+        rows = (BindingRow("sip:desk@192.0.2.2:5060", "192.0.2.2", 5060, 300.0),)
         assert changes(bench) == [BindingChanged("desk", 1, rows)]
 
     @pytest.mark.parametrize(("user", "password"), [("desk", "wrong"), ("nobody", PASSWORD)])
@@ -46,10 +46,12 @@ class TestDigest:
 
     def test_guesses_are_told_once_a_minute_with_their_count(self) -> None:
         bench = Bench()
+        (challenged,) = bench.send(write_register())
+        line = credentials(challenged, "desk", "wrong")
         for number in range(5):
-            bench.register("desk", "wrong", cseq=1 + 2 * number)
+            bench.send(write_register(cseq=2 + number, fields=(line,)))
         bench.wire.run(61.0)
-        bench.register("desk", "wrong", cseq=99)
+        bench.send(write_register(cseq=99, fields=(line,)))
         told = bench.wire.told(HOTLINE, RegistrationRefused)
         assert [event.unreported for event in told] == [0, 4]
 
@@ -99,10 +101,16 @@ class TestDigest:
         assert response.status == 401
         assert bench.wire.events[HOTLINE] == []
 
-    @pytest.mark.parametrize("value", ["Basic ZGVzaw==", 'Digest realm="hotline", algorithm=SHA-512'])
+    @pytest.mark.parametrize("value", ['Digest realm="hotline", algorithm=SHA-512', "Digest realm"])
     def test_nonsense_is_malformed(self, value: str) -> None:
         (response,) = Bench().send(write_register(fields=(f"Authorization: {value}",)))
         assert (response.status, response.reason) == (400, "Malformed Authorization")
+
+    @pytest.mark.parametrize("value", ["Basic ZGVzaw==", "NoOneKnowsThisScheme opaque-data=here"])
+    def test_a_scheme_that_we_do_not_know_is_challenged(self, value: str) -> None:
+        """RFC 4475 section 3.3.7."""
+        (response,) = Bench().send(write_register(fields=(f"Authorization: {value}",)))
+        assert response.status == 401
 
 
 class TestBindings:
@@ -126,7 +134,7 @@ class TestBindings:
     def test_one_contact_twice_is_one_binding(self) -> None:
         bench = Bench()
         self.send(bench, 1, "<sip:desk@192.0.2.2:5060>, <sip:desk@192.0.2.2:5060>;expires=600")
-        assert changes(bench)[-1].bindings == (("sip:desk@192.0.2.2:5060", "192.0.2.2", 5060, 600.0),)
+        assert changes(bench)[-1].bindings == (BindingRow("sip:desk@192.0.2.2:5060", "192.0.2.2", 5060, 600.0),)
 
     def test_asking_changes_nothing(self) -> None:
         bench = Bench()

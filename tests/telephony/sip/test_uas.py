@@ -6,6 +6,7 @@ from telephony.events import Answer, DialogEnded, InviteReceived
 from telephony.sip.dialog import INCOMING, Dialog, State
 from telephony.sip.errors import LocalError
 from telephony.sip.outbox import Outbox
+from telephony.sip.settings import EndpointSettings
 from telephony.sip.timers import Deadlines
 from telephony.sip.transaction_layer import TransactionLayer
 from telephony.sip.uas import UserAgentServer
@@ -17,10 +18,10 @@ class TestAnswer:
     def test_second_final_response_is_our_error(self) -> None:
         outbox, deadlines = Outbox(), Deadlines()
         layer = TransactionLayer(outbox, deadlines, counting_token("t"), HOTLINE)
-        uas = UserAgentServer("hotline", outbox, deadlines, layer)
+        uas = UserAgentServer(EndpointSettings(HOTLINE), outbox, deadlines, layer)
         dialog = Dialog("d", INCOMING, State.ENDED, "c", DESK)
         with pytest.raises(LocalError, match="has its final response"):
-            uas.answer(dialog, dialog.invite, 0.0)
+            uas.answer(dialog, dialog.invite, "", 0.0)
 
     def test_reinvite_before_the_answer_is_told_to_wait(self) -> None:
         bench = Bench()

@@ -88,6 +88,7 @@ class TestNameAddr:
     @pytest.mark.parametrize(
         ("text", "name", "user", "tag"),
         [
+            ('sip:lan@h;x="a <b>";tag=1', "", "lan", "1"),
             ("<sip:lan@h>;tag=1", "", "lan", "1"),
             ('"Lan, \\"La\\" \\\\" <sip:lan@h>; x ;tag=1', 'Lan, "La" \\', "lan", "1"),
             ("Lan Nguyen<sip:lan@h;tag=uri>", "Lan Nguyen", "lan", ""),

@@ -8,11 +8,11 @@ import heapq
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from telephony import sdp
 from telephony.events import Answer, Invite, InviteReceived, SipCommand, SipEvent
-from telephony.sip.address import Flow
+from telephony.sip.address import Flow, Remote
 from telephony.sip.digest import hash_password
 from telephony.sip.endpoint import Endpoint
 from telephony.sip.settings import EndpointSettings
@@ -37,8 +37,9 @@ def make_endpoint(
 ) -> Endpoint:
     """Return an endpoint with the users of `USERS`, whose dialogs are called `<prefix>-in-1`, ..."""
     numbers = count(1)
+    domain = "elsewhere" if address == DESK else "hotline"  # a From of our own domain would have to prove itself
     return Endpoint(
-        settings or EndpointSettings(address=address, algorithms=("MD5", "SHA-256")),
+        settings or EndpointSettings(address=address, domain=domain, algorithms=("MD5", "SHA-256")),
         lambda user: (hash_password(user, "hotline", USERS[user]),) if user in USERS else (),
         counting_token(prefix),
         lambda: f"{prefix}-in-{next(numbers)}",
@@ -72,6 +73,16 @@ class Sent:
         return words[1] if words[0] == "SIP/2.0" else words[0]
 
 
+class Other(Protocol):
+    """A far end that is no endpoint of ours: it says what a test has it say."""
+
+    def receive(self, data: bytes, source: Address, now: float, /) -> None:
+        """Take in a datagram."""
+
+    def datagrams(self) -> list[tuple[bytes, Address]]:
+        """Hand out what is to be sent."""
+
+
 @dataclass
 class FakeWire:
     """Endpoints by address, and the datagrams between them."""
@@ -81,6 +92,7 @@ class FakeWire:
     duplication: Sequence[bool] = ()
     delays: Sequence[float] = ()
     endpoints: dict[Address, Endpoint] = field(default_factory=dict)
+    others: dict[Address, Other] = field(default_factory=dict)
     events: dict[Address, list[SipEvent]] = field(default_factory=dict)
     reactions: dict[Address, Callable[[SipEvent], list[SipCommand]]] = field(default_factory=dict)
     sent: list[Sent] = field(default_factory=list)
@@ -105,12 +117,13 @@ class FakeWire:
 
     def collect(self) -> None:
         """Take what the endpoints have given out: datagrams to the wire, events to their lists and reactions."""
+        self._collect_others()
         busy = True
         while busy:
             busy = False
             for address, endpoint in self.endpoints.items():
                 for data, destination in endpoint.datagrams():
-                    assert not isinstance(destination, Flow)
+                    assert not isinstance(destination, Flow | Remote)
                     self._put(Sent(self.now, address, destination, data))
                 for event in endpoint.events():
                     busy = True
@@ -118,6 +131,11 @@ class FakeWire:
                     reaction = self.reactions.get(address)
                     for command in reaction(event) if reaction is not None else []:
                         endpoint.perform(command, self.now)
+
+    def _collect_others(self) -> None:
+        for address, other in self.others.items():
+            for data, destination in other.datagrams():
+                self._put(Sent(self.now, address, destination, data))
 
     def _put(self, datagram: Sent) -> None:
         number = len(self.sent)
@@ -148,6 +166,8 @@ class FakeWire:
             _, _, datagram = heapq.heappop(self._flying)
             if datagram.destination in self.endpoints:
                 self.endpoints[datagram.destination].receive(datagram.data, datagram.source, self.now)
+            elif datagram.destination in self.others:
+                self.others[datagram.destination].receive(datagram.data, datagram.source, self.now)
         for endpoint in self.endpoints.values():
             deadline = endpoint.deadline()
             if deadline is not None and deadline <= self.now:
@@ -170,6 +190,10 @@ class FakeWire:
     def names(self, source: Address | None = None) -> list[str]:
         """Return the methods and statuses sent, by one address or by all."""
         return [sent.name for sent in self.sent if source in (None, sent.source)]
+
+    def trace(self, names: dict[Address, str]) -> list[str]:
+        """Return what was sent as a call flow is drawn: `alice>bob INVITE`."""
+        return [f"{names[sent.source]}>{names[sent.destination]} {sent.name}" for sent in self.sent]
 
     def times(self, name: str, source: Address) -> list[float]:
         """Return when an address sent a method or status."""

@@ -4,6 +4,7 @@ import itertools
 from pathlib import Path
 from typing import TypeVar
 
+from ivr_flows.flow import Flow
 from ivr_flows.load import load
 from telephony import acd, sdp
 from telephony.events import (
@@ -24,6 +25,8 @@ from telephony.events import (
     TimePassed,
 )
 from telephony.switchboard import Switchboard, SwitchboardSettings
+from telephony.switchboard.board import SrtpPolicy
+from telephony.switchboard.dialling import TrunkRules
 
 C = TypeVar("C", bound=Command)
 NOW = 1_700_000_000.0
@@ -66,22 +69,49 @@ steps:
 """
 
 
-class Room:
-    """The switchboard with two agents, `an` and `binh`, and one queue, `care`."""
+_FLOWS: dict[str, Flow] = {}
+"""Read once: reading takes longer than a call does."""
 
-    def __init__(
-        self, folder: Path, *, max_calls: int = 500, max_call_s: float = 10800.0, answered: str = "after"
-    ) -> None:
+
+def _flow(folder: Path, answered: str) -> Flow:
+    if answered not in _FLOWS:
         path = folder / "main.yaml"
         path.write_text(FLOW.replace("answered: after", f"answered: {answered}"), encoding="utf-8")
+        _FLOWS[answered] = load(path)
+    return _FLOWS[answered]
+
+
+class Room:
+    """The switchboard with two agents, `an` and `binh`, or others, and one queue, `care`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        max_calls: int = 500,
+        max_call_s: float = 10800.0,
+        answered: str = "after",
+        srtp: SrtpPolicy = "optional",
+        trunks: tuple[TrunkRules, ...] = (),
+        agents: tuple[str, ...] = ("an", "binh"),
+        codecs: tuple[int, ...] = (sdp.PCMU, sdp.PCMA),
+    ) -> None:
         ids = itertools.count(1)
         self.acd = acd.Acd(
             {"care": acd.QueueSettings("care", ring_timeout_s=15, wrap_up_s=10)},
-            {name: acd.AgentSettings(name) for name in ("an", "binh")},
+            {name: acd.AgentSettings(name) for name in agents},
         )
         self.switchboard = Switchboard(
-            SwitchboardSettings({"*": "main"}, max_calls=max_calls, max_call_s=max_call_s),
-            {"main": load(path)},
+            SwitchboardSettings(
+                {"*": "main"},
+                codecs=codecs,
+                max_calls=max_calls,
+                max_call_s=max_call_s,
+                srtp=srtp,
+                trunks=trunks,
+                language="en",
+            ),
+            {"main": _flow(folder, answered)},
             self.acd,
             lambda: f"{next(ids):032x}",
         )

@@ -153,7 +153,6 @@ def test_a_withheld_number_is_not_passed_on(room: Room) -> None:
 @pytest.mark.parametrize(
     ("offer", "status"),
     [
-        ("", 488),
         ("nonsense", 488),
         (CALLER_OFFER.replace("192.0.2.1", "phone.example"), 488),
         (CALLER_OFFER.replace("IP4 192.0.2.1", "IP6 2001:db8::1"), 488),
@@ -203,6 +202,26 @@ def test_calls_that_come_and_go_at_once_are_taken_only_so_fast(tmp_path: Path) -
     assert room.last(Ring).dialog == "later"
 
 
+def test_strangers_who_call_and_hang_up_hold_up_neither_trunks_nor_our_users(tmp_path: Path) -> None:
+    room = Room(tmp_path, max_calls=10)
+    for number in range(200):
+        room.happened(InviteReceived(f"d{number}", "", "", True, "1900", CALLER_OFFER, "192.0.2.1:5060"))
+        room.happened(DialogEnded(f"d{number}", "cancelled", 487))
+    assert room.last(Reject).status == 503
+    room.happened(InviteReceived("t", "", "", True, "1900", CALLER_OFFER, "192.0.2.9:5060", trunk="pbx"))
+    assert room.last(Ring).dialog == "t"
+    room.happened(InviteReceived("u", "an", "", False, "1900", CALLER_OFFER, "192.0.2.7:5060", user="an"))
+    assert room.last(Ring).dialog == "u"
+
+
+def test_what_is_taken_by_nobody_takes_no_room(tmp_path: Path) -> None:
+    room = Room(tmp_path, max_calls=10)
+    room.switchboard._board.settings.numbers.clear()  # type: ignore[attr-defined]
+    for number in range(200):
+        room.happened(InviteReceived(f"d{number}", "", "", True, "1900", CALLER_OFFER, "192.0.2.1:5060"))
+    assert {reject.status for reject in room.said(Reject)} == {404}
+
+
 def test_one_call_too_many_and_a_draining_server_say_503(tmp_path: Path) -> None:
     room = Room(tmp_path, max_calls=1)
     room.ring_in("d1")
@@ -235,6 +254,17 @@ def test_a_key_leads_into_the_queue_with_an_announcement_and_then_music(room: Ro
     music = room.last(Play)
     assert [prompt.kind for prompt in music.prompts] == ["music"]
     assert music.loop
+
+
+def test_a_key_pressed_in_the_moment_before_the_greeting_is_the_flows(room: Room) -> None:
+    call = room.ring_in()
+    room.open_leg()
+    room.known_caller(call)
+    room.happened(DialogConfirmed("d1"))
+    room.happened(DigitPressed(f"{call}.caller", "1", "rfc4733", 0))
+    assert room.state() != "queued"
+    room.wait(0.3)
+    assert room.state() == "queued"
 
 
 def test_the_case_that_the_flow_chose_is_the_calls(room: Room) -> None:

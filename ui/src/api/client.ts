@@ -7,6 +7,9 @@ export type Session = Schemas["SessionBody"];
 export type Desk = Schemas["DeskBody"];
 export type DeskCall = Schemas["DeskCall"];
 export type Call = Schemas["CallBody"];
+/** The number of the customer, whoever called whom: of a call of ours `ani` is what is shown there. */
+export const customerNumber = (call: Pick<Call, "direction" | "ani" | "dnis">): string | null =>
+  call.direction === "outbound" ? call.dnis : call.ani;
 export type Agent = Schemas["AgentBody"];
 export type Queue = Schemas["QueueBody"];
 export type Customer = Schemas["CustomerOut"];

@@ -39,9 +39,9 @@ export default function CallPage(): ReactElement {
   const call = (): void => {
     if (!hotline.data || wrong || inCall) return;
     localStorage.setItem(KEPT, number);
-    const { domain, number: to, path } = hotline.data;
+    const { domain, number: to, path, ice_servers } = hotline.data;
     phone.stop();
-    phone.start({ uri: `sip:${dialled(number) || "anonymous"}@${domain}`, path });
+    phone.start({ uri: `sip:${dialled(number) || "anonymous"}@${domain}`, path, ice_servers });
     setCalled(true);
     void phone.call(`sip:${to}@${domain}`);
   };

@@ -12,7 +12,7 @@ interface Props {
   call?: string;
 }
 
-const CHANNELS = ["", "call", "email", "zalo", "facebook", "form"];
+const CHANNELS = ["", "call", "sip", "email", "zalo", "facebook", "form"];
 
 /** The customer: who, how sure we are, open requests, and everything that happened, of every channel. */
 export function CustomerPanel({ customer, context, call }: Props): ReactElement {
@@ -125,7 +125,8 @@ function Entry({ item, now }: { item: Interaction; now: boolean }): ReactElement
         {call ? (
           <>
             <p>
-              {call.flow_path.join(" › ")} {now && <Badge kind="talking">{t("desk.now")}</Badge>}
+              {item.direction === "outbound" ? t("desk.weCalled") : call.flow_path.join(" › ")}{" "}
+              {now && <Badge kind="talking">{t("desk.now")}</Badge>}
             </p>
             <p className="small soft">
               {[

@@ -1,6 +1,6 @@
 import { type ReactElement, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { api, type CallerContext, type Desk as DeskState, type Session, unwrap } from "../api/client";
+import { api, type CallerContext, customerNumber, type Desk as DeskState, type Session, unwrap } from "../api/client";
 import { Empty, Notice, Select, StateBadge, Timer } from "../design/components";
 import { phoneNumber } from "../i18n/format";
 import { useKeys } from "../keys/keys";
@@ -21,6 +21,7 @@ const SHORTCUTS: [string, string][] = [
   ["e", "keys.hangUp"],
   ["m", "keys.mute"],
   ["h", "keys.hold"],
+  ["p", "keys.pauseRecording"],
   ["t", "keys.transfer"],
   ["k", "keys.keypad"],
   ["r", "keys.ready"],
@@ -49,7 +50,7 @@ function AgentDesk({ session }: { session: Session }): ReactElement {
   const [keypad, setKeypad] = useState(false);
   const call = desk?.call ?? null;
   const context = call?.context as CallerContext | undefined;
-  const who = context?.name || phoneNumber(call?.ani) || t("phone.withheld");
+  const who = context?.name || phoneNumber(call && customerNumber(call)) || t("phone.withheld");
   const shown = call ?? desk?.wrap_up ?? null;
   const shownContext = shown?.context as CallerContext | undefined;
 
@@ -100,6 +101,7 @@ function AgentDesk({ session }: { session: Session }): ReactElement {
     );
   const path = { path: { call: call?.id ?? "" } };
   const talks = call?.state === "talking" || call?.state === "held";
+  const calls = call?.state === "calling";
   const toggleHold = (): void =>
     deed.run(() =>
       unwrap(
@@ -108,9 +110,17 @@ function AgentDesk({ session }: { session: Session }): ReactElement {
           : api.POST("/api/v1/calls/{call}/hold", { params: path }),
       ),
     );
+  const togglePause = (): void =>
+    deed.run(() =>
+      unwrap(
+        call?.recording_paused_at
+          ? api.POST("/api/v1/calls/{call}/recording/resume", { params: path })
+          : api.POST("/api/v1/calls/{call}/recording/pause", { params: path }),
+      ),
+    );
   const hangUp = (): void => {
     if (phone.state === "ringing") phone.reject();
-    else if (talks) deed.run(() => unwrap(api.POST("/api/v1/calls/{call}/hangup", { params: path })));
+    else if (talks || calls) deed.run(() => unwrap(api.POST("/api/v1/calls/{call}/hangup", { params: path })));
   };
 
   useKeys({
@@ -118,6 +128,7 @@ function AgentDesk({ session }: { session: Session }): ReactElement {
     e: call ? hangUp : undefined,
     m: talks ? () => phone.setMuted(!phone.muted) : undefined,
     h: talks ? toggleHold : undefined,
+    p: talks && call?.recording ? togglePause : undefined,
     t: talks ? () => setTransferring((open) => !open) : undefined,
     k: talks ? () => setKeypad((open) => !open) : undefined,
     r: desk ? () => (desk.agent.reason ? setState("ready") : setState("not_ready", desk.reasons[0] ?? "")) : undefined,
@@ -144,6 +155,7 @@ function AgentDesk({ session }: { session: Session }): ReactElement {
               transferring={transferring}
               onTransfer={() => setTransferring(!transferring)}
               onHold={toggleHold}
+              onPauseRecording={togglePause}
               onHangUp={hangUp}
               deed={deed}
               me={session.user}

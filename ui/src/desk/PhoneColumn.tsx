@@ -1,7 +1,18 @@
-import { Grid3x3, Mic, MicOff, Pause, PhoneForwarded, Phone as PhoneIcon, PhoneOff, Play } from "lucide-react";
+import {
+  CircleSlash,
+  Disc3,
+  Grid3x3,
+  Mic,
+  MicOff,
+  Pause,
+  PhoneForwarded,
+  Phone as PhoneIcon,
+  PhoneOff,
+  Play,
+} from "lucide-react";
 import { type ReactElement, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { Desk, DeskCall } from "../api/client";
+import { customerNumber, type Desk, type DeskCall } from "../api/client";
 import { Button, Notice, Select, StateBadge, Timer } from "../design/components";
 import { duration, phoneNumber, time } from "../i18n/format";
 import { useDevices } from "../phone/hooks";
@@ -21,6 +32,7 @@ interface Props {
   transferring: boolean;
   onTransfer: () => void;
   onHold: () => void;
+  onPauseRecording: () => void;
   onHangUp: () => void;
   deed: ReturnType<typeof useDeed>;
   me: string;
@@ -69,6 +81,7 @@ function Idle({ desk, phone }: { desk: Desk; phone: Phone }): ReactElement {
 function CallControls(props: Props & { call: DeskCall }): ReactElement {
   const { t } = useTranslation();
   const { call, phone, deed } = props;
+  const number = phoneNumber(customerNumber(call));
   const rings = call.state === "ringing";
   const talks = call.state === "talking" || call.state === "held";
   const held = call.state === "held";
@@ -77,7 +90,7 @@ function CallControls(props: Props & { call: DeskCall }): ReactElement {
       <div className="stack" aria-live="assertive">
         <h2 className="who">{props.who}</h2>
         <p className="row apart">
-          <span className="tabular nowrap">{props.who === phoneNumber(call.ani) ? "" : phoneNumber(call.ani)}</span>
+          <span className="tabular nowrap">{props.who === number ? "" : number}</span>
           <span className="row">
             <StateBadge state={call.state} />
             {talks && <Timer since={call.held_at ?? props.desk.agent.since} />}
@@ -104,6 +117,26 @@ function CallControls(props: Props & { call: DeskCall }): ReactElement {
           </Button>
         </div>
       )}
+      {call.state === "calling" && (
+        <div className="controls">
+          <Button
+            look="danger"
+            large
+            wide
+            icon={<PhoneOff />}
+            shortcut="E"
+            isDisabled={deed.busy}
+            onPress={props.onHangUp}
+          >
+            {t("phone.hangUp")}
+          </Button>
+        </div>
+      )}
+      {talks && call.recording_paused_at && (
+        <Notice>
+          {t("phone.recordingPaused")} <Timer since={call.recording_paused_at} />
+        </Notice>
+      )}
       {talks && (
         <div className="controls">
           <Button
@@ -123,6 +156,17 @@ function CallControls(props: Props & { call: DeskCall }): ReactElement {
           >
             {t(held ? "phone.resume" : "phone.hold")}
           </Button>
+          {call.recording && (
+            <Button
+              icon={call.recording_paused_at ? <Disc3 /> : <CircleSlash />}
+              on={call.recording_paused_at !== null}
+              shortcut="P"
+              isDisabled={deed.busy}
+              onPress={props.onPauseRecording}
+            >
+              {t(call.recording_paused_at ? "phone.resumeRecording" : "phone.pauseRecording")}
+            </Button>
+          )}
           <Button icon={<Grid3x3 />} on={props.keypad} shortcut="K" onPress={props.onKeypad}>
             {t("phone.keypad")}
           </Button>

@@ -4,7 +4,7 @@ import { type ReactElement, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, type DeskCall, unwrap } from "../api/client";
 import { Button, Empty, Field, StateBadge } from "../design/components";
-import { byName } from "../i18n/format";
+import { byName, phoneNumber } from "../i18n/format";
 import type { useDeed } from "./useDesk";
 
 interface Props {
@@ -13,7 +13,13 @@ interface Props {
   deed: ReturnType<typeof useDeed>;
 }
 
-/** Where a caller can be given: colleagues who could be rung, and queues. */
+/** The number that was typed, without what people write between its digits; empty where it is none. */
+const numberIn = (words: string): string => {
+  const typed = words.replace(/[\s().-]/g, "");
+  return /^\+?\d{3,15}$/.test(typed) ? typed : "";
+};
+
+/** Where a caller can be given: colleagues who could be rung, queues, and a number outside. */
 export function Transfer({ call, me, deed }: Props): ReactElement {
   const { t } = useTranslation();
   const [words, setWords] = useState("");
@@ -27,12 +33,13 @@ export function Transfer({ call, me, deed }: Props): ReactElement {
   const others = (agents.data ?? [])
     .filter((agent) => agent.name !== me && fits(agent.name))
     .sort((a, b) => Number(b.state === "ready") - Number(a.state === "ready") || byName(a.name, b.name));
-  const give = (body: { agent?: string; queue?: string }): void =>
+  const number = numberIn(words);
+  const give = (body: { agent?: string; queue?: string; number?: string }): void =>
     deed.run(() =>
       unwrap(
         api.POST("/api/v1/calls/{call}/transfer", {
           params: { path: { call: call.id } },
-          body: { agent: body.agent ?? "", queue: body.queue ?? "" },
+          body: { agent: body.agent ?? "", queue: body.queue ?? "", number: body.number ?? "" },
         }),
       ),
     );
@@ -50,6 +57,18 @@ export function Transfer({ call, me, deed }: Props): ReactElement {
         autoFocus
       />
       <ul className="directory">
+        {number && (
+          <li>
+            <span className="grow ellipsis tabular">{phoneNumber(number)}</span>
+            <span className="small soft">{t("desk.outside")}</span>
+            <Button
+              icon={<PhoneForwarded />}
+              tip={`${t("phone.transfer")}: ${phoneNumber(number)}`}
+              isDisabled={deed.busy}
+              onPress={() => give({ number })}
+            />
+          </li>
+        )}
         {others.map((agent) => (
           <li key={agent.name}>
             <span className="grow ellipsis">{agent.name}</span>
@@ -77,7 +96,7 @@ export function Transfer({ call, me, deed }: Props): ReactElement {
             </li>
           ))}
       </ul>
-      {agents.isSuccess && others.length === 0 && <Empty>{t("desk.noAgents")}</Empty>}
+      {agents.isSuccess && others.length === 0 && !number && <Empty>{t("desk.noAgents")}</Empty>}
     </section>
   );
 }

@@ -1,6 +1,6 @@
 import { type ReactElement, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { api, type CallerContext, type Desk, type DeskCall, unwrap } from "../api/client";
+import { api, type CallerContext, customerNumber, type Desk, type DeskCall, unwrap } from "../api/client";
 import { Button, Field, Select, Timer } from "../design/components";
 import { phoneNumber } from "../i18n/format";
 import type { useDeed } from "./useDesk";
@@ -19,7 +19,7 @@ export function WrapUp({ desk, call, deed }: Props): ReactElement {
   const [disposition, setDisposition] = useState("");
   const [note, setNote] = useState(() => localStorage.getItem(draftOf(call.id)) ?? "");
   const context = call.context as unknown as CallerContext;
-  const who = context.name || phoneNumber(call.ani) || t("phone.withheld");
+  const who = context.name || phoneNumber(customerNumber(call)) || t("phone.withheld");
 
   useEffect(() => {
     if (note) localStorage.setItem(draftOf(call.id), note);

@@ -1,6 +1,7 @@
 import JsSIP from "jssip";
 import type { RTCSession } from "jssip/lib/RTCSession";
 import type { IncomingRTCSessionEvent, OutgoingRTCSessionEvent } from "jssip/lib/UA";
+import { SUPPORTED, Trickle } from "./trickle";
 
 /**
  * The page's phone: JsSIP over the server's WebSocket, as a table of states. It knows one call at a time.
@@ -39,6 +40,16 @@ export interface Account {
   password?: string;
   realm?: string;
   displayName?: string;
+  ice_servers?: RTCIceServer[];
+}
+
+/** What of JsSIP is used beside its interface: `renegotiate()` would hang up where its re-INVITE fails. */
+interface Reoffering {
+  isReadyToReOffer: () => boolean;
+  _sendReinvite: (options: {
+    eventHandlers: { succeeded: () => void; failed: () => void };
+    rtcOfferConstraints: RTCOfferOptions;
+  }) => void;
 }
 
 export interface Quality {
@@ -48,9 +59,10 @@ export interface Quality {
   codec: string;
 }
 
-const HOST_CANDIDATES_MS = 400;
-/** A network that stumbles gets so long to find its feet; browsers call it disconnected after some five seconds. */
-const BROKEN_MS = 1000;
+/** With the first candidate come others at once; whatever comes later is trickled (RFC 8838). */
+const FIRST_CANDIDATES_MS = 30;
+/** So long an ICE restart may take until the page gives its call another way: as a new phone. */
+const BROKEN_MS = 3000;
 
 export class Phone {
   state: PhoneState = "off";
@@ -69,6 +81,8 @@ export class Phone {
   private listeners = new Set<() => void>();
   private account: Account | null = null;
   private broken: ReturnType<typeof setTimeout> | undefined;
+  private trickle: Trickle | null = null;
+  private readonly networkChanged = (): void => this.restartIce();
 
   constructor() {
     this.audio.autoplay = true;
@@ -100,8 +114,13 @@ export class Phone {
     });
     this.ua = ua;
     this.move("start");
+    window.addEventListener("online", this.networkChanged);
+    network()?.addEventListener?.("change", this.networkChanged);
     if (!registers) ua.on("connected", () => this.move("registered"));
-    ua.on("registered", () => this.move("registered"));
+    ua.on("registered", () => {
+      this.move("registered");
+      if (isBroken(this.session?.connection)) this.restartIce();
+    });
     ua.on("disconnected", () => this.move("lost"));
     ua.on("registrationFailed", (event) => {
       if (event.cause === "Connection Error" || event.cause === "Request Timeout") return;
@@ -115,6 +134,8 @@ export class Phone {
   /** Sign off: un-REGISTER, and hang up. */
   stop(): void {
     clearTimeout(this.broken);
+    window.removeEventListener("online", this.networkChanged);
+    network()?.removeEventListener?.("change", this.networkChanged);
     this.ua?.stop();
     this.ua = null;
     this.session = null;
@@ -142,11 +163,33 @@ export class Phone {
     this.start(account);
   }
 
+  /**
+   * The way of the voice is gone, or another network is there: look for another way in the same call. Where that leads
+   * nowhere in time, `comeBack` does.
+   */
+  restartIce(): void {
+    const session = this.session;
+    if (this.state !== "talking" || !session?.isEstablished() || !this.ua?.isConnected()) return;
+    const reoffering = session as unknown as Reoffering;
+    if (!reoffering.isReadyToReOffer()) return;
+    reoffering._sendReinvite({
+      eventHandlers: {
+        succeeded: () => {},
+        failed: () => session === this.session && isBroken(session.connection) && this.comeBack(),
+      },
+      rtcOfferConstraints: { iceRestart: true },
+    });
+  }
+
+  private get rtc(): { pcConfig: RTCConfiguration; extraHeaders: string[] } {
+    return { pcConfig: { iceServers: this.account?.ice_servers ?? [] }, extraHeaders: [SUPPORTED] };
+  }
+
   async call(target: string): Promise<void> {
     const stream = await this.capture();
     if (!stream || !this.ua) return;
     this.cause = "";
-    this.ua.call(target, { mediaStream: stream, pcConfig: { iceServers: [] } });
+    this.ua.call(target, { mediaStream: stream, ...this.rtc });
   }
 
   async answer(): Promise<void> {
@@ -159,7 +202,7 @@ export class Phone {
     }
     // It may have ended, or have been answered by a second click, while the browser asked for the microphone.
     if (session === this.session && session.status === 4) {
-      session.answer({ mediaStream: stream, pcConfig: { iceServers: [] } });
+      session.answer({ mediaStream: stream, ...this.rtc });
     }
   }
 
@@ -238,9 +281,19 @@ export class Phone {
     this.muted = false;
     session.on("peerconnection", ({ peerconnection }) => this.watch(peerconnection));
     if (session.connection) this.watch(session.connection);
-    session.on("icecandidate", ({ ready }) => setTimeout(ready, HOST_CANDIDATES_MS));
+    const trickle = new Trickle(session);
+    this.trickle = trickle;
+    session.on("icecandidate", ({ ready }) => setTimeout(ready, FIRST_CANDIDATES_MS));
+    session.on("confirmed", () => trickle.open());
+    session.on(
+      "newInfo",
+      ({ originator, info }: { originator: string; info: { contentType: string; body: string } }) => {
+        if (originator === "remote") trickle.take(info);
+      },
+    );
     session.on("sdp", (event) => {
       if (this.codec && event.originator === "local" && event.type === "offer") event.sdp = only(event.sdp, this.codec);
+      if (event.originator === "local") trickle.told(event.sdp);
     });
     session.on("accepted", () => session === this.session && this.move("answered"));
     session.on("ended", () => this.over(session, ""));
@@ -259,10 +312,15 @@ export class Phone {
       this.audio.srcObject = event.streams[0] ?? new MediaStream([event.track]);
       void this.setSpeaker(this.speaker);
     });
+    connection.addEventListener("icecandidate", ({ candidate }) => {
+      if (connection === this.session?.connection) this.trickle?.found(candidate);
+    });
     // `failed` comes much later, and JsSIP would hang up on it.
     connection.addEventListener("iceconnectionstatechange", () => {
-      clearTimeout(this.broken);
+      if (!isBroken(connection) && connection.iceConnectionState !== "checking") clearTimeout(this.broken);
       if (connection.iceConnectionState === "disconnected" && connection === this.session?.connection) {
+        clearTimeout(this.broken);
+        this.restartIce();
         this.broken = setTimeout(() => this.comeBack(), BROKEN_MS);
       }
     });
@@ -306,6 +364,15 @@ export class Phone {
   private tell(): void {
     for (const listener of this.listeners) listener();
   }
+}
+
+/** What some browsers know of the network that they are in. */
+function network(): EventTarget | undefined {
+  return (navigator as { connection?: EventTarget }).connection;
+}
+
+function isBroken(connection: RTCPeerConnection | null | undefined): boolean {
+  return connection?.iceConnectionState === "disconnected" || connection?.iceConnectionState === "failed";
 }
 
 /** Return an offer with one codec, and the keys that go with its clock. */

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
-import { api, type CallerContext, unwrap } from "../api/client";
+import { api, type CallerContext, customerNumber, unwrap } from "../api/client";
 import { Empty, Notice, Scroll, StateBadge, Timer } from "../design/components";
 import { byName, duration, phoneNumber } from "../i18n/format";
 import { To } from "./Supervise";
@@ -19,12 +19,22 @@ export function LivePage(): ReactElement {
     queryKey: ["running"],
     queryFn: () => unwrap(api.GET("/api/v1/calls", { params: { query: { state: "running", limit: 100 } } })),
   });
+  const alarms = useQuery({ queryKey: ["alarms"], queryFn: () => unwrap(api.GET("/api/v1/alarms")) });
   const reason = (key: string): string => (key ? t(`reason.${key}`, { defaultValue: key }) : "");
   const calls = running.data?.items ?? [];
 
   return (
     <>
       {(agents.isError || queues.isError || running.isError) && <Notice bad>{t("problem.away")}</Notice>}
+      {(alarms.data ?? []).length > 0 && (
+        <section className="stack" aria-label={t("supervise.alarms")}>
+          {(alarms.data ?? []).map((alarm) => (
+            <Notice bad key={alarm.kind}>
+              {alarm.text}: {alarm.mend}
+            </Notice>
+          ))}
+        </section>
+      )}
       <section className="stack">
         <h2>{t("supervise.queues")}</h2>
         <Scroll label={t("supervise.queues")}>
@@ -100,7 +110,7 @@ export function LivePage(): ReactElement {
                 </thead>
                 <tbody>
                   {calls.map((call) => {
-                    const name = (call.context as unknown as CallerContext).name || phoneNumber(call.ani);
+                    const name = (call.context as unknown as CallerContext).name || phoneNumber(customerNumber(call));
                     return (
                       <tr key={call.id}>
                         <td className="strong one-line">

@@ -54,6 +54,7 @@ export default function Supervise({ session }: { session: Session }): ReactEleme
         if (event.type.startsWith("call.") || event.type.startsWith("agent.")) {
           for (const key of ["agents", "queues", "running"]) void client.invalidateQueries({ queryKey: [key] });
         }
+        if (event.type.startsWith("alarm.")) void client.invalidateQueries({ queryKey: ["alarms"] });
         if (event.type.startsWith("recording.")) {
           for (const key of ["recordings", "recording", "transcript"])
             void client.invalidateQueries({ queryKey: [key] });

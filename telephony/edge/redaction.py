@@ -1,0 +1,51 @@
+"""Keys stay out of the journal: whoever reads it later must not be able to decrypt what somebody recorded of a call.
+
+A key is replaced by as many letters: A, and Q for those of our own that a leg is opened with, since the two sides of a
+leg never have the same. That is a key still, as its syntax goes, so a journal replays to the same commands as before,
+blanked likewise.
+"""
+
+import re
+from typing import Final, TypeVar
+
+import msgspec
+
+from telephony.events import Command, ConnectLeg, Event, IceRestarted, LegOpened, Srtp, SrtpKey, WebRtc
+
+M = TypeVar("M", bound=Event | Command)
+
+_SECRETS: Final = re.compile(r"(?m)^(a=crypto:.*?inline:|a=ice-pwd:)(.*)$")
+_LETTER: Final = re.compile(r"[^=|;:\s]")
+
+
+def without_keys(message: M) -> M:
+    """Return an event or a command with its keys blanked: those in a session description, of SRTP and of ICE."""
+    text = getattr(message, "sdp", "")
+    if text and ("a=crypto:" in text or "a=ice-pwd:" in text):
+        return msgspec.structs.replace(message, sdp=_SECRETS.sub(_blanked_line, text))
+    if isinstance(message, LegOpened) and (message.keys or message.webrtc is not None):
+        keys = tuple(SrtpKey(each.suite, _blank(each.key, "Q")) for each in message.keys)
+        return msgspec.structs.replace(message, keys=keys, webrtc=_webrtc(message.webrtc))
+    if isinstance(message, IceRestarted):
+        return msgspec.structs.replace(message, webrtc=_webrtc(message.webrtc))
+    if isinstance(message, ConnectLeg) and (message.srtp is not None or message.webrtc is not None):
+        return msgspec.structs.replace(message, srtp=_srtp(message.srtp), webrtc=_webrtc(message.webrtc))
+    return message
+
+
+def _webrtc(webrtc: WebRtc | None) -> WebRtc | None:
+    return None if webrtc is None else msgspec.structs.replace(webrtc, password=_blank(webrtc.password))
+
+
+def _srtp(srtp: Srtp | None) -> Srtp | None:
+    return None if srtp is None else Srtp(srtp.suite, _blank(srtp.ours), _blank(srtp.theirs))
+
+
+def _blanked_line(found: re.Match[str]) -> str:
+    start, rest = found.groups()
+    key, *parameters = re.split(r"(?=[|\s])", rest, maxsplit=1)
+    return start + _blank(key) + "".join(parameters)
+
+
+def _blank(key: str, letter: str = "A") -> str:
+    return _LETTER.sub(letter, key)

@@ -1,0 +1,187 @@
+"""A caller who is given away to a number outside: the agent leaves, and caller and number are put together.
+
+Meanwhile the caller hears music, or what the far end sends before it answers. Where nobody answers, the caller is the
+first to be served by the next agent. A party whom the agent has called before (an attended transfer) is there at once.
+"""
+
+from typing import Final
+
+from telephony import sdp
+from telephony.acd import CallQueued, TalkEnded
+from telephony.events import (
+    DialogAnswered,
+    DialogEnded,
+    DialogRinging,
+    Join,
+    Leave,
+    LegOpened,
+    Note,
+    OpenLeg,
+    Prompt,
+    TransferRequested,
+)
+from telephony.switchboard import ending, outside, party, recording_pause, self_service, talk
+from telephony.switchboard.board import Board
+from telephony.switchboard.call import TALKS, Call
+from telephony.switchboard.side import Side
+
+RING_S: Final = 60.0
+BY: Final = ending.OUTSIDER
+
+
+def party_for(board: Board, call: Call, by: str, number: str) -> Side:
+    """Return the party that an agent would give a caller to. Raises `outside.Refused`."""
+    call.offers += 1
+    side = outside.outsider(board, number, by, f"{call.id}.outside{call.offers}", call.session_id)
+    dialled_first = call.dnis if call.direction == "inbound" else call.ani
+    side.diverted = dialled_first if dialled_first.startswith("+") else side.trunks[0].caller_number
+    side.passed = call.customer_number
+    outside.show(side)
+    return side
+
+
+def requested(board: Board, event: TransferRequested, now: float) -> None:
+    """The agent of a talk asks for it on the page."""
+    call = board.calls.get(event.call)
+    if call is None or call.state not in TALKS or call.agent_leg is None or call.agent_leg.agent != event.by:
+        return
+    try:
+        side = party_for(board, call, event.by, event.number)
+    except outside.Refused as refused:
+        board.emit(Note(call.id, "failure", f"{event.number} is not called: {refused}"))
+        board.publish("call.transfer_refused", call, by=event.by, to=f"number:{event.number}", cause=str(refused))
+        return
+    forward(board, call, event.by, side, now)
+
+
+def forward(board: Board, call: Call, by: str, side: Side, now: float) -> None:
+    """Give a talk's caller to a party outside."""
+    _leave_agent(board, call, by, now)
+    call.outsider = side
+    board.call_of_leg[side.leg] = call.id
+    board.deadlines.put((call.id, "forward"), now + RING_S)
+    call.waiting_music = call.waiting_music or (Prompt("music", "waiting"),)
+    self_service.play_music(board, call)
+    board.emit(OpenLeg(side.leg, offers=True))
+    board.save(call)
+    board.publish("call.transferred", call, by=by, to=f"number:{side.number}")
+
+
+def _leave_agent(board: Board, call: Call, by: str, now: float) -> None:
+    board.tell_queues(TalkEnded(call.id, by), now)
+    if call.state == "talking":
+        board.emit(Leave(call.leg))
+    ending.drop_agent_leg(board, call)
+    recording_pause.over(board, call)
+    call.held_at = call.away_at = 0.0
+    talk.set_sound(board, call, none=True)
+    call.move("forwarded")
+    call.agent, call.transferred_by = "", by
+    call.talk_ended_at = now
+
+
+def leg_opened(board: Board, call: Call, side: Side, event: LegOpened) -> None:
+    """The leg of the party outside is open: call it."""
+    side.media = event
+    outside.call(board, side, call.id, party.spoken(call))
+
+
+def ringing(board: Board, call: Call, side: Side, event: DialogRinging) -> None:
+    """What the far end sends before it answers is heard: its own tone, or why nobody answers."""
+    if call.state != "forwarding" or not event.sdp:
+        return
+    try:
+        party.accept(side, event.sdp)
+    except sdp.SdpError:
+        return
+    board.emit(party.connection(side))
+    if not side.heard:
+        side.heard = True
+        self_service.stop_waiting_music(board, call)
+        board.emit(Join(call.leg, call.id), Join(side.leg, call.id))
+
+
+def answered(board: Board, call: Call, side: Side, event: DialogAnswered, now: float) -> None:
+    """The party outside is there."""
+    if call.state != "forwarding":
+        return
+    try:
+        party.accept(side, event.sdp)
+    except sdp.SdpError:
+        failed(board, call, now)
+        return
+    board.deadlines.put((call.id, "forward"), None)
+    self_service.stop_waiting_music(board, call)
+    call.move("reached")
+    call.queue_left_at, call.talk_started_at, call.talk_ended_at = call.queue_left_at or now, now, 0.0
+    board.emit(party.connection(side))
+    if not side.heard:
+        board.emit(Join(call.leg, call.id), Join(side.leg, call.id))
+    board.save(call)
+    board.publish("call.talking", call)
+
+
+def dialog_ended(board: Board, call: Call, side: Side, event: DialogEnded, now: float) -> None:
+    """The party outside hung up, or could not be reached."""
+    if call.state == "outside":
+        ending.drop_outsider(board, call, dialog_open=False)
+        ending.end(board, call, BY, now)
+    elif not outside.call_again(board, side, call.id, event, party.spoken(call)):
+        failed(board, call, now, dialog_open=False)
+
+
+def leg_refused(board: Board, call: Call, now: float) -> None:
+    """No socket for the party outside."""
+    failed(board, call, now, dialog_open=False)
+
+
+def failed(board: Board, call: Call, now: float, *, dialog_open: bool = True) -> None:
+    """Nobody was reached: the caller has waited long enough, and is the first for the next agent."""
+    if call.state != "forwarding" or call.outsider is None:
+        return
+    if call.outsider.heard:
+        board.emit(Leave(call.leg))
+    ending.drop_outsider(board, call, dialog_open=dialog_open)
+    call.move("unreached")
+    call.queue, call.queued_at, call.queue_left_at = board.queue_of(call), now, 0.0
+    if not call.waiting_playback:
+        self_service.play_music(board, call)
+    board.save(call)
+    board.publish("call.queued", call)
+    board.tell_queues(CallQueued(call.id, call.queue, call.queue_limit_s, talk.FIRST), now)
+
+
+def due(board: Board, call: Call, now: float) -> None:
+    """The party outside has not answered."""
+    failed(board, call, now)
+
+
+def may_join(call: Call, other: Call, agent: str) -> bool:
+    """Whether an agent may put the far ends of two calls together: both talk with that agent, and one of them was
+    called outside."""
+    both = all(
+        each.state in TALKS and each.agent_leg is not None and each.agent_leg.agent == agent for each in (call, other)
+    )
+    return both and call is not other and "outbound" in (call.direction, other.direction)
+
+
+def join(board: Board, call: Call, other: Call, now: float) -> None:
+    """An attended transfer: whom the agent has called outside is put together with the one who waits for that. The call
+    that came in goes on, or else the one that began first."""
+    if (other.direction, other.started_at) < (call.direction, call.started_at):
+        call, other = other, call
+    by = call.agent_leg.agent if call.agent_leg is not None else ""
+    trunks = tuple(rules for rules in board.settings.trunks if rules.name == other.trunk)
+    side = Side("", other.dialog, other.leg, other.session_id, number=other.customer_number, trunks=trunks)
+    side.media, side.agreed, side.version, side.said = other.media, other.agreed, other.version, other.said
+    talk.set_sound(board, other, none=True)
+    ending.hand_over(board, other, f"transferred by {by}", now)
+    _leave_agent(board, call, by, now)
+    call.move("reached")
+    call.talk_started_at, call.talk_ended_at = now, 0.0
+    call.outsider = side
+    board.call_of_dialog[side.dialog] = board.call_of_leg[side.leg] = call.id
+    board.emit(Join(call.leg, call.id), Join(side.leg, call.id))
+    board.save(call)
+    board.publish("call.transferred", call, by=by, to=f"number:{side.number}")
+    board.publish("call.talking", call)

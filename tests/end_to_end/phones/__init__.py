@@ -1,0 +1,1 @@
+"""Drivers of SIP phones of other makes, each a process of its own."""

@@ -35,13 +35,14 @@ from telephony.edge import collector, number_tables, recovery, rows
 from telephony.edge.alarms import watch_disk
 from telephony.edge.funnel import Funnel
 from telephony.edge.media_settings import ICE_SERVERS, MediaSettings
+from telephony.edge.media_workers import MediaWorkers
 from telephony.edge.process_clock import ProcessClock
 from telephony.edge.sip import SipEdge
 from telephony.edge.speech_worker import SpeechSettings
 from telephony.edge.websocket import SipWebSockets
 from telephony.edge.wire import FromMedia, FromSpeech
 from telephony.edge.workers import Worker
-from telephony.events import BindingChanged, HangupRequested, Prompt, SaveAgent
+from telephony.events import BindingChanged, HangupRequested, Prompt, SaveAgent, WorkerDied
 from telephony.sip.digest import Ha1
 from telephony.sip.endpoint import Endpoint, EndpointSettings
 from telephony.sip.settings import SubscriptionSettings, TextSettings
@@ -164,43 +165,58 @@ class Hotline:
         speech = SpeechSettings(voices=self._voices, recognisers=models.recognisers(self.settings))
         return msgspec.json.encode(speech).decode()
 
-    async def _start_workers(self) -> None:
-        settings, funnel = self.settings, self.funnel
-        media_settings = MediaSettings(
-            address=settings.media.address,
-            ports=(settings.media.ports.first, settings.media.ports.last),
+    def _media_worker(
+        self, number: int, tell: Callable[[Any], None], died: Callable[[WorkerDied], None]
+    ) -> Worker[Any]:
+        media, limits = self.settings.media, self.settings.limits
+        ports, cores = media.ports, tuple(media.cores)
+        chosen = MediaSettings(
+            address=media.address,
+            ports=(ports.first, ports.last),
+            # The spare stands in for any of them, and takes what is free where the ports come round.
+            ports_from=ports.first + number * (ports.last - ports.first) // (media.workers + 1),
             anchor=self.clock.anchor,
-            media_timeout_s=settings.limits.media_timeout,
-            max_legs=2 * settings.limits.max_calls,
-            ice_addresses=tuple(settings.media.ice_addresses),
-            automatic_gain=settings.media.automatic_gain,
+            media_timeout_s=limits.media_timeout,
+            max_legs=2 * limits.max_calls,
+            ice_addresses=tuple(media.ice_addresses),
+            automatic_gain=media.automatic_gain,
+            cores=cores[number % len(cores) :][:1] if cores else (),
+            nice=media.nice,
         )
-        media = Worker[Any](
+        return Worker[Any](
             "media",
             "telephony.edge.media_worker",
-            ["--settings", msgspec.json.encode(media_settings).decode()],
+            ["--settings", msgspec.json.encode(chosen).decode()],
             FromMedia,
-            funnel.media_event,
-            funnel.worker_died,
-            {ICE_SERVERS: msgspec.json.encode(settings.media.servers).decode()},
+            tell,
+            died,
+            {ICE_SERVERS: msgspec.json.encode(media.servers).decode()},
         )
+
+    async def _start_workers(self) -> None:
+        funnel = self.funnel
         speech = self._speech_settings()
-        render, transcribe, listen = (
-            Worker[Any](
-                role,
-                "telephony.edge.speech_worker",
-                ["--role", role, "--settings", speech],
-                FromSpeech,
-                funnel.speech_event,
-                funnel.worker_died,
-            )
-            for role in ("render", "transcribe", "live")
+        self.media = MediaWorkers(
+            self.settings.media.workers, self._media_worker, funnel.media_event, funnel.worker_died
         )
-        self.workers = (media, render, transcribe, listen)
-        for worker in self.workers:
+        self.speech = render, transcribe, listen = (
+            *(
+                Worker[Any](
+                    role,
+                    "telephony.edge.speech_worker",
+                    ["--role", role, "--settings", speech],
+                    FromSpeech,
+                    funnel.speech_event,
+                    funnel.worker_died,
+                )
+                for role in ("render", "transcribe", "live")
+            ),
+        )
+        self._exit.push_async_callback(self.media.stop)
+        for worker in self.speech:
             self._exit.push_async_callback(worker.stop)
-        await asyncio.gather(*(worker.start() for worker in self.workers))
-        funnel.media, funnel.render, funnel.transcribe, funnel.listen = self.workers
+        await asyncio.gather(self.media.start(), *(worker.start() for worker in self.speech))
+        funnel.media, funnel.render, funnel.transcribe, funnel.listen = self.media, render, transcribe, listen
 
     async def _restore_agents(self) -> None:
         async with self.sessions() as session:
@@ -279,7 +295,7 @@ class Hotline:
             self.clock,
             publish=self.funnel.publish,
             # Calls go on without the words of running talks.
-            ready=lambda: all(worker.ready for worker in self.workers if worker.kind != "live"),
+            ready=lambda: self.media.ready and all(worker.ready for worker in self.speech if worker.kind != "live"),
         )
         app.state.funnel = self.funnel
         app.state.sip = self.sip_sockets

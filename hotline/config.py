@@ -84,10 +84,15 @@ def _codec(value: Any) -> Any:
 Codec = Annotated[Literal["PCMU", "PCMA", "G722", "opus", "L16/8000", "L16/16000"], BeforeValidator(_codec)]
 
 
+Core = Annotated[int, Field(ge=0, le=1023)]
+
+
 class Media(Section):
     address: Address
     ports: Ports
-    workers: int = Field(ge=1, le=1)
+    workers: int = Field(ge=1, le=64)
+    cores: Annotated[list[Core], CommaList] = Field(default_factory=list)
+    nice: int = Field(default=0, ge=-20, le=19)
     codecs: Annotated[list[Codec], CommaList] = Field(min_length=1)
     ice_addresses: Annotated[list[Address], CommaList] = Field(default_factory=list)
     ice_servers: IceServers = Field(default_factory=list)

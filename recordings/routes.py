@@ -57,6 +57,13 @@ class PauseOut(_Shape):
     until: float | None
 
 
+class GapOut(_Shape):
+    """A time of which there is no recording, although the call went on: seconds from the recording's start."""
+
+    since: float
+    until: float
+
+
 class RecordingOut(_Shape):
     """A recording. `transcript_state` tells whether `transcript` holds words; `cause`s are empty when all went well.
 
@@ -79,6 +86,7 @@ class RecordingOut(_Shape):
     queue: str
     person: str
     pauses: list[PauseOut]
+    gaps: list[GapOut]
     transcript_state: TranscriptState
     transcript_cause: str
     audio: str | None
@@ -308,6 +316,7 @@ def _out(row: Recording, excerpt: list[PieceOut]) -> RecordingOut:
         queue=row.queue,
         person=row.person,
         pauses=[PauseOut(since=_offset(row, since), until=_until(row, until)) for since, until in row.pauses],
+        gaps=[GapOut(since=round(since, 3), until=round(until, 3)) for since, until in row.gaps],
         transcript_state=row.transcript_state,
         transcript_cause=row.transcript_cause,
         audio=f"{address}/audio" if row.state == "closed" else None,

@@ -6,16 +6,19 @@ Rule 1: what is in the file stays as it is. A process that is killed leaves a sp
 Rule 2: row n is tick `first_tick` + n. A tick that was not written in time is a row of silence, so that rows and ticks
 cannot drift apart.
 
-Rule 3: a spool says itself what it is: how many channels, which tick its first row is, whose recording. So whoever goes
-on with a recording elsewhere writes another spool, and the two are laid one after the other by their ticks.
+Rule 3: a spool says itself what it is: how many channels, which tick its first row is, whose recording. So a process
+that goes on with the recording of another writes a part of its own (`part_path`), and the parts are laid one after the
+other by their ticks; what nobody recorded between them is silence, and a gap.
 
 Layout, little endian: magic, version, channels, rate, first tick, length of the recording's name, the name in UTF-8;
 then frames of one signed 16-bit sample per channel.
 """
 
 import contextlib
+import glob
 import os
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -33,6 +36,8 @@ CHANNELS: Final = 2
 MOST_CHANNELS: Final = 8
 """Of a recording with a channel per leg."""
 BUFFER_TICKS: Final = TICKS_PER_S // 5
+MISSING_PARTS: Final = 3
+"""So many parts in a row are looked for by who reads a spool while it grows."""
 LONGEST_GAP_TICKS: Final = 24 * 3600 * TICKS_PER_S
 """A tick further ahead than this is not a gap, it is a mistake; the disk is not filled with silence for it."""
 
@@ -70,11 +75,25 @@ class Spool:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """A spool turned into a WAV file."""
+    """A spool turned into a WAV file. `gaps` are the rows, from and until, of which no part has anything."""
 
     ticks: int
     first_tick: int
     seconds: float
+    gaps: tuple[tuple[int, int], ...] = ()
+
+
+def part_path(path: str | Path, part: int) -> Path:
+    """Return where part number `part` of the recording that is spooled at `path` is; the first, 0, is the spool."""
+    return Path(f"{path}.{part}") if part else Path(path)
+
+
+def parts_of(path: Path) -> list[Path]:
+    """Return the parts that there are of a recording, in their order, none where it was never begun. Some may be
+    missing: their writers died too soon."""
+    numbers = (each.suffix[1:] for each in path.parent.glob(f"{glob.escape(path.name)}.*"))
+    after = [part_path(path, number) for number in sorted(int(each) for each in numbers if each.isdecimal())]
+    return [*([path] if path.is_file() else []), *after]
 
 
 class SpoolWriter:
@@ -167,20 +186,18 @@ def read_spool(path: Path) -> Spool:
 
 
 class SpoolReader:
-    """Reads a spool while it grows, row by row; what was read stays as it is (rule 1), and so does the file when its
-    name is removed. Methods may raise `OSError`."""
+    """Reads a spool while it grows, row by row, and then the part that goes on with it; a gap between the two is read
+    as silence. What was read stays as it is (rule 1), and so does the file when its name is removed. Methods may raise
+    `OSError` and `SpoolDamaged`."""
 
     def __init__(self, path: Path) -> None:
         """Open a spool. Raises `SpoolNotBegun` before its header is there, `SpoolDamaged` or `OSError`."""
-        self._file = path.open("rb", buffering=0)
-        try:
-            head = _read_head(self._file, path)
-            if head is None:
-                raise SpoolNotBegun(f"{path} has no whole header yet")
-        except BaseException:
-            self._file.close()
-            raise
+        self._path = path
+        self._part = 0
+        self._file, head = _open_spool(path)
         self._begin = head.octets
+        self._first_tick = head.first_tick
+        self._part_tick = head.first_tick
         self.channels = head.channels
         self._row_octets = head.channels * _CHANNEL_OCTETS
         self.position = 0
@@ -189,11 +206,18 @@ class SpoolReader:
     @property
     def rows(self) -> int:
         """Whole rows of 20 ms that the spool has by now."""
-        return (os.fstat(self._file.fileno()).st_size - self._begin) // self._row_octets
+        self._go_on()
+        return self._part_tick - self._first_tick + self._rows_of_part()
 
     def read(self, most: int) -> Samples:
         """Return the next rows as int16[n, 160, channels], at most so many, none when there is nothing new."""
-        octets = os.pread(self._file.fileno(), most * self._row_octets, self._begin + self.position * self._row_octets)
+        self._go_on()
+        missing = min(most, self._part_tick - self._first_tick - self.position)
+        if missing > 0:
+            self.position += missing
+            return np.zeros((missing, SAMPLES_PER_TICK, self.channels), np.int16)
+        at = self._begin + (self.position + self._first_tick - self._part_tick) * self._row_octets
+        octets = os.pread(self._file.fileno(), most * self._row_octets, at)
         rows = len(octets) // self._row_octets
         self.position += rows
         samples = np.frombuffer(octets, "<i2", rows * SAMPLES_PER_TICK * self.channels)
@@ -203,26 +227,86 @@ class SpoolReader:
         """Close the file."""
         self._file.close()
 
+    def _rows_of_part(self) -> int:
+        return (os.fstat(self._file.fileno()).st_size - self._begin) // self._row_octets
+
+    def _go_on(self) -> None:
+        """Go over to the next part once it is there and this one is read to its end."""
+        if self.position + self._first_tick < self._part_tick + self._rows_of_part():
+            return
+        for number in range(self._part + 1, self._part + 1 + MISSING_PARTS):
+            try:
+                file, head = _open_spool(part_path(self._path, number))
+            except (FileNotFoundError, SpoolNotBegun):
+                continue
+            self._file.close()
+            self._file, self._begin, self._part_tick = file, head.octets, head.first_tick
+            self._part = number
+            return
+
 
 def close_to_wav(spool_path: Path, wav_path: Path) -> Closed:
-    """Write a spool as a PCM WAV file (16 bit, 8 kHz), whole or not at all; the spool stays. Channels that no leg ever
-    had are left out, but for the first two.
+    """Write a spool and its further parts as a PCM WAV file (16 bit, 8 kHz), whole or not at all; the parts stay.
+    Channels that no leg ever had are left out, but for the first two.
 
-    May be repeated: the same spool gives the same file. Raises `SpoolDamaged` or `OSError`.
+    May be repeated: the same parts give the same file. Raises `SpoolDamaged` or `OSError`.
     """
-    spool = read_spool(spool_path)
-    channels = _channels_used(spool.samples)
+    parts = _in_order(spool_path)
+    first_tick = parts[0].first_tick
+    frames, gaps = 0, []
+    for part in parts:
+        begin = (part.first_tick - first_tick) * SAMPLES_PER_TICK
+        if begin > frames:
+            gaps.append((frames // SAMPLES_PER_TICK, part.first_tick - first_tick))
+        frames = max(frames, begin + len(part.samples))
+    channels = max(_channels_used(part.samples) for part in parts)
     unfinished = wav_path.with_name(f".{wav_path.name}.part")
     wav_path.parent.mkdir(parents=True, exist_ok=True)
     with unfinished.open("wb") as file:
-        file.write(_wav_head(len(spool.samples), channels))
-        for begin in range(0, len(spool.samples), _COPY_ROWS * SAMPLES_PER_TICK):
-            file.write(spool.samples[begin : begin + _COPY_ROWS * SAMPLES_PER_TICK, :channels].tobytes())
+        file.write(_wav_head(frames, channels))
+        for block in _blocks(parts, channels):
+            file.write(block)
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(wav_path)
     _sync_folder(wav_path.parent)
-    return Closed(spool.ticks, spool.first_tick, spool.ticks * TICK_S)
+    ticks = frames // SAMPLES_PER_TICK
+    return Closed(ticks, first_tick, ticks * TICK_S, tuple(gaps))
+
+
+def _in_order(spool_path: Path) -> list[Spool]:
+    """Read the parts of a recording; one that has no whole header has no audio, and is left out where others have.
+    Raises `SpoolDamaged` or `OSError`."""
+    paths = parts_of(spool_path) or [spool_path]
+    parts = []
+    for path in paths:
+        with path.open("rb") as file:
+            begun = _read_head(file, path) is not None
+        if begun or len(paths) == 1:
+            parts.append(read_spool(path))
+    if not parts:
+        raise SpoolDamaged(f"{spool_path} and its {len(paths) - 1} further parts end within their headers")
+    for part in parts:
+        if not 0 <= part.first_tick - parts[0].first_tick <= LONGEST_GAP_TICKS:
+            raise SpoolDamaged(f"a part of {spool_path} begins at tick {part.first_tick}: no part of this recording")
+        if part.samples.shape[1] != parts[0].samples.shape[1]:
+            raise SpoolDamaged(f"the parts of {spool_path} differ in their channels")
+    return parts
+
+
+def _blocks(parts: list[Spool], channels: int) -> Iterator[bytes]:
+    """Give the frames of the parts one after the other: silence for a gap, and nothing twice."""
+    step = _COPY_ROWS * SAMPLES_PER_TICK
+    frames = 0
+    for part in parts:
+        begin = (part.first_tick - parts[0].first_tick) * SAMPLES_PER_TICK
+        while frames < begin:
+            silent = min(begin - frames, step)
+            yield bytes(silent * channels * 2)
+            frames += silent
+        for at in range(frames - begin, len(part.samples), step):
+            yield part.samples[at : at + step, :channels].tobytes()
+        frames = max(frames, begin + len(part.samples))
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +315,19 @@ class _Head:
     first_tick: int
     channels: int
     octets: int
+
+
+def _open_spool(path: Path) -> tuple[BinaryIO, _Head]:
+    """Open a spool to be read. Raises `SpoolNotBegun` before its header is there, `SpoolDamaged` or `OSError`."""
+    file = path.open("rb", buffering=0)
+    try:
+        head = _read_head(file, path)
+        if head is None:
+            raise SpoolNotBegun(f"{path} has no whole header yet")
+    except BaseException:
+        file.close()
+        raise
+    return file, head
 
 
 def _read_head(file: BinaryIO, path: Path) -> _Head | None:

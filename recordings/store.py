@@ -9,7 +9,8 @@ Rule 2: while a row says `spooling`, its spool belongs to a media worker or to `
 
 Rule 3: what is wrong is said in the row (`cause`, `ended_early`, `transcript_cause`); no audio is deleted here.
 
-Files below the recordings folder: `spool/RECORDING.spool` while a call lasts, `YYYY-MM-DD/RECORDING.wav` afterwards.
+Files below the recordings folder: `spool/RECORDING.spool` while a call lasts (and `RECORDING.spool.1` and so on, where
+another media worker had to go on with it), `YYYY-MM-DD/RECORDING.wav` afterwards.
 """
 
 import asyncio
@@ -27,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge.timeline import attach_recording
 from recordings.journal import ID
-from recordings.spool import close_to_wav
+from recordings.spool import close_to_wav, parts_of
 from recordings.tables import Recording, RecordingState, Transcript
 from recordings.text import excerpt, fold, text_of
 from telephony.clock import SAMPLES_PER_TICK, TICK_S, datetime_of
@@ -61,6 +62,7 @@ class _Audio:
     state: Literal["closed", "failed", "lost"]
     ticks: int = 0
     cause: str = ""
+    gaps: tuple[tuple[int, int], ...] = ()
 
 
 class NoRecording(LookupError):
@@ -128,6 +130,7 @@ async def finish(
     await session.refresh(row)
     row.state, row.cause, row.closed_at = audio.state, audio.cause, now
     row.ticks, row.seconds = audio.ticks, audio.ticks * TICK_S
+    row.gaps = [[since * TICK_S, until * TICK_S] for since, until in audio.gaps]
     row.language, row.ended_early = language or row.language, cause
     due: Literal["pending", "failed"] = "pending" if audio.ticks else "failed"
     row.transcript_state = due
@@ -160,7 +163,7 @@ async def recover(session: AsyncSession, folder: Path, now: float) -> list[Recov
     )
     found: list[Recovered] = []
     for recording, state, ended_early in unfinished.all():
-        if state == "failed" and not await asyncio.to_thread(spool_path(folder, recording).is_file):
+        if state == "failed" and not await asyncio.to_thread(parts_of, spool_path(folder, recording)):
             continue
         cause = INTERRUPTED if state == "spooling" else ended_early
         row = await finish(session, recording, "", folder, now, cause)
@@ -229,19 +232,21 @@ def _spools(folder: Path) -> list[str]:
 
 
 def _close(spool: Path, wav: Path) -> _Audio:
-    """Turn a spool into a WAV file that is on disk (`close_to_wav` syncs it), and only then remove the spool.
+    """Turn a spool with its parts into a WAV file that is on disk (`close_to_wav` syncs it), and only then remove them.
 
     Done again, it finds the WAV file alone.
     """
-    if not spool.is_file():
+    parts = parts_of(spool)
+    if not parts:
         return _closed_before(wav)
     try:
         closed = close_to_wav(spool, wav)
     except (OSError, ValueError) as error:
         log.error("a spool was not closed; it is kept", spool=str(spool), cause=str(error))
         return _Audio("failed", cause=f"The spool {spool.name} could not be closed and is kept: {error}")
-    spool.unlink()
-    return _Audio("closed", closed.ticks)
+    for part in parts:
+        part.unlink()
+    return _Audio("closed", closed.ticks, gaps=closed.gaps)
 
 
 def _closed_before(wav: Path) -> _Audio:

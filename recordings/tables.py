@@ -60,6 +60,9 @@ class Recording(Base):
     person_folded: Mapped[str] = mapped_column(String(200), default="", server_default=NOTHING)
     pauses: Mapped[list[list[float | None]]] = mapped_column(JSON, default=list, server_default=text("'[]'"))
     """[from, until] of each time it is silent on purpose; until the end where the second is null."""
+    gaps: Mapped[list[list[float]]] = mapped_column(JSON, default=list, server_default=text("'[]'"))
+    """[from, until], in seconds from its start, of each time of which it has nothing: a media worker was gone, and
+    another took the call over."""
     transcript_state: Mapped[TranscriptState] = mapped_column(String(16), index=True, default="none")
     transcript_cause: Mapped[str] = mapped_column(Text, default="")
 

@@ -396,6 +396,24 @@ class LegOpened(Event, frozen=True):
     keys: tuple[SrtpKey, ...] = ()
 
 
+class LegMoved(Event, frozen=True):
+    """A leg that was open is open in another media worker, its own being gone: fields as in `LegOpened`. What it plays,
+    hears and has recorded goes on there; its far end does not know the new address yet."""
+
+    leg: str
+    address: str
+    port: int
+    webrtc: WebRtc | None = None
+    keys: tuple[SrtpKey, ...] = ()
+
+
+class LegLost(Event, frozen=True):
+    """A leg's media worker is gone, and no other has taken the leg over."""
+
+    leg: str
+    cause: str
+
+
 class CandidatesGathered(Event, frozen=True):
     """More candidates of ours, after `LegOpened` or `IceRestarted` (trickle ICE, RFC 8838); `ufrag` says of which ICE
     session, `complete` that there will be no more."""
@@ -541,6 +559,15 @@ class WorkerStarted(Event, frozen=True):
 
     worker: WorkerKind
     process: int
+
+
+class WorkerBeat(Event, frozen=True):
+    """A media worker is alive, five times a second: its tick, and how many it has run late and skipped since it
+    started."""
+
+    tick: int
+    late: int
+    skipped: int
 
 
 class WorkerDied(Event, frozen=True):

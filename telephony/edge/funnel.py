@@ -30,6 +30,7 @@ from telephony.edge.recording import Recordings
 from telephony.edge.redaction import without_keys
 from telephony.edge.sip_log import log_refusal
 from telephony.edge.speech import Prompts, Transcriptions
+from telephony.edge.standing import LOST
 from telephony.edge.trunks import Trunks, report
 from telephony.edge.workers import Sender
 from telephony.events import (
@@ -242,7 +243,7 @@ class Funnel:
                 self.audio.stopped(event)
             case RecordingPaused() | RecordingResumed():
                 self.recordings.paused(event)
-            case RecordingStopped() if event.cause:
+            case RecordingStopped() if event.cause and event.cause != LOST:
                 mend = "make room on the disk of recordings.store, and see `hotline doctor`; the log names the calls"
                 self.alarms.tell("recording_failed", event.cause, mend)
         self.happened(event)
@@ -265,11 +266,9 @@ class Funnel:
         """A worker is gone, and is being started again."""
         log.error("a worker died", worker=event.worker, process=event.process, cause=event.cause)
         match event.worker:
-            case "media":
-                self.audio.all_over("the media worker died")
-                self.happened(event)
-                if self.media is not None:
-                    self.media.forget_waiting()
+            case "media":  # its calls go on in another: `telephony.edge.media_workers`
+                mend = "its calls have gone on in another one; the log before this line says what went wrong in it"
+                self.alarms.tell("media_worker_died", f"a media worker was gone: {event.cause}", mend)
             case "render":
                 self.prompts.renderer_died()
             case "transcribe":

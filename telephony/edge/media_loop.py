@@ -40,6 +40,7 @@ from telephony.events import (
     StopRecording,
     StopStream,
     StreamStopped,
+    WorkerBeat,
     WorkerStarted,
 )
 from telephony.media.codec import Libraries
@@ -47,6 +48,7 @@ from telephony.media.latch import NOWHERE
 from telephony.media.legs import Origin, UnknownLeg
 from telephony.media.plane import MediaPlane, PlaneCommand, Refused, refusal
 
+BEAT_TICKS: Final = TICKS_PER_S // 5
 COLLECT_TICKS: Final = 10 * TICKS_PER_S
 REPORT_TICKS: Final = 60 * TICKS_PER_S
 REMEMBERED_RECORDINGS: Final = 1000
@@ -60,7 +62,7 @@ class MediaLoop:
     def __init__(self, settings: MediaSettings, control: int) -> None:
         self._clock = ProcessClock(settings.anchor)
         self._link = ControlLink(control)
-        self._sockets = RtpSockets(settings.address, settings.ports, settings.max_legs)
+        self._sockets = RtpSockets(settings.address, settings.ports, settings.max_legs, settings.ports_from)
         libraries = Libraries(opus_library.find(), g722_library.find())
         cname = f"{secrets.token_hex(12)}@hotline"  # RFC 7022: it tells nobody where it runs
         self._plane = MediaPlane(settings.max_legs, settings.media_timeout_s, libraries, settings.automatic_gain, cname)
@@ -116,6 +118,8 @@ class MediaLoop:
             log.warning("rtp_ignored leg=%s kind=%s", leg, fault)
         for stopped in self._recorder.ended():
             self._recording_over(stopped, tick)
+        if tick % BEAT_TICKS == 0:
+            self._link.send(WorkerBeat(tick, self._ticker.late, self._ticker.skipped))
         self._link.flush()
         if tick % COLLECT_TICKS == 0:
             gc.collect()

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from telephony.edge import scheduling
 from telephony.edge.ice_servers import IceServer
 from telephony.edge.media_settings import ICE_SERVERS, MediaSettings
 
@@ -43,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from telephony.edge.media_loop import MediaLoop  # noqa: PLC0415
 
     _allow_sockets()
+    scheduling.keep_to(settings.cores)
+    scheduling.go_before(settings.nice)
     # The lowest free descriptor, because select() takes none beyond 1023.
     control = os.dup(chosen.fd)
     os.close(chosen.fd)

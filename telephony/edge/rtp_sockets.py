@@ -44,13 +44,13 @@ class Received:
 class RtpSockets:
     """One UDP socket per leg, by the leg's table row."""
 
-    def __init__(self, address: str, ports: tuple[int, int], max_legs: int) -> None:
+    def __init__(self, address: str, ports: tuple[int, int], max_legs: int, ports_from: int = 0) -> None:
         self.address = address
         self.version = ipaddress.ip_address(address).version
         self._family = socket.AF_INET6 if self.version == 6 else socket.AF_INET
         low, high = ports
         self._ports = range(low + low % 2, high + 1, 2)
-        self._next_port = 0
+        self._next_port = max(0, (ports_from - low) // 2) % len(self._ports)
         self._sockets: list[socket.socket | None] = [None] * max_legs
         self._row_of: dict[int, int] = {}
         self._refused: set[int] = set()

@@ -15,6 +15,7 @@ from telephony.events import (
     RenderPrompt,
     StopFollowing,
     TranscribeFile,
+    WorkerBeat,
     WorkerStarted,
 )
 
@@ -22,7 +23,7 @@ LENGTH_OCTETS: Final = 4
 MAX_FRAME_OCTETS: Final = 64 * 1024 * 1024
 
 ToMedia = MediaCommand
-FromMedia = MediaEvent | WorkerStarted
+FromMedia = MediaEvent | WorkerStarted | WorkerBeat
 ToSpeech = RenderPrompt | TranscribeFile | FollowRecording | StopFollowing
 FromSpeech = PromptRendered | FileTranscribed | PhraseRecognised | WorkerStarted
 

@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from telephony.edge.wire import Decoder, FrameTooLong, encode, read_messages
-from telephony.events import WorkerDied, WorkerKind, WorkerStarted
+from telephony.events import Command, WorkerDied, WorkerKind, WorkerStarted
 
 FIRST_RESTART_S: Final = 0.2
 LONGEST_RESTART_S: Final = 30.0
@@ -34,11 +34,8 @@ class WorkerUnstartable(RuntimeError):
 class Sender(Protocol):
     """What takes messages for a worker."""
 
-    def send(self, message: msgspec.Struct) -> None:
+    def send(self, message: Command) -> None:
         """Send one message."""
-
-    def forget_waiting(self) -> None:
-        """Drop what waits for a worker that is being restarted."""
 
 
 @dataclass(slots=True)
@@ -109,9 +106,11 @@ class Worker(Generic[M]):
         else:
             self._waiting.append(encode(message))
 
-    def forget_waiting(self) -> None:
-        """Drop what waits for a restarted worker: it was meant for the dead one's state."""
-        self._waiting.clear()
+    def kill(self) -> None:
+        """End the process at once: it hangs. Another is started in its place."""
+        if self._running is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._running.process.kill()
 
     async def stop(self) -> None:
         """End the process: first by closing its socket, then by SIGKILL."""

@@ -85,6 +85,7 @@ class AgentLeg:
     agreed: Negotiated | None = None
     version: int = 0
     said: str = ""
+    moved: bool = False
     offer: str = ""
     """What the phone offered, where it is the phone that called."""
     rang: bool = False
@@ -123,6 +124,7 @@ class Call:
     agreed: Negotiated | None = None
     version: int = 0
     said: str = ""
+    moved: bool = False
     flow_state: FlowState | None = None
     queue: str = ""
     queue_limit_s: float = 0.0

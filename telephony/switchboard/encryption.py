@@ -34,5 +34,5 @@ def is_to_be_offered_again(board: Board, party: Party, agent: str, event: Dialog
     call = board.call_of_dialog.pop(party.dialog)
     party.dialog += AGAIN
     board.call_of_dialog[party.dialog] = call
-    party.agreed, party.said, party.version = None, "", 0
+    party.agreed, party.said, party.version, party.moved = None, "", 0, False
     return True

@@ -129,16 +129,6 @@ def recording_stopped(board: Board, event: RecordingStopped) -> None:
         board.emit(FinishRecording(event.recording, call, language, event.cause))
 
 
-def media_worker_died(board: Board, now: float) -> None:
-    """Every call has lost its media: each is ended, and what was recorded of it is kept."""
-    for call in list(board.calls.values()):
-        end(board, call, "failure: the media worker died", now, status=500)
-    for recording, (call_id, language) in list(board.open_recordings.items()):
-        del board.open_recordings[recording]
-        board.stopping.discard(recording)
-        board.emit(FinishRecording(recording, call_id, language, "the media worker died"))
-
-
 def _forget(board: Board, call: Call) -> None:
     del board.calls[call.id]
     board.call_of_dialog.pop(call.dialog, None)

@@ -173,7 +173,7 @@ def join(board: Board, call: Call, other: Call, now: float) -> None:
     by = call.agent_leg.agent if call.agent_leg is not None else ""
     trunks = tuple(rules for rules in board.settings.trunks if rules.name == other.trunk)
     side = Side("", other.dialog, other.leg, other.session_id, number=other.customer_number, trunks=trunks)
-    side.media, side.agreed, side.version, side.said = other.media, other.agreed, other.version, other.said
+    party.succeed(side, other)
     talk.set_sound(board, other, none=True)
     ending.hand_over(board, other, f"transferred by {by}", now)
     _leave_agent(board, call, by, now)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ivr_flows.flow import QUEUE_LIMIT_S, Flow
 from telephony.events import CallerContext, CallerFound, CallSnapshot, FindCaller, Record, SaveCall
+from telephony.switchboard import party
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import AgentLeg, Call
 from telephony.switchboard.side import Side
@@ -96,16 +97,12 @@ def answered(board: Board, outgoing: Outgoing, near: Side, far: Side, now: float
         ani=outgoing.shown,
         context=outgoing.context,
         found=outgoing.found,
-        media=far.media,
-        agreed=far.agreed,
-        version=far.version,
-        said=far.said,
         queue_limit_s=QUEUE_LIMIT_S,
     )
     call.agent, call.answered_at, call.talk_started_at = outgoing.agent, now, now
     call.agent_leg = AgentLeg(near.leg, near.agent, near.session_id, near.dialog, answered=True)
-    call.agent_leg.media, call.agent_leg.agreed = near.media, near.agreed
-    call.agent_leg.version, call.agent_leg.said = near.version, near.said
+    party.succeed(call, far)
+    party.succeed(call.agent_leg, near)
     board.calls[call.id] = call
     call.recording = board.new_id()
     board.open_recordings[call.recording] = (call.id, call.language)

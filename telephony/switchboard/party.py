@@ -17,7 +17,7 @@ Secure = Literal["no", "may", "must"]
 
 class Party(Protocol):
     """`media` is our side of the leg once it is open, `agreed` what stands, `said` our last description, `version` its
-    number, and `session_id` the number that stays in it."""
+    number, and `session_id` the number that stays in it. `moved`: the leg is in another media worker than we said."""
 
     dialog: str
     leg: str
@@ -25,6 +25,7 @@ class Party(Protocol):
     agreed: sdp.Negotiated | None
     version: int
     said: str
+    moved: bool
 
     @property
     def session_id(self) -> int:
@@ -65,6 +66,12 @@ def accept(party: Party, text: str) -> sdp.Negotiated:
     return party.agreed
 
 
+def succeed(party: Party, other: Party) -> None:
+    """Let a party stand where another stood: the same far end, in another part."""
+    party.media, party.agreed, party.moved = other.media, other.agreed, other.moved
+    party.version, party.said = other.version, other.said
+
+
 def restarts_ice(party: Party, text: str) -> bool:
     """Whether an offer asks for an ICE restart: its user name and password are new (RFC 8839 section 4.4.1.1.1). What
     cannot be read asks for nothing."""
@@ -82,10 +89,16 @@ def _say(party: Party, text: str) -> str:
 
 
 def connection(party: Party, *, nowhere: bool = False) -> ConnectLeg:
-    """Return the command that connects the leg as agreed; `nowhere`: it is heard, and not spoken to yet."""
+    """Return the command that connects the leg as agreed; `nowhere`: it is heard, and not spoken to yet.
+
+    A browser that still has to be told that its leg has moved is not connected: what it has agreed to was another
+    worker's.
+    """
     agreed = party.agreed
     if agreed is None:
         raise ValueError(f"nothing is agreed on with {party.leg}")
+    if party.moved and agreed.webrtc is not None:
+        agreed, nowhere = msgspec.structs.replace(agreed, webrtc=None), True
     return ConnectLeg(
         party.leg,
         sdp.NOWHERE if nowhere else agreed.address,

@@ -45,6 +45,7 @@ def _answer(board: Board, found: Party, event: SessionOffered, now: float) -> No
     except sdp.SdpError as error:
         board.emit(RefuseSession(event.dialog, 488, error.warning, str(error)))
         return
+    found.moved = False
     board.emit(parties.connection(found), AnswerSession(event.dialog, agreed.sdp))
     if parties.is_holding(found) != held:
         _changed(board, event.dialog, now)
@@ -60,6 +61,7 @@ def answered(board: Board, event: SessionAnswered, now: float) -> None:
         parties.accept(found, event.sdp)
     except sdp.SdpError:
         return
+    found.moved = False
     board.emit(parties.connection(found))
     if parties.is_holding(found) != held:
         _changed(board, event.dialog, now)

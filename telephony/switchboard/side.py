@@ -26,6 +26,7 @@ class Side:
     agreed: sdp.Negotiated | None = None
     version: int = 0
     said: str = ""
+    moved: bool = False
     sound: str = ""
     """The playback that this side hears while the other holds."""
     device: str = ""

@@ -30,6 +30,8 @@ from telephony.events import (
     IceRestarted,
     InviteReceived,
     KeySignalled,
+    LegLost,
+    LegMoved,
     LegOpened,
     LegQuality,
     LegRefused,
@@ -44,12 +46,12 @@ from telephony.events import (
     ResumeRequested,
     SessionAnswered,
     SessionOffered,
+    SessionRefused,
     TellLamp,
     TextReceived,
     TimePassed,
     TransferRequested,
     TrunkChanged,
-    WorkerDied,
 )
 from telephony.switchboard import (
     arrival,
@@ -57,6 +59,7 @@ from telephony.switchboard import (
     desk,
     direct,
     ending,
+    failover,
     forward,
     ice,
     lamps,
@@ -95,6 +98,8 @@ class Switchboard:
         take = ON.get(type(event))
         if take is not None:
             take(self._board, event, now)
+        if isinstance(event, DialogAnswered | DialogConfirmed):
+            failover.tell(self._board, event.dialog)
         self._settle(now)
         lamps.tell(self._board)
         commands, self._board.commands = self._board.commands, []
@@ -346,14 +351,6 @@ def _transfer_requested(board: Board, event: TransferRequested, now: float) -> N
     (forward.requested if event.number else talk.transfer)(board, event, now)
 
 
-def _worker_died(board: Board, event: WorkerDied, now: float) -> None:
-    if event.worker == "media":
-        board.restarts.clear()
-        for between in list(board.directs.values()):
-            direct.end(board, between, now, status=500)
-        ending.media_worker_died(board, now)
-
-
 def _time_passed(board: Board, _event: TimePassed, now: float) -> None:
     board.tell_queues(acd.TimePassed(), now)
     for call_id, what in board.deadlines.due(now):
@@ -398,6 +395,9 @@ ON: Final[dict[type[Event], Takes]] = {
     DialogEnded: _dialog_ended,
     LegOpened: _leg_opened,
     LegRefused: _leg_refused,
+    LegMoved: failover.moved,
+    LegLost: failover.lost,
+    SessionRefused: failover.refused,
     DigitPressed: _digit_pressed,
     PromptFinished: _prompt_finished,
     MediaTimedOut: _media_timed_out,
@@ -417,6 +417,5 @@ ON: Final[dict[type[Event], Takes]] = {
     BindingChanged: _binding_changed,
     HangupRequested: _hangup_requested,
     TextReceived: texts.received,
-    WorkerDied: _worker_died,
     TimePassed: _time_passed,
 }

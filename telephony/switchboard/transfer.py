@@ -101,17 +101,8 @@ def _put_together(board: Board, call: Call, between: Direct, colleague: Side, no
     board.tell_queues(AgentDisengaged(leaving.agent, between.id), now)
     board.tell_queues(TalkEnded(call.id, leaving.agent), now)
     ending.drop_agent_leg(board, call)
-    call.agent_leg = AgentLeg(
-        colleague.leg,
-        colleague.agent,
-        colleague.session_id,
-        colleague.dialog,
-        colleague.media,
-        colleague.agreed,
-        colleague.version,
-        colleague.said,
-        answered=True,
-    )
+    call.agent_leg = AgentLeg(colleague.leg, colleague.agent, colleague.session_id, colleague.dialog, answered=True)
+    party.succeed(call.agent_leg, colleague)
     board.call_of_dialog[colleague.dialog] = board.call_of_leg[colleague.leg] = call.id
     board.tell_queues(TalkTaken(colleague.agent, call.id, call.queue), now)
     board.tell_queues(AgentDisengaged(colleague.agent, between.id), now)

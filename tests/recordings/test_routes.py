@@ -95,6 +95,7 @@ async def test_one_recording(client: httpx.AsyncClient, session: AsyncSession) -
         "queue": "care",
         "person": "Phạm Thị Lan",
         "pauses": [],
+        "gaps": [],
         "transcript_state": "pending",
         "transcript_cause": "",
         "audio": "/api/v1/recordings/r1/audio",

@@ -18,6 +18,7 @@ from recordings.spool import (
     SpoolReader,
     SpoolWriter,
     close_to_wav,
+    part_path,
     read_spool,
 )
 
@@ -193,3 +194,107 @@ def test_no_file_is_left_open_when_the_header_cannot_be_written(
     with pytest.raises(OSError, match="No space"):
         SpoolWriter(tmp_path / "a.spool", "r", FIRST)
     assert set(os.listdir("/proc/self/fd")) == open_before
+
+
+# ------------------------------------------------------------------------------------------------ several parts
+
+runs = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 20)), min_size=1, max_size=5)
+"""Of each part: how many ticks after the end of the one before it begins, and how many rows it has."""
+
+
+def in_parts(path: Path, runs: list[tuple[int, int]]) -> tuple[list[int], list[tuple[int, int]]]:
+    """Spool a recording in parts; return the ticks that there are, and those that are missing, from and until."""
+    ticks: list[int] = []
+    gaps: list[tuple[int, int]] = []
+    at = 0
+    for number, (gap, rows) in enumerate(runs):
+        part = part_path(path, number)
+        part.unlink(missing_ok=True)
+        gap = gap if number else 0  # noqa: PLW2901 - a recording begins where it begins
+        if gap:
+            gaps.append((at, at + gap))
+        at += gap
+        writer = SpoolWriter(part, "r", FIRST + at)
+        for tick in range(at, at + rows):
+            writer.write(FIRST + tick, row(tick))
+            ticks.append(tick)
+        writer.close()
+        at += rows
+    return ticks, gaps
+
+
+@in_one_folder
+@given(runs)
+def test_parts_are_laid_one_after_the_other_by_their_ticks(
+    tmp_path_factory: pytest.TempPathFactory, runs: list[tuple[int, int]]
+) -> None:
+    path = tmp_path_factory.mktemp("parts") / "a.spool"
+    ticks, gaps = in_parts(path, runs)
+    closed = close_to_wav(path, path.with_suffix(".wav"))
+    there = {frame: row(frame) for frame in ticks}
+    with wave.open(str(path.with_suffix(".wav")), "rb") as file:
+        heard = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 160, 2)
+    assert closed.ticks == len(heard)
+    for tick, block in enumerate(heard):
+        assert (block == there.get(tick, 0)).all()
+    assert {tick for since, until in closed.gaps for tick in range(since, until)} == {
+        tick for since, until in gaps for tick in range(since, until)
+    }
+
+
+@in_one_folder
+@given(runs, st.integers(1, 60))
+def test_a_reader_goes_over_to_the_next_part(
+    tmp_path_factory: pytest.TempPathFactory, runs: list[tuple[int, int]], most: int
+) -> None:
+    path = tmp_path_factory.mktemp("parts") / "a.spool"
+    ticks, _ = in_parts(path, runs)
+    reader = SpoolReader(path)
+    read: list[Samples] = []
+    while len(block := reader.read(most)):
+        read.append(block)
+    assert reader.rows == reader.position
+    heard = np.concatenate(read) if read else np.zeros((0, 160, 2), np.int16)
+    there = set(ticks)
+    assert there <= set(range(len(heard)))
+    for tick, block in enumerate(heard):
+        assert (block == (row(tick) if tick in there else 0)).all()
+    reader.close()
+
+
+def test_a_part_that_overlaps_says_nothing_twice(tmp_path: Path) -> None:
+    path = tmp_path / "a.spool"
+    spooled(path, list(range(10))).close()
+    second = SpoolWriter(part_path(path, 1), "r", FIRST + 7)
+    for tick in range(7, 15):
+        second.write(FIRST + tick, row(tick))
+    second.close()
+    closed = close_to_wav(path, tmp_path / "a.wav")
+    with wave.open(str(tmp_path / "a.wav"), "rb") as file:
+        heard = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 160, 2)
+    assert (closed.ticks, closed.gaps) == (15, ())
+    assert all((block == row(tick)).all() for tick, block in enumerate(heard))
+
+
+def test_parts_whose_writers_died_at_once_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.spool"
+    path.write_bytes(b"HLSP")
+    second = SpoolWriter(part_path(path, 2), "r", FIRST)
+    second.write(FIRST, row(0))
+    second.close()
+    assert close_to_wav(path, tmp_path / "a.wav").ticks == 1
+    part_path(path, 2).write_bytes(b"")
+    with pytest.raises(SpoolDamaged, match="1 further parts"):
+        close_to_wav(path, tmp_path / "a.wav")
+
+
+def test_a_part_of_another_time_or_shape_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a.spool"
+    spooled(path, [0]).close()
+    SpoolWriter(part_path(path, 1), "r", FIRST - 10).close()
+    with pytest.raises(SpoolDamaged, match="no part of this recording"):
+        close_to_wav(path, tmp_path / "a.wav")
+    part_path(path, 1).unlink()
+    SpoolWriter(part_path(path, 1), "r", FIRST + 10, 8).close()
+    with pytest.raises(SpoolDamaged, match="channels"):
+        close_to_wav(path, tmp_path / "a.wav")

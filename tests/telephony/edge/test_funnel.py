@@ -26,6 +26,7 @@ from telephony.edge import rows
 from telephony.edge.funnel import Funnel
 from telephony.edge.process_clock import ProcessClock
 from telephony.edge.recovery import INTERRUPTED, recover
+from telephony.edge.standing import LOST
 from telephony.events import (
     Answer,
     AnswerText,
@@ -43,6 +44,7 @@ from telephony.events import (
     HangupRequested,
     Invite,
     InviteReceived,
+    LegLost,
     LegOpened,
     OpenLeg,
     PhraseRecognised,
@@ -80,9 +82,6 @@ class Written:
 
     def perform(self, command: SipCommand) -> None:
         self.send(command)
-
-    def forget_waiting(self) -> None:
-        self.commands.clear()
 
     def said(self, kind: type[T]) -> list[T]:
         return [command for command in self.commands if isinstance(command, kind)]
@@ -409,15 +408,20 @@ async def test_a_command_that_fails_keeps_nothing_else_from_being_done(
     assert row.state == "ended"
 
 
-async def test_a_media_worker_that_dies_ends_its_calls_with_their_cause(house: House) -> None:
+async def test_a_media_worker_that_dies_is_an_alarm_and_lost_legs_end_their_call_with_its_cause(house: House) -> None:
     call = await house.talk()
     house.funnel.worker_died(WorkerDied("media", 1, "killed by SIGKILL"))
+    assert [alarm.kind for alarm in house.funnel.alarms.present()] == ["media_worker_died"]
+    assert house.sip.said(Hangup) == []
+    house.funnel.media_event(LegLost(f"{call}.caller", LOST))
+    house.funnel.media_event(RecordingStopped(house.media.said(StartRecording)[0].recording, 0, LOST))
     assert {command.dialog for command in house.sip.said(Hangup)} == {"d1", f"{call}.agent1"}
     await house.funnel.drain()
     async with house.sessions() as session:
         row = await session.get(Call, call)
     assert row is not None
     assert row.ended_by == "failure: the media worker died"
+    assert [alarm.kind for alarm in house.funnel.alarms.present()] == ["media_worker_died"]
 
 
 async def test_draining_waits_for_the_running_calls(house: House) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from typing import Any
 
 import pytest
@@ -65,18 +66,17 @@ async def test_a_worker_that_dies_is_started_again_and_gets_what_waited() -> Non
     await room.worker.stop()
 
 
-async def test_what_waited_for_a_dead_worker_can_be_forgotten() -> None:
+async def test_a_worker_that_hangs_can_be_killed_and_is_started_again() -> None:
     room = Room()
     await room.worker.start()
-    await room.next()
-    room.worker.send(render("die"))
-    await room.next()
-    room.worker.send(render("b"))
-    room.worker.forget_waiting()
+    first = await room.next()
+    os.kill(room.worker.process_id, signal.SIGSTOP)
+    room.worker.kill()
+    assert isinstance(first, WorkerStarted)
+    assert await room.next() == WorkerDied("render", first.process, "killed by SIGKILL")
     assert isinstance(await room.next(), WorkerStarted)
-    room.worker.send(render("c"))
-    assert await room.next() == PromptRendered("c")
     await room.worker.stop()
+    room.worker.kill()  # nobody is there any more
 
 
 async def test_a_worker_that_does_not_start_says_so() -> None:

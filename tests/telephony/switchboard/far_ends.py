@@ -24,8 +24,9 @@ from telephony.events import (
     Invite,
     Join,
     Leave,
-    LegOpened,
-    LegRefused,
+    LegLost,
+    LegMoved,
+    OfferSession,
     OpenLeg,
     Play,
     Progress,
@@ -39,7 +40,6 @@ from telephony.events import (
     StopPlaying,
     StopRecording,
     TellRefer,
-    WorkerDied,
 )
 from telephony.switchboard.call import Call
 from telephony.switchboard.dialling import TrunkRules
@@ -64,6 +64,8 @@ class Dialog:
     """Our last description."""
     offered: bool = False
     """Whether an offer of theirs waits for us."""
+    offering: str = ""
+    """Our offer that waits for them."""
 
 
 @dataclass
@@ -86,11 +88,21 @@ class World:
         if isinstance(event, DialogEnded):
             dialog = self.dialogs[event.dialog]
             dialog.state, dialog.told = "ended", True
-        if isinstance(event, WorkerDied):
-            self.pending = [each for each in self.pending if not isinstance(each, LegOpened | LegRefused)]
         for command in self.room.happened(event, after_s):
             self.perform(command)
         self.check()
+
+    def media_is_lost(self) -> None:
+        """The media worker died, and there is no other."""
+        for leg, state in list(self.legs.items()):
+            if state != "closed":
+                self.tell(LegLost(leg, "the media worker died"))
+
+    def media_moves(self, port: int) -> None:
+        """The media worker died, and another has its legs: those that were being opened are opened by that."""
+        for leg, state in list(self.legs.items()):
+            if state == "open":
+                self.tell(LegMoved(leg, "127.0.0.1", port))
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
@@ -100,11 +112,16 @@ class World:
 
     # ------------------------------------------------------------------------------------------------ commands
 
-    def perform(self, command: Command) -> None:
+    def perform(self, command: Command) -> None:  # noqa: C901, PLR0912 - one case a kind
         """Do what a command says. Fails where it cannot be done."""
         match command:
             case Ring() | Progress() | Answer() | Reject() | Hangup() | Invite():
                 self._signal(command)
+            case OfferSession():
+                dialog = self.dialogs[command.dialog]
+                assert dialog.state == "confirmed", f"an offer in a dialog that is {dialog.state}"
+                assert not dialog.told
+                dialog.said = dialog.offering = command.sdp
             case AnswerSession() | RefuseSession():
                 dialog = self.dialogs[command.dialog]
                 assert dialog.offered, "an answer to no offer"

@@ -22,6 +22,7 @@ from telephony.events import (
     Join,
     KeySignalled,
     Leave,
+    LegLost,
     LegOpened,
     LegRefused,
     MediaTimedOut,
@@ -39,7 +40,6 @@ from telephony.events import (
     StopPlaying,
     StopRecording,
     TellRefer,
-    WorkerDied,
 )
 from tests.telephony.switchboard.room import CALLER_OFFER, Room
 
@@ -160,7 +160,7 @@ class TestBetweenPhones:
             if what == "no audio":
                 room.happened(MediaTimedOut(_leg(room, "near"), 0))
             elif what == "worker":
-                room.happened(WorkerDied("media", 1, "killed"))
+                room.happened(LegLost(_leg(room, "near"), "the media worker died"))
         assert not room.switchboard.busy()
         assert agents(room) == {"an": "ready", "binh": "ready"}
 

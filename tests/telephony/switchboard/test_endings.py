@@ -36,8 +36,8 @@ from telephony.events import (
     ResumeRequested,
     SessionAnswered,
     SessionOffered,
+    SessionRefused,
     TransferRequested,
-    WorkerDied,
 )
 from tests.telephony.switchboard.far_ends import Dialog, World, phone, world
 
@@ -253,9 +253,22 @@ class Endings(RuleBasedStateMachine):
             self.world.recordings[name] = "stopped"
             self.world.tell(RecordingStopped(name, 5, "the disk is full"))
 
-    @rule()
-    def the_media_worker_dies(self) -> None:
-        self.world.tell(WorkerDied("media", 1, "killed"))
+    @rule(pick=picks, spare=st.sampled_from([True, True, False]))
+    def the_media_worker_dies(self, pick: int, spare: bool) -> None:
+        if spare:
+            self.world.media_moves(24000 + 2 * pick)
+        else:
+            self.world.media_is_lost()
+
+    @rule(pick=picks, follows=st.sampled_from([True] * 5 + [False]), usable=st.sampled_from([True] * 5 + [False]))
+    def a_phone_answers_an_offer(self, pick: int, follows: bool, usable: bool) -> None:
+        waiting = [each for each in self.world.dialogs.values() if each.offering and not each.told]
+        if not waiting:
+            return
+        dialog = waiting[pick % len(waiting)]
+        offer, dialog.offering = dialog.offering, ""
+        answer = sdp.answer(offer, phone(7400)).sdp if usable else UNUSABLE
+        self.world.tell(SessionAnswered(dialog.name, answer) if follows else SessionRefused(dialog.name, 488))
 
     @rule(seconds=st.sampled_from([0.3, 1.0, 6.0, 20.0, 61.0]))
     def time_passes(self, seconds: float) -> None:

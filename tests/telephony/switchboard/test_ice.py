@@ -17,14 +17,15 @@ from telephony.events import (
     DialogConfirmed,
     DialogEnded,
     IceRestarted,
+    LegMoved,
     LegOpened,
+    OfferSession,
     OpenLeg,
     RefuseSession,
     RestartIce,
     SessionOffered,
     SignalCandidates,
     WebRtc,
-    WorkerDied,
 )
 from tests.telephony.switchboard.room import Room
 
@@ -107,8 +108,15 @@ def test_a_restart_whose_call_or_worker_is_gone_is_nobodys(room: Room) -> None:
     room.happened(DialogEnded("d1", "bye"))
     assert room.happened(IceRestarted(leg, AGAIN)) == []
     assert room.happened(IceRestarted("stranger", AGAIN)) == []
-    room.happened(WorkerDied("media", 7, "killed"))
+
+
+def test_a_restart_whose_worker_is_gone_is_refused_and_made_up_for(room: Room) -> None:
+    room.happened(SessionOffered("d1", offer(MOVED, 2)))
+    said = room.happened(LegMoved(leg_of(room), "127.0.0.1", 24000, AGAIN))
+    assert said[0] == RefuseSession("d1", 491)
     assert room.switchboard._board.restarts == {}
+    (offered,) = [each for each in said if isinstance(each, OfferSession)]
+    assert (offered.dialog, AGAIN.fingerprint in offered.sdp, "a=setup:actpass" in offered.sdp) == ("d1", True, True)
 
 
 def test_late_candidates_go_both_ways(room: Room) -> None:

@@ -23,6 +23,7 @@ from telephony.events import (
     Invite,
     InviteReceived,
     Join,
+    LegLost,
     LegOpened,
     LegRefused,
     MediaStalled,
@@ -45,7 +46,6 @@ from telephony.events import (
     TellRefer,
     TransferRequested,
     TrunkChanged,
-    WorkerDied,
 )
 from telephony.switchboard import Switchboard, SwitchboardSettings, outside
 from telephony.switchboard.dialling import TrunkRules
@@ -307,9 +307,9 @@ class TestDialling:
         assert room.saved().ended_by == "agent"
         assert room.switchboard.desk_call("an") is None
 
-    def test_a_dead_media_worker_ends_it(self, room: Outside) -> None:
+    def test_lost_media_end_it(self, room: Outside) -> None:
         room.dial()
-        room.happened(WorkerDied("media", 1, "killed"))
+        room.happened(LegLost(room.said(OpenLeg)[0].leg, "the media worker died"))
         assert room.saved().state == "ended"
         assert not room.switchboard.calls()
 

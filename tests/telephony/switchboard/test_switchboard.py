@@ -30,6 +30,8 @@ from telephony.events import (
     InviteReceived,
     Join,
     Leave,
+    LegLost,
+    LegMoved,
     LegOpened,
     LegRefused,
     MediaResumed,
@@ -50,7 +52,6 @@ from telephony.events import (
     StopRecording,
     TimePassed,
     TransferRequested,
-    WorkerDied,
 )
 from telephony.switchboard import CALL
 from telephony.switchboard.call import TALKS
@@ -438,14 +439,14 @@ def test_the_longest_call_allowed(tmp_path: Path) -> None:
     assert room.last(SaveCall).call.ended_by == "the longest call allowed"
 
 
-def test_a_dead_media_worker_ends_its_calls_and_keeps_their_recordings(room: Room) -> None:
+def test_lost_media_end_a_call_and_its_recording_is_kept(room: Room) -> None:
     call = room.talking()
     recording = room.last(Record).recording
-    room.happened(WorkerDied("media", 1, "killed by SIGKILL"))
+    room.happened(LegLost(f"{call}.caller", "the media worker died"))
     assert room.last(SaveCall).call.ended_by == "failure: the media worker died"
+    room.happened(RecordingStopped(recording, 0, "the media worker died"))
     assert room.last(FinishRecording) == FinishRecording(recording, call, "en", "the media worker died")
     assert not room.switchboard.busy()
-    room.happened(WorkerDied("render", 2, "exit status 1"))
 
 
 def test_a_message_knows_its_call_even_after_it_ended(room: Room) -> None:
@@ -469,7 +470,16 @@ def _random_event(draw: st.DrawFn) -> tuple[str, int, float]:
             st.sampled_from(
                 [
                     *("invite", "open", "found", "ack", "key1", "key9", "key5", "prompt", "register", "unregister"),
-                    *("answer", "decline", "agent_bye", "caller_bye", "wait", "record_end", "media_died"),
+                    *(
+                        "answer",
+                        "decline",
+                        "agent_bye",
+                        "caller_bye",
+                        "wait",
+                        "record_end",
+                        "media_died",
+                        "media_moves",
+                    ),
                     *("stall", "resume_audio", "lost", "back", "hold", "resume", "transfer", "agent_hangup"),
                 ]
             )
@@ -525,7 +535,9 @@ def _event(room: Room, kind: str, pick: int) -> Event:  # noqa: C901, PLR0912 - 
         case "record_end" if records:
             return RecordingStopped(records[pick % len(records)].recording, 10)
         case "media_died":
-            return WorkerDied("media", 1, "killed")
+            return LegLost(f"{call}.caller", "killed")
+        case "media_moves":
+            return LegMoved(f"{call}.caller", "127.0.0.1", 24000 + 2 * pick)
         case _:
             return TimePassed()
 

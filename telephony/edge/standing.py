@@ -1,0 +1,227 @@
+"""What a media worker has been told, so that another can be told it when that one is gone. Pure.
+
+Rule 1: what counts is how a leg stands, not how it came to that: the last word of each kind, in an order in which a
+worker may be told it.
+
+Rule 2: a browser's transport is not told again: user names, passwords and certificates are a worker's own. Its leg is
+opened, and waits for what the browser answers to the new ones.
+
+Rule 3: a recording goes on in a part of its own, for the spool of another process is not touched
+(`recordings.spool`, rule 3).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from recordings.spool import part_path
+from telephony.events import (
+    CloseLeg,
+    Command,
+    ConnectLeg,
+    Event,
+    Join,
+    Leave,
+    LegOpened,
+    OpenLeg,
+    PauseRecording,
+    PlaySamples,
+    PromptFinished,
+    RecordingStopped,
+    ResumeRecording,
+    StartRecording,
+    StartStream,
+    StopPlaying,
+    StopRecording,
+    StopStream,
+    StreamStopped,
+)
+
+KEPT: Final[tuple[type[Command], ...]] = (ConnectLeg, Join, PlaySamples)
+"""Of each leg the last one, told again in this order."""
+LOST: Final = "the media worker died"
+ENDS: Final[dict[type[Command], type[Command]]] = {Leave: Join, StopPlaying: PlaySamples}
+"""What takes back which."""
+
+
+@dataclass(slots=True)
+class Leg:
+    """A leg that is open, or is being opened, in a slot. `told`: its `LegOpened` has been passed on."""
+
+    opening: OpenLeg
+    slot: int
+    told: bool = False
+    words: dict[type[Command], Command] = field(default_factory=dict)
+
+    def again(self) -> Iterator[Command]:
+        """Give what another worker is to be told."""
+        yield self.opening
+        for kind in KEPT:
+            word = self.words.get(kind)
+            if word is not None and not (isinstance(word, ConnectLeg) and word.webrtc is not None):
+                yield word
+
+
+@dataclass(slots=True)
+class Recording:
+    """A recording that runs in a slot, in its part number `part`."""
+
+    starting: StartRecording
+    slot: int
+    part: int = 0
+    paused: bool = False
+    stopping: bool = False
+
+    def again(self) -> Iterator[Command]:
+        """Give what another worker is to be told; the part is the next one."""
+        self.part += 1
+        yield msgspec.structs.replace(self.starting, path=str(part_path(self.starting.path, self.part)))
+        if self.paused:
+            yield PauseRecording(self.starting.recording)
+
+
+@dataclass(slots=True)
+class Stream:
+    """A live stream that runs in a slot."""
+
+    starting: StartStream
+    slot: int
+
+
+@dataclass(slots=True)
+class Standing:
+    """Everything that the workers have been told and that still holds, by name."""
+
+    legs: dict[str, Leg] = field(default_factory=dict)
+    recordings: dict[str, Recording] = field(default_factory=dict)
+    streams: dict[str, Stream] = field(default_factory=dict)
+
+    def slot_of(self, message: Command | Event) -> int | None:
+        """Return the slot that a message is for, or may come from; None for what is not open."""
+        for name, of in (("recording", self.recordings), ("stream", self.streams), ("leg", self.legs)):
+            found = of.get(getattr(message, name, ""))
+            if found is not None:
+                return found.slot
+        return None
+
+    def note(self, command: Command, slot: int) -> None:
+        """A worker is being told this."""
+        match command:
+            case OpenLeg():
+                self.legs.setdefault(command.leg, Leg(command, slot))
+            case CloseLeg():
+                self.legs.pop(command.leg, None)
+            case StartRecording():
+                self.recordings[command.recording] = Recording(command, slot)
+            case StopRecording():
+                if command.recording in self.recordings:
+                    self.recordings[command.recording].stopping = True
+            case PauseRecording() | ResumeRecording():
+                if command.recording in self.recordings:
+                    self.recordings[command.recording].paused = isinstance(command, PauseRecording)
+            case StartStream():
+                self.streams[command.stream] = Stream(command, slot)
+            case StopStream():
+                self.streams.pop(command.stream, None)
+            case _:
+                self._note_word(command)
+
+    def _note_word(self, command: Command) -> None:
+        leg = self.legs.get(getattr(command, "leg", ""))
+        if leg is None:
+            return
+        ended = ENDS.get(type(command))
+        if type(command) in KEPT:
+            leg.words[type(command)] = command
+        elif ended is not None and not self._is_of_another_playback(command, leg):
+            leg.words.pop(ended, None)
+
+    @staticmethod
+    def _is_of_another_playback(command: Command, leg: Leg) -> bool:
+        played = leg.words.get(PlaySamples)
+        return (
+            isinstance(command, StopPlaying) and isinstance(played, PlaySamples) and played.playback != command.playback
+        )
+
+    def heard(self, event: Event) -> None:
+        """A worker says this."""
+        match event:
+            case LegOpened():
+                if event.leg in self.legs:
+                    self.legs[event.leg].told = True
+            case PromptFinished():
+                leg = self.legs.get(event.leg)
+                played = leg.words.get(PlaySamples) if leg is not None else None
+                if leg is not None and isinstance(played, PlaySamples) and played.playback == event.playback:
+                    del leg.words[PlaySamples]
+            case RecordingStopped():
+                self.recordings.pop(event.recording, None)
+            case StreamStopped():
+                self.streams.pop(event.stream, None)
+            case _:
+                pass
+
+    def of_slot(self, slot: int) -> list[str]:
+        """Return the legs of a slot."""
+        return [name for name, leg in self.legs.items() if leg.slot == slot]
+
+    def has_call(self, call: str) -> bool:
+        """Whether any leg of a call is open."""
+        return any(call_of(name) == call for name in self.legs)
+
+    def of_leg(self, leg: str) -> list[str]:
+        """Return the recordings of a leg."""
+        return [name for name, each in self.recordings.items() if each.starting.leg == leg and not each.stopping]
+
+    def bridge_slot(self, bridge: str, but: str) -> int | None:
+        """Return the slot in which a bridge's legs are, other than this one; None where there are none."""
+        for name, leg in self.legs.items():
+            join = leg.words.get(Join)
+            if name != but and isinstance(join, Join) and join.bridge == bridge:
+                return leg.slot
+        return None
+
+    def again(self, legs: list[str]) -> Iterator[Command]:
+        """Give what another worker is to be told of legs, and of what is recorded and streamed of them. What was being
+        stopped is over, and is not: see `over`."""
+        known = set(legs)
+        for name in legs:
+            yield from self.legs[name].again()
+        for recording in self.recordings.values():
+            if recording.starting.leg in known and not recording.stopping:
+                yield from recording.again()
+        for stream in self.streams.values():
+            if stream.starting.leg in known:
+                yield stream.starting
+
+    def unfinished(self, slot: int, *, all_of_them: bool = False) -> list[Event]:
+        """Return what a worker that is gone cannot tell any more: the end of recordings and streams that were being
+        stopped, or whose leg is closed; `all_of_them`: of every one in its slot."""
+        over = [
+            RecordingStopped(name, 0, LOST)
+            for name, each in self.recordings.items()
+            if each.slot == slot and (all_of_them or each.stopping or each.starting.leg not in self.legs)
+        ]
+        ended = [
+            StreamStopped(name, 0, LOST)
+            for name, each in self.streams.items()
+            if each.slot == slot and (all_of_them or each.starting.leg not in self.legs)
+        ]
+        return [*over, *ended]
+
+    def move(self, legs: list[str], slot: int) -> None:
+        """Legs, with what is recorded and streamed of them, are in another slot from now on."""
+        known = set(legs)
+        for name in legs:
+            self.legs[name].slot = slot
+        runs: list[Recording | Stream] = [*self.recordings.values(), *self.streams.values()]
+        for what in runs:
+            if what.starting.leg in known:
+                what.slot = slot
+
+
+def call_of(leg: str) -> str:
+    """Return the call that a leg was opened for: legs are named `CALL.WHOM`."""
+    return leg.partition(".")[0]

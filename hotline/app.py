@@ -295,7 +295,10 @@ class Hotline:
             self.clock,
             publish=self.funnel.publish,
             # Calls go on without the words of running talks.
-            ready=lambda: self.media.ready and all(worker.ready for worker in self.speech if worker.kind != "live"),
+            ready=lambda: {
+                "media": self.media.ready,
+                "speech": all(worker.ready for worker in self.speech if worker.kind != "live"),
+            },
         )
         app.state.funnel = self.funnel
         app.state.sip = self.sip_sockets

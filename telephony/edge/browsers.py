@@ -44,6 +44,7 @@ class Browsers:
             late=self._sockets.late,
             reports=self._sockets.reports,
         )
+        leg.at.update(command.at)
         self._legs[name] = leg
         self._sockets.add(leg)
 

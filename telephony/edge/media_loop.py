@@ -168,7 +168,7 @@ class MediaLoop:
             if isinstance(command, OpenLeg) and command.kind == "webrtc":
                 self._open_browser(command)
             elif isinstance(command, OpenLeg):
-                self._open(command.leg)
+                self._open(command.leg, command.at[0][1] if command.at else 0)
             elif isinstance(command, RestartIce):
                 self._browsers.restart(command.leg)
             elif isinstance(command, AddCandidates):
@@ -222,12 +222,12 @@ class MediaLoop:
             return []
         return refusal(command, tick, cause)
 
-    def _open(self, leg: str) -> None:
+    def _open(self, leg: str, wanted: int) -> None:
         if leg not in self._opened:
             origin = Origin(secrets.randbits(32), secrets.randbits(15), secrets.randbits(32))
             row = self._plane.open(leg, origin)
             try:
-                self._opened[leg] = row, self._sockets.open(row)
+                self._opened[leg] = row, self._sockets.open(row, wanted)
             except OSError:
                 self._plane.perform(CloseLeg(leg), self._ticker.next_tick)
                 raise

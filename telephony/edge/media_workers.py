@@ -7,14 +7,14 @@ spare, warm and idle. When a slot's worker dies or hangs, the spare takes the sl
 Rule 2: legs that are to hear each other are in one slot. A leg that joins others in another slot moves there; so a call
 stays where it began, and calls that are put together come together.
 
-Rule 3: whoever is moved gets another port, and for a browser another certificate. `LegMoved` says so, and the
-switchboard tells the far end by a re-INVITE; what a far end sends before that reaches nobody.
+Rule 3: whoever is moved keeps its port where it can be had, so that what is on its way arrives; keys are new, and for a
+browser the certificate. `LegMoved` says so, and the switchboard tells the far end by a re-INVITE.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import structlog
@@ -40,6 +40,8 @@ from telephony.events import (
 
 SPARE_AFTER_S: Final = 3.0
 """The spare is started when the server has had so long to come up."""
+KILLED_S: Final = 0.3
+"""So long the end of a worker that hangs is waited for."""
 NO_WORKER_S: Final = 10.0
 """So long calls wait for a worker where there is no spare; then they are lost."""
 
@@ -77,7 +79,8 @@ class _Slot:
 class _Process:
     worker: MediaWorker
     ready: bool = False
-    pulse: Pulse = field(default_factory=Pulse)
+    end: asyncio.TimerHandle | None = None
+    """Until when the end of a worker that was killed is waited for."""
 
 
 class MediaWorkers:
@@ -194,8 +197,10 @@ class MediaWorkers:
         match event:
             case WorkerStarted():
                 process.ready = True
-                self._pulses.watched[number] = process.pulse = Pulse(process.worker.process_id)
+                self._pulses.watched[number] = Pulse(event.process)
                 self._take_slot(number)
+                role = "serving" if self._has_slot(number) else "spare"
+                log.info("media worker ready", process=event.process, role=role)
             case WorkerBeat():
                 self._pulses.beat(number)
             case _:
@@ -229,14 +234,19 @@ class MediaWorkers:
             mend="if the machine was short of processors, give media workers cores of their own (media.cores)",
         )
         process.worker.kill()
-        self._lost(number)  # its end may be slow to come
+        # Its ports are free once it is gone, and to be had again; but its end may be slow to come.
+        process.end = asyncio.get_running_loop().call_later(KILLED_S, self._lost, number)
 
     def _died(self, number: int, event: WorkerDied) -> None:
         self._alarm(event)
         self._lost(number)
 
     def _lost(self, number: int) -> None:
-        self._processes[number].ready = False
+        process = self._processes[number]
+        process.ready = False
+        if process.end is not None:
+            process.end.cancel()
+            process.end = None
         self._pulses.watched.pop(number, None)
         slot = next((each for each in self._slots if each.worker == number), None)
         if slot is None:

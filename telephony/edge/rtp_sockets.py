@@ -81,20 +81,20 @@ class RtpSockets:
         """What is to be read between ticks."""
         return self.setting_up, self.rtcp.epoll
 
-    def open(self, row: int) -> int:
-        """Bind a socket for a row, and one for its RTCP on the next port; return the port of the first. Raises `NoPort`
-        or `OSError`."""
-        udp, port = self._bind_pair(row)
+    def open(self, row: int, wanted: int = 0) -> int:
+        """Bind a socket for a row, and one for its RTCP on the next port; return the port of the first, which is the
+        one that is `wanted` if that is free. Raises `NoPort` or `OSError`."""
+        udp, port = self._bind_pair(row, wanted)
         self._epoll.register(udp, select.EPOLLIN)
         self._sockets[row] = udp
         self._row_of[udp.fileno()] = row
         return port
 
-    def _bind_pair(self, row: int) -> tuple[socket.socket, int]:
-        for _ in self._ports:
+    def _bind_pair(self, row: int, wanted: int) -> tuple[socket.socket, int]:
+        for attempt in range(len(self._ports)):
             udp = socket.socket(self._family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
             try:
-                port = self._bind(udp, self.address)
+                port = self._bind(udp, self.address, 0 if attempt else wanted)
             except OSError:
                 udp.close()
                 raise
@@ -170,16 +170,17 @@ class RtpSockets:
 
     def bind(self, session: IceSession, address: str) -> socket.socket:
         """Return a new socket of a browser's leg. Raises `OSError`."""
+        leg: WebRtcLeg = session.leg  # type: ignore[assignment]  # the only kind there is
         udp = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
         udp.setblocking(False)
         try:
-            self._bind(udp, address)
+            self._bind(udp, address, leg.at.pop(address, 0))
             self.setting_up.register(udp, select.EPOLLIN)
         except OSError:
             udp.close()
             raise
         self._unsettled.add(udp.fileno())
-        self._browser_of[udp.fileno()] = session.leg  # type: ignore[assignment]  # the only kind there is
+        self._browser_of[udp.fileno()] = leg
         return udp
 
     def forget(self, udp: socket.socket) -> None:
@@ -310,10 +311,13 @@ class RtpSockets:
             self._refused.add(row)
             log.warning("rtp_not_sent row=%d cause=%r", row, str(error))
 
-    def _bind(self, udp: socket.socket, address: str) -> int:
-        for _ in self._ports:
-            port = self._ports[self._next_port]
-            self._next_port = (self._next_port + 1) % len(self._ports)
+    def _bind(self, udp: socket.socket, address: str, wanted: int = 0) -> int:
+        for attempt in range(len(self._ports) + 1):
+            if wanted and not attempt:
+                port = wanted
+            else:
+                port = self._ports[self._next_port]
+                self._next_port = (self._next_port + 1) % len(self._ports)
             try:
                 udp.bind((address, port))
             except OSError as error:

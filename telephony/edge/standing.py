@@ -22,6 +22,7 @@ from telephony.events import (
     Command,
     ConnectLeg,
     Event,
+    IceRestarted,
     Join,
     Leave,
     LegOpened,
@@ -37,6 +38,7 @@ from telephony.events import (
     StopRecording,
     StopStream,
     StreamStopped,
+    WebRtc,
 )
 
 KEPT: Final[tuple[type[Command], ...]] = (ConnectLeg, Join, PlaySamples)
@@ -48,16 +50,18 @@ ENDS: Final[dict[type[Command], type[Command]]] = {Leave: Join, StopPlaying: Pla
 
 @dataclass(slots=True)
 class Leg:
-    """A leg that is open, or is being opened, in a slot. `told`: its `LegOpened` has been passed on."""
+    """A leg that is open, or is being opened, in a slot. `told`: its `LegOpened` has been passed on. `at` is where its
+    far end sends to."""
 
     opening: OpenLeg
     slot: int
     told: bool = False
+    at: tuple[tuple[str, int], ...] = ()
     words: dict[type[Command], Command] = field(default_factory=dict)
 
     def again(self) -> Iterator[Command]:
         """Give what another worker is to be told."""
-        yield self.opening
+        yield msgspec.structs.replace(self.opening, at=self.at)
         for kind in KEPT:
             word = self.words.get(kind)
             if word is not None and not (isinstance(word, ConnectLeg) and word.webrtc is not None):
@@ -148,20 +152,26 @@ class Standing:
     def heard(self, event: Event) -> None:
         """A worker says this."""
         match event:
-            case LegOpened():
-                if event.leg in self.legs:
-                    self.legs[event.leg].told = True
+            case LegOpened() if event.leg in self.legs:
+                leg = self.legs[event.leg]
+                leg.told = True
+                leg.at = ((event.address, event.port),) if event.webrtc is None else _hosts(event.webrtc)
+            case IceRestarted() if event.leg in self.legs and event.webrtc is not None:
+                self.legs[event.leg].at = _hosts(event.webrtc)
             case PromptFinished():
-                leg = self.legs.get(event.leg)
-                played = leg.words.get(PlaySamples) if leg is not None else None
-                if leg is not None and isinstance(played, PlaySamples) and played.playback == event.playback:
-                    del leg.words[PlaySamples]
+                self._played(event)
             case RecordingStopped():
                 self.recordings.pop(event.recording, None)
             case StreamStopped():
                 self.streams.pop(event.stream, None)
             case _:
                 pass
+
+    def _played(self, event: PromptFinished) -> None:
+        leg = self.legs.get(event.leg)
+        played = leg.words.get(PlaySamples) if leg is not None else None
+        if leg is not None and isinstance(played, PlaySamples) and played.playback == event.playback:
+            del leg.words[PlaySamples]
 
     def of_slot(self, slot: int) -> list[str]:
         """Return the legs of a slot."""
@@ -220,6 +230,12 @@ class Standing:
         for what in runs:
             if what.starting.leg in known:
                 what.slot = slot
+
+
+def _hosts(webrtc: WebRtc) -> tuple[tuple[str, int], ...]:
+    """Return the addresses and ports of our own sockets among candidates (RFC 8839 section 5.1)."""
+    fields = (candidate.split() for candidate in webrtc.candidates)
+    return tuple((each[4], int(each[5])) for each in fields if each[7] == "host")
 
 
 def call_of(leg: str) -> str:

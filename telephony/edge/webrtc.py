@@ -116,6 +116,8 @@ class WebRtcLeg:
         self.name = name
         self.row = row
         self.endpoints: dict[int, Endpoint] = {}
+        self.at: dict[str, int] = {}
+        """The ports to be had if they are free, by address: each for the first socket there."""
         self.connected = False
         self.closed = False
         self.rejected = 0

@@ -114,6 +114,11 @@ async def house(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     await house.workers.stop()
 
 
+def again(leg: str) -> OpenLeg:
+    """What another worker is told of a leg that was open."""
+    return OpenLeg(leg, at=(("127.0.0.1", 20000),))
+
+
 async def started(house: House) -> None:
     await house.workers.start()
     for _ in range(5):  # the turns that a sleep of none and its task take
@@ -133,7 +138,7 @@ async def test_a_call_goes_on_in_the_spare(house: House) -> None:
     house.take()
     first.die()
     assert house.deaths == [WorkerDied("media", 1000, "killed by SIGKILL")]
-    assert spare.take() == [OpenLeg("c.caller"), CONNECT, Join("c.caller", "c"), PLAY]
+    assert spare.take() == [again("c.caller"), CONNECT, Join("c.caller", "c"), PLAY]
     spare.tell(LegOpened("c.caller", "127.0.0.1", 30000))
     assert house.take() == [LegMoved("c.caller", "127.0.0.1", 30000)]
     house.workers.send(CloseLeg("c.caller"))
@@ -149,7 +154,7 @@ async def test_the_dead_one_comes_back_as_the_spare(house: House) -> None:
     assert first.take() == []
     assert house.open("d.caller") is spare
     spare.die()
-    assert first.take() == [OpenLeg("c.caller"), OpenLeg("d.caller")]
+    assert first.take() == [again("c.caller"), again("d.caller")]
 
 
 async def test_a_leg_that_was_being_opened_is_opened_as_any_other(house: House) -> None:
@@ -195,8 +200,8 @@ async def test_a_recording_goes_on_and_one_that_was_ending_is_over(house: House)
     first.die()
     assert house.take() == [RecordingStopped("d", 0, LOST)]
     assert spare.take() == [
-        OpenLeg("c.caller"),
-        OpenLeg("d.caller"),
+        again("c.caller"),
+        again("d.caller"),
         msgspec.structs.replace(goes_on, path="/s/c.spool.1"),
         stream,
     ]
@@ -215,7 +220,7 @@ async def test_without_a_spare_calls_wait_for_whoever_comes_first() -> None:
     house.workers.send(OpenLeg("c.agent1"))
     assert only.take() == []
     only.begin()
-    assert only.take() == [OpenLeg("c.caller"), CONNECT, OpenLeg("c.agent1")]
+    assert only.take() == [again("c.caller"), CONNECT, OpenLeg("c.agent1")]
     assert house.is_ready()
     await house.workers.stop()
 
@@ -279,7 +284,7 @@ async def test_a_leg_that_joins_others_elsewhere_moves_to_them() -> None:
     house.workers.send(Join("d.far", "c"))
     assert other.take() == [StopRecording("r"), CloseLeg("d.far")]
     assert one.take() == [
-        OpenLeg("d.far"),
+        again("d.far"),
         msgspec.structs.replace(CONNECT, leg="d.far"),
         Join("d.far", "c"),
         msgspec.structs.replace(recording, path="/s/r.spool.1"),
@@ -299,10 +304,10 @@ async def test_a_death_takes_the_calls_of_its_own_slot_along() -> None:
     house.open("d.caller")
     spare.begin()
     other.die()
-    assert spare.take() == [OpenLeg("d.caller")]
+    assert spare.take() == [again("d.caller")]
     one.die()  # the spare is taken, and nobody is left
     other.begin()
-    assert other.take() == [OpenLeg("c.caller")]
+    assert other.take() == [again("c.caller")]
     await house.workers.stop()
 
 
@@ -312,6 +317,18 @@ async def test_a_worker_that_hangs_is_killed_and_not_waited_for(house: House) ->
     first.tell(WorkerBeat(1, 0, 0))
     house.workers._pulses.look(time.monotonic() + 60, 0.0)
     assert first.killed == 1
-    assert spare.take() == [OpenLeg("c.caller")]
+    assert spare.take() == []
+    first.die()
+    assert spare.take() == [again("c.caller")]
+
+
+async def test_one_whose_end_is_slow_to_come_is_not_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media_workers, "KILLED_S", 0.0)
+    first, spare = house.processes
+    house.open("c.caller")
+    first.tell(WorkerBeat(1, 0, 0))
+    house.workers._pulses.look(time.monotonic() + 60, 0.0)
+    await asyncio.sleep(0.01)
+    assert spare.take() == [again("c.caller")]
     first.die()
     assert spare.take() == []

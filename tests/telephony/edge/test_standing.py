@@ -11,6 +11,7 @@ from telephony.events import (
     CloseLeg,
     Command,
     ConnectLeg,
+    IceRestarted,
     Join,
     Leave,
     LegOpened,
@@ -73,6 +74,21 @@ def test_a_browser_has_to_agree_anew_and_an_encrypted_phone_has_not() -> None:
     assert again(told(msgspec.structs.replace(CONNECT, webrtc=WEB))) == [OpenLeg("a")]
     secured = msgspec.structs.replace(CONNECT, srtp=Srtp("AES_CM_128_HMAC_SHA1_80", "ours", "theirs"))
     assert again(told(secured)) == [OpenLeg("a"), secured]
+
+
+def test_the_ports_that_a_far_end_sends_to_are_wanted_again() -> None:
+    standing = told()
+    standing.heard(LegOpened("a", "192.0.2.1", 4000))
+    assert again(standing) == [OpenLeg("a", at=(("192.0.2.1", 4000),))]
+    hosts = [f"{n} 1 udp 1 192.0.2.{n} 400{n} typ host" for n in (1, 2)]
+    web = msgspec.structs.replace(
+        WEB, candidates=(*hosts, "3 1 udp 1 198.51.100.7 9 typ srflx raddr 192.0.2.1 rport 1")
+    )
+    standing.heard(LegOpened("a", "192.0.2.1", 4000, web))
+    assert again(standing) == [OpenLeg("a", at=(("192.0.2.1", 4001), ("192.0.2.2", 4002)))]
+    standing.heard(IceRestarted("a", msgspec.structs.replace(web, candidates=tuple(hosts[1:]))))
+    standing.heard(IceRestarted("a", None, "no address"))
+    assert again(standing) == [OpenLeg("a", at=(("192.0.2.2", 4002),))]
 
 
 def test_a_recording_goes_on_in_a_part_of_its_own() -> None:

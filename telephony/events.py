@@ -1166,11 +1166,8 @@ class StopFollowing(Command, frozen=True):
     recording: str
 
 
-MediaCommand = (
-    OpenLeg
-    | ConnectLeg
-    | RestartIce
-    | AddCandidates
+PlaneCommand = (
+    ConnectLeg
     | CloseLeg
     | PlaySamples
     | StopPlaying
@@ -1183,6 +1180,8 @@ MediaCommand = (
     | StartStream
     | StopStream
 )
+"""What the pure media plane performs; the rest of `MediaCommand` is for the sockets around it."""
+MediaCommand = OpenLeg | RestartIce | AddCandidates | PlaneCommand
 MediaEvent = (
     LegOpened
     | CandidatesGathered

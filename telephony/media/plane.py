@@ -29,6 +29,7 @@ from telephony.events import (
     MediaStalled,
     MediaTimedOut,
     PauseRecording,
+    PlaneCommand,
     PlaySamples,
     PromptEnding,
     PromptFinished,
@@ -72,21 +73,6 @@ KEYS_PER_TICK: Final = 0.2
 """No dialler sends more than ten keys a second. Packets can claim four hundred, and each would be journaled."""
 STALL_TICKS: Final = TICKS_PER_S
 """Phones send all the time, whether anybody speaks or not: a second without is a network or a page that is gone."""
-
-PlaneCommand = (
-    ConnectLeg
-    | CloseLeg
-    | PlaySamples
-    | StopPlaying
-    | Join
-    | Leave
-    | StartRecording
-    | StopRecording
-    | PauseRecording
-    | ResumeRecording
-    | StartStream
-    | StopStream
-)
 
 
 class Refused(ValueError):

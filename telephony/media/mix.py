@@ -28,16 +28,6 @@ Matrix = npt.NDArray[np.float32]
 Sums = npt.NDArray[np.int32]
 
 
-def total_minus_own(heard: Samples, bridge: Integers) -> Samples:
-    """Return what each of n legs hears of the others: int16[n, 160], from int16[n, 160] and the bridge of each (ALONE:
-    none, and silence). The plain definition, which tests hold the rest against."""
-    others = np.zeros_like(heard)
-    crowd = _grouped(bridge, np.flatnonzero(bridge != ALONE))
-    if crowd.members.size:
-        others[crowd.members] = saturate(crowd.others(heard))
-    return others
-
-
 def who_hears(role: Integers, row: Integers, to: Integers) -> Flags:
     """Return bool[n, n] for the n members of a bridge: whether i hears j. Everybody hears the parties, nobody a
     monitor, and a whisper is heard by the one whose table row is its `to`."""

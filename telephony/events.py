@@ -90,6 +90,7 @@ Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 LegKind = Literal["rtp", "webrtc"]
 Role = Literal["party", "monitor", "whisper"]
 Channels = Literal["stereo", "legs"]
+GainMode = Literal["off", "conference", "always"]
 
 
 class WebRtc(Value, frozen=True):

@@ -15,8 +15,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from telephony.events import GainMode
 from telephony.media.g711 import Samples
-from telephony.media.gain import AutomaticGain, GainMode
+from telephony.media.gain import AutomaticGain
 from telephony.media.legs import ALONE, PARTY, WHISPER, LegTable
 from telephony.media.limiter import Limiter, saturate
 from telephony.rtp.packet import Flags, Integers

@@ -21,6 +21,7 @@ from telephony.events import (
     ConnectLeg,
     DigitPressed,
     DigitSource,
+    GainMode,
     Join,
     Leave,
     LegClosed,
@@ -49,7 +50,6 @@ from telephony.media import g711
 from telephony.media.codec import Libraries, NoCodec
 from telephony.media.dtmf import ToneListener
 from telephony.media.g711 import Samples
-from telephony.media.gain import GainMode
 from telephony.media.latch import Address
 from telephony.media.legs import Leg, LegTable, Origin
 from telephony.media.limiter import saturate

@@ -430,6 +430,12 @@ def test_a_full_disk_ends_the_recording_and_not_the_call(tmp_path: Path, phones:
     assert read_spool(tmp_path / "r.spool").ticks > 20
 
 
+def test_linear_algebra_starts_no_threads_of_its_own() -> None:
+    with worker() as running:
+        threads = list(Path(f"/proc/{running.process.pid}/task").iterdir())
+        assert len(threads) == 2, "one for everything, and the one that writes spools"
+
+
 @pytest.mark.parametrize("ending", ["socket", "sigterm"])
 def test_the_end_closes_spools(ending: str, tmp_path: Path, phones: Callable[[], Phone]) -> None:
     with worker() as running:

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from telephony.events import ConnectLeg, MediaEvent, PlaneCommand
+from telephony.events import ConnectLeg, GainMode, MediaEvent, PlaneCommand
 from telephony.media import g711
 from telephony.media.g711 import Samples
-from telephony.media.gain import GainMode
 from telephony.media.latch import Address
 from telephony.media.legs import Origin
 from telephony.media.plane import MediaPlane, TickResult

@@ -13,7 +13,6 @@ from telephony.routes import NO_CALL, TRY_AGAIN_LATER, running_funnel
 router = APIRouter(tags=["calls"])
 
 NO_SUCH_CALL: Final = 4404
-SHORT_MS: Final = 20
 
 
 @router.websocket("/calls/{call}/audio")

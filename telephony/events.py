@@ -90,6 +90,7 @@ Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 LegKind = Literal["rtp", "webrtc"]
 Role = Literal["party", "monitor", "whisper"]
 Channels = Literal["stereo", "legs"]
+GainMode = Literal["off", "conference", "always"]
 
 
 class WebRtc(Value, frozen=True):
@@ -1195,11 +1196,8 @@ class StopFollowing(Command, frozen=True):
     recording: str
 
 
-MediaCommand = (
-    OpenLeg
-    | ConnectLeg
-    | RestartIce
-    | AddCandidates
+PlaneCommand = (
+    ConnectLeg
     | CloseLeg
     | PlaySamples
     | StopPlaying
@@ -1212,6 +1210,8 @@ MediaCommand = (
     | StartStream
     | StopStream
 )
+"""What the pure media plane performs; the rest of `MediaCommand` is for the sockets around it."""
+MediaCommand = OpenLeg | RestartIce | AddCandidates | PlaneCommand
 MediaEvent = (
     LegOpened
     | CandidatesGathered

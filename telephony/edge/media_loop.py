@@ -31,6 +31,7 @@ from telephony.events import (
     LegRefused,
     MediaEvent,
     OpenLeg,
+    PlaneCommand,
     PlaySamples,
     RecordingStopped,
     RestartIce,
@@ -46,7 +47,7 @@ from telephony.events import (
 from telephony.media.codec import Libraries
 from telephony.media.latch import NOWHERE
 from telephony.media.legs import Origin, UnknownLeg
-from telephony.media.plane import MediaPlane, PlaneCommand, Refused, refusal
+from telephony.media.plane import MediaPlane, Refused, refusal
 
 BEAT_TICKS: Final = TICKS_PER_S // 5
 COLLECT_TICKS: Final = 10 * TICKS_PER_S

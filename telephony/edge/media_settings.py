@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from telephony.edge.ice_servers import IceServer
-from telephony.media.gain import GainMode
+from telephony.events import GainMode
 
 ICE_SERVERS: Final = "HOTLINE_ICE_SERVERS"
 """The environment's variable with STUN and TURN servers in JSON: arguments are for all to see."""

@@ -17,8 +17,6 @@ from telephony.media.g711 import Samples
 from telephony.media.repetition import Repetition
 from telephony.media.resampling import Doubling, Halving
 
-NAME: Final = "G722"
-PAYLOAD_TYPE: Final = 9
 OCTETS_PER_TICK: Final = SAMPLES_PER_TICK
 
 

@@ -8,7 +8,7 @@ up. Voice is what stands 9 dB above the lowest level of late.
 A leg is measured in every fourth tick: a quarter of them in each.
 """
 
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,6 @@ from telephony.clock import SAMPLES_PER_TICK, TICKS_PER_S
 from telephony.media.g711 import Samples
 from telephony.media.limiter import LOUDEST, SOFTEST
 from telephony.rtp.packet import Integers
-
-GainMode = Literal["off", "conference", "always"]
 
 WANTED_DB: Final = -20.0
 QUIET_DB: Final = -30.0

@@ -12,8 +12,6 @@ from telephony.media.g711 import Samples
 from telephony.media.repetition import Repetition
 from telephony.media.resampling import WIDE_HZ, Doubling, Halving
 
-NARROW: Final = "L16/8000"
-WIDE: Final = "L16/16000"
 _WIRE: Final = np.dtype(">i2")
 
 

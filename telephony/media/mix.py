@@ -15,8 +15,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from telephony.events import GainMode
 from telephony.media.g711 import Samples
-from telephony.media.gain import AutomaticGain, GainMode
+from telephony.media.gain import AutomaticGain
 from telephony.media.legs import ALONE, PARTY, WHISPER, LegTable
 from telephony.media.limiter import Limiter, saturate
 from telephony.rtp.packet import Flags, Integers
@@ -26,16 +27,6 @@ CONFERENCE: Final = 3
 
 Matrix = npt.NDArray[np.float32]
 Sums = npt.NDArray[np.int32]
-
-
-def total_minus_own(heard: Samples, bridge: Integers) -> Samples:
-    """Return what each of n legs hears of the others: int16[n, 160], from int16[n, 160] and the bridge of each (ALONE:
-    none, and silence). The plain definition, which tests hold the rest against."""
-    others = np.zeros_like(heard)
-    crowd = _grouped(bridge, np.flatnonzero(bridge != ALONE))
-    if crowd.members.size:
-        others[crowd.members] = saturate(crowd.others(heard))
-    return others
 
 
 def who_hears(role: Integers, row: Integers, to: Integers) -> Flags:

@@ -21,6 +21,7 @@ from telephony.events import (
     ConnectLeg,
     DigitPressed,
     DigitSource,
+    GainMode,
     Join,
     Leave,
     LegClosed,
@@ -29,6 +30,7 @@ from telephony.events import (
     MediaStalled,
     MediaTimedOut,
     PauseRecording,
+    PlaneCommand,
     PlaySamples,
     PromptEnding,
     PromptFinished,
@@ -48,7 +50,6 @@ from telephony.media import g711
 from telephony.media.codec import Libraries, NoCodec
 from telephony.media.dtmf import ToneListener
 from telephony.media.g711 import Samples
-from telephony.media.gain import GainMode
 from telephony.media.latch import Address
 from telephony.media.legs import Leg, LegTable, Origin
 from telephony.media.limiter import saturate
@@ -72,21 +73,6 @@ KEYS_PER_TICK: Final = 0.2
 """No dialler sends more than ten keys a second. Packets can claim four hundred, and each would be journaled."""
 STALL_TICKS: Final = TICKS_PER_S
 """Phones send all the time, whether anybody speaks or not: a second without is a network or a page that is gone."""
-
-PlaneCommand = (
-    ConnectLeg
-    | CloseLeg
-    | PlaySamples
-    | StopPlaying
-    | Join
-    | Leave
-    | StartRecording
-    | StopRecording
-    | PauseRecording
-    | ResumeRecording
-    | StartStream
-    | StopStream
-)
 
 
 class Refused(ValueError):

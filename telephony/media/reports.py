@@ -96,8 +96,8 @@ class Reports:
         ssrc = int(self.table.ssrc[row])
         return [(row, rtcp.write([self._report(row, None, tick), Goodbye((ssrc,))], self.cname))]
 
-    def take(self, row: int, datagram: bytes, source: Address, now: float) -> bool:
-        """Take what a leg's far end reports at `now`; return whether it was of any use. Raises `RtcpError`."""
+    def take(self, row: int, datagram: bytes, source: Address, now: float) -> None:
+        """Take what a leg's far end reports at `now`. Raises `RtcpError`."""
         leg = self.table.at(row)
         destination = leg.latch.destination
         if source != AUTHENTICATED and (destination is None or destination[0] != source[0]):
@@ -108,7 +108,6 @@ class Reports:
             far.address = source
         for packet in packets:
             self._take(row, far, packet, now)
-        return bool(packets)
 
     def _take(self, row: int, far: _Far, packet: Packet, now: float) -> None:
         if isinstance(packet, Goodbye):
@@ -118,11 +117,14 @@ class Reports:
         for block in packet.blocks:
             if block.ssrc != self.table.ssrc[row]:
                 continue
-            units_per_ms = float(self.table.clock[row]) / PACKET_MS
-            far.loss, far.jitter_ms, far.heard_at = block.fraction_lost, block.jitter / units_per_ms, now
+            far.loss, far.jitter_ms, far.heard_at = block.fraction_lost, self._ms(row, block.jitter), now
             trip = rtcp.round_trip_s(block, rtcp.ntp_of(now))
             if trip is not None:
                 far.round_trip_ms = 1000 * trip
+
+    def _ms(self, row: int, units: float) -> float:
+        """Return so many units of a leg's RTP clock in milliseconds."""
+        return units * PACKET_MS / float(self.table.clock[row])
 
     def _report(self, row: int, block: ReportBlock | None, tick: int) -> SenderReport | ReceiverReport:
         table = self.table
@@ -163,14 +165,13 @@ class Reports:
         if time_of(tick) - far.heard_at > 3 * EVERY_TICKS / TICKS_PER_S:  # it tells nothing any more
             far.loss = far.jitter_ms = far.round_trip_ms = UNKNOWN
         delay_ms = max(0.0, far.round_trip_ms) / 2 + PACKET_MS * (1 + self.reception.delay(row))
-        units_per_ms = float(self.table.clock[row]) / PACKET_MS
         return LegQuality(
             leg=leg.name,
             tick=tick,
             received=int(self.table.received[row]),
             lost=self.reception.lost(row),
             loss=round(loss, 4),
-            jitter_ms=round(self.reception.jitter(row) / units_per_ms, 1),
+            jitter_ms=round(self._ms(row, self.reception.jitter(row)), 1),
             round_trip_ms=round(far.round_trip_ms, 1),
             mos=round(mos(rating(delay_ms, loss, leg.codec)), 2),
             far_loss=round(far.loss, 4),

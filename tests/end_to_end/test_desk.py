@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import websockets.exceptions
@@ -58,6 +59,12 @@ def caller(server: Server, tmp_path: Path) -> Caller:
     return Caller(server, tmp_path, tone(tmp_path / "caller.wav", CALLER_HZ, 85.0), play_after_s=0.5)
 
 
+def assert_goes_on(server: Server, call: dict[str, Any]) -> None:
+    """The same call is talked in, with the agent whom it was with, into the same recording."""
+    again = call_in_state(server, "talking")
+    assert (again["id"], again["recording"], again["agent"]) == (call["id"], call["recording"], "thanh")
+
+
 def end_of_call(server: Server) -> None:
     wait_for("the call has ended", lambda: running_call(server) is None)
 
@@ -87,8 +94,7 @@ def test_a_reload_and_a_closed_tab_lead_back_into_the_same_talk(
         tab.wait_for_sound()
         assert time.monotonic() - begun < 2.0
         hears_tone(tab, CALLER_HZ)
-        again = call_in_state(server, "talking")
-        assert (again["id"], again["recording"], again["agent"]) == (call["id"], call["recording"], "thanh")
+        assert_goes_on(server, call)
         expect(tab.page.get_by_text("The caller cannot hear you")).to_be_hidden()
         tab.page.get_by_role("button", name="Hang up").click()
         end_of_call(server)
@@ -120,8 +126,7 @@ def test_a_page_whose_network_breaks_comes_back_by_itself(
         tab.page.evaluate(BREAK)
         tab.wait_for_sound()
         hears_tone(tab, CALLER_HZ)
-        again = call_in_state(server, "talking")
-        assert (again["id"], again["recording"], again["agent"]) == (call["id"], call["recording"], "thanh")
+        assert_goes_on(server, call)
         time.sleep(3.0)  # of talk, to be heard in what the caller recorded
         tab.page.get_by_role("button", name="Hang up").click()
         end_of_call(server)

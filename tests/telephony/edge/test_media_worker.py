@@ -201,6 +201,34 @@ def connect(running: Worker, leg: str, phone: Phone) -> None:
     phone.next_at = time.monotonic()
 
 
+@dataclass
+class Talk:
+    """Phones that are connected to a worker, of which the caller and the agent are in one bridge."""
+
+    worker: Worker
+    phones: dict[str, Phone]
+
+    def pump(self) -> None:
+        for phone in self.phones.values():
+            phone.pump()
+
+    def go_on(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.pump()
+            time.sleep(0.002)
+
+
+@contextmanager
+def talk(**phones: Phone) -> Iterator[Talk]:
+    """Connect phones, a caller's and an agent's among them, and let those two talk."""
+    with worker() as running:
+        for leg, phone in phones.items():
+            connect(running, leg, phone)
+        running.send(Join("caller", "b"), Join("agent", "b"))
+        yield Talk(running, phones)
+
+
 def ramp(ticks: int, seed: int) -> Samples:
     """Samples that survive µ-law unchanged, and differ everywhere."""
     codes = np.random.default_rng(seed).integers(0, 256, ticks * 160).astype(np.uint8)
@@ -262,26 +290,16 @@ def test_a_key_ends_a_prompt(tmp_path: Path, phones: Callable[[], Phone]) -> Non
 def test_two_legs_are_bridged_and_recorded(tmp_path: Path, phones: Callable[[], Phone]) -> None:
     caller, agent = phones(), phones()
     spool_path = tmp_path / "call.spool"
-
-    def pump() -> None:
-        caller.pump()
-        agent.pump()
-
-    with worker() as running:
-        connect(running, "caller", caller)
-        connect(running, "agent", agent)
-        running.send(Join("caller", "b"), Join("agent", "b"))
+    with talk(caller=caller, agent=agent) as talking:
+        running = talking.worker
         running.send(StartRecording("r", "call", "caller", str(spool_path)))
-        started = running.wait_for(RecordingStarted, pump)
+        started = running.wait_for(RecordingStarted, talking.pump)
         caller_says, agent_says = ramp(25, 4), ramp(25, 5)
         caller.says = list(caller_says.reshape(-1, 160))
         agent.says = list(agent_says.reshape(-1, 160))
-        until = time.monotonic() + 1.0
-        while time.monotonic() < until:
-            pump()
-            time.sleep(0.002)
+        talking.go_on(1.0)
         running.send(StopRecording("r"))
-        stopped = running.wait_for(RecordingStopped, pump)
+        stopped = running.wait_for(RecordingStopped, talking.pump)
         assert stopped.cause == ""
         spool = read_spool(spool_path)
         assert (spool.recording, spool.first_tick, spool.ticks) == ("r", started.tick, stopped.ticks)
@@ -364,37 +382,24 @@ def test_a_recording_is_what_both_ends_sent_through_hold_pause_and_transfer(
 ) -> None:
     caller, agent, colleague = phones(), phones(), phones()
     spool_path = tmp_path / "call.spool"
-
-    def pump() -> None:
-        for phone in (caller, agent, colleague):
-            phone.pump()
-
-    def talk(seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            pump()
-            time.sleep(0.002)
-
-    with worker() as running:
-        for name, phone in (("caller", caller), ("agent", agent), ("colleague", colleague)):
-            connect(running, name, phone)
+    with talk(caller=caller, agent=agent, colleague=colleague) as talking:
+        running = talking.worker
         says = [ramp(110, seed) for seed in (7, 8, 9)]
         for phone, speech in zip((caller, agent, colleague), says, strict=True):
             phone.says = list(speech.reshape(-1, 160))
-        running.send(Join("caller", "b"), Join("agent", "b"))
         running.send(StartRecording("r", "call", "caller", str(spool_path)))
-        first = running.wait_for(RecordingStarted, pump).tick
-        talk(0.3)
+        first = running.wait_for(RecordingStarted, talking.pump).tick
+        talking.go_on(0.3)
         running.send(Leave("caller"))
-        talk(0.2)
+        talking.go_on(0.2)
         running.send(Join("caller", "b"), PauseRecording("r"))
-        paused = running.wait_for(RecordingPaused, pump).tick - first
-        talk(0.3)
+        paused = running.wait_for(RecordingPaused, talking.pump).tick - first
+        talking.go_on(0.3)
         running.send(ResumeRecording("r"), CloseLeg("agent"), Join("colleague", "b"))
-        resumed = running.wait_for(RecordingResumed, pump).tick - first
-        talk(0.3)
+        resumed = running.wait_for(RecordingResumed, talking.pump).tick - first
+        talking.go_on(0.3)
         running.send(StopRecording("r"))
-        running.wait_for(RecordingStopped, pump)
+        running.wait_for(RecordingStopped, talking.pump)
     rows = read_spool(spool_path).samples.reshape(-1, 160, 2)
     assert not rows[paused:resumed].any()
     assert rows[:paused, :, 1].any()
@@ -412,27 +417,23 @@ def test_a_recording_is_what_both_ends_sent_through_hold_pause_and_transfer(
 
 def test_a_full_disk_ends_the_recording_and_not_the_call(tmp_path: Path, phones: Callable[[], Phone]) -> None:
     caller, agent = phones(), phones()
-
-    def pump() -> None:
-        caller.pump()
-        agent.pump()
-
-    with worker() as running:
-        connect(running, "caller", caller)
-        connect(running, "agent", agent)
-        running.send(Join("caller", "b"), Join("agent", "b"))
+    with talk(caller=caller, agent=agent) as talking:
+        running = talking.worker
         resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (20_000, 20_000))
         running.send(StartRecording("r", "call", "caller", str(tmp_path / "r.spool")))
-        stopped = running.wait_for(RecordingStopped, pump)
+        stopped = running.wait_for(RecordingStopped, talking.pump)
         assert "could not be written" in stopped.cause
         caller_says = ramp(20, 4)
         caller.says = list(caller_says.reshape(-1, 160))
-        until = time.monotonic() + 0.8
-        while time.monotonic() < until:
-            pump()
-            time.sleep(0.002)
+        talking.go_on(0.8)
     assert missing(caller_says, agent.audio()) <= STALLED
     assert read_spool(tmp_path / "r.spool").ticks > 20
+
+
+def test_linear_algebra_starts_no_threads_of_its_own() -> None:
+    with worker() as running:
+        threads = list(Path(f"/proc/{running.process.pid}/task").iterdir())
+        assert len(threads) == 2, "one for everything, and the one that writes spools"
 
 
 @pytest.mark.parametrize("ending", ["socket", "sigterm"])

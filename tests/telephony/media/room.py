@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from telephony.events import ConnectLeg, MediaEvent
+from telephony.events import ConnectLeg, GainMode, MediaEvent, PlaneCommand
 from telephony.media import g711
 from telephony.media.g711 import Samples
-from telephony.media.gain import GainMode
 from telephony.media.latch import Address
 from telephony.media.legs import Origin
-from telephony.media.plane import MediaPlane, PlaneCommand, TickResult
+from telephony.media.plane import MediaPlane, TickResult
 from telephony.media.tap import Tap
 from telephony.rtp.packet import HEADER_OCTETS
 from tests.telephony.rtp.packets import lay, packet

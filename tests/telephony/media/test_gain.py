@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from telephony.events import Join
+from telephony.events import GainMode, Join
 from telephony.media.g711 import Samples
-from telephony.media.gain import AutomaticGain, GainMode, wanted_db
+from telephony.media.gain import AutomaticGain, wanted_db
 from tests.telephony.media.room import Room, joined
 
 TALKS, PAUSES = 40, 20

@@ -14,6 +14,7 @@ from telephony.events import (
     LegClosed,
     LegQuality,
     MediaTimedOut,
+    PlaneCommand,
     PlaySamples,
     PromptFinished,
     RecordingStarted,
@@ -24,7 +25,7 @@ from telephony.events import (
 )
 from telephony.media.g711 import Samples
 from telephony.media.legs import Origin, UnknownLeg
-from telephony.media.plane import KEYS_AT_ONCE, KEYS_PER_TICK, MediaPlane, PlaneCommand, Refused, refusal
+from telephony.media.plane import KEYS_AT_ONCE, KEYS_PER_TICK, MediaPlane, Refused, refusal
 from telephony.media.tones import dtmf
 from telephony.rtp.jitter import TARGET_TICKS
 from tests.telephony.media.room import FIRST_TICK, MAX_LEGS, SILENCE, Phone, Room, joined, noise

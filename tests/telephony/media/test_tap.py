@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from telephony.events import (
     CloseLeg,
+    GainMode,
     Join,
     Leave,
     PauseRecording,
@@ -24,7 +25,6 @@ from telephony.events import (
     StreamStopped,
 )
 from telephony.media.g711 import Samples
-from telephony.media.gain import GainMode
 from telephony.media.legs import LegTable, Origin
 from telephony.media.plane import Refused
 from telephony.media.tap import MOST_CHANNELS, Tap, Tapped, Taps

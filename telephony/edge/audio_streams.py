@@ -2,7 +2,7 @@
 
 Rule 1: a listener that is slow loses the oldest audio, two seconds behind, and is told how much. No queue grows.
 
-Rule 2: a stream ends with its call, or with the worker that it came from.
+Rule 2: a stream ends with its call. It goes on from another worker when its own is gone, some ticks later.
 """
 
 import asyncio
@@ -42,12 +42,15 @@ class AudioStream:
     """Rows that never reached the listener since it was told last."""
     ended: bool = False
     cause: str = ""
+    _next_tick: int = 0
     _rows: deque[LiveRow] = field(default_factory=deque)
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def put(self, row: LiveRow) -> None:
         """Add a row; where the listener is two seconds behind, the oldest goes."""
-        self.dropped += row.dropped
+        # A tick that the worker skipped, or that was nobody's because the worker was gone, is missing like any other.
+        self.dropped += max(row.dropped, row.tick - self._next_tick if self._next_tick else 0)
+        self._next_tick = row.tick + 1
         if len(self._rows) >= BACKLOG_ROWS:
             self._rows.popleft()
             self.dropped += 1
@@ -89,7 +92,8 @@ class AudioStreams:
 
     async def stop(self) -> None:
         """End every stream."""
-        self.all_over("the server stops")
+        for stream in self._streams.values():
+            stream.end("the server stops")
         if self._server is not None:
             self._server.close()
         for reader in list(self._readers):
@@ -117,11 +121,6 @@ class AudioStreams:
         stream = self._streams.get(event.stream)
         if stream is not None:
             stream.end(event.cause)
-
-    def all_over(self, cause: str) -> None:
-        """The worker that they came from is gone."""
-        for stream in self._streams.values():
-            stream.end(cause)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -51,8 +51,15 @@ async def test_who_leaves_first_stops_it_and_there_is_a_most(streams: tuple[Audi
     made.leave(listening[0])
     made.leave(listening[0])
     assert commands[MOST_STREAMS:] == [StopStream(listening[0].name)]
-    made.all_over("the media worker died")
+    made.stopped(StreamStopped(listening[1].name, 0, "the media worker died"))
     assert (listening[1].ended, listening[1].cause) == (True, "the media worker died")
+
+
+async def test_ticks_that_nobody_sent_are_missing_too() -> None:
+    stream = AudioStream("s")
+    for tick, dropped in ((10, 0), (11, 0), (15, 3), (16, 0), (30, 0)):
+        stream.put(row(tick, dropped=dropped))
+    assert stream.dropped == 3 + 13
 
 
 async def test_a_slow_listener_loses_the_oldest_and_is_told() -> None:

@@ -9,7 +9,7 @@ import { CustomerPanel } from "../desk/CustomerPanel";
 import { dateTime, duration, phoneNumber } from "../i18n/format";
 import { useKeys } from "../keys/keys";
 import { To } from "./Supervise";
-import { skipTo, spoken, turns, wordsAt } from "./turns";
+import { silences, skipTo, spoken, turns, wordsAt } from "./turns";
 
 const SPEEDS = ["0.75", "1", "1.25", "1.5", "2"];
 const STEP_S = 5;
@@ -160,6 +160,7 @@ function Player({ recording, words }: { recording: Recording; words: Word[] }): 
           </span>
         </div>
         <div className="wave" ref={place} data-testid="wave" />
+        <Silences recording={recording} seek={seek} />
         <div className="row wrap">
           <Button
             look="quiet"
@@ -225,5 +226,23 @@ function Player({ recording, words }: { recording: Recording; words: Word[] }): 
         ))}
       </div>
     </>
+  );
+}
+
+/** The times of which there is nothing to be heard, and why: a click goes there. */
+function Silences({ recording, seek }: { recording: Recording; seek: (to: number) => void }): ReactElement | null {
+  const { t } = useTranslation();
+  const found = silences(recording);
+  if (!found.length) return null;
+  return (
+    <ul className="silences small">
+      {found.map(({ why, since, until }) => (
+        <li key={`${why} ${since}`}>
+          <button type="button" className="at" onClick={() => seek(since)}>
+            {t(`supervise.${why}`, { since: duration(since), until: duration(until) })}
+          </button>
+        </li>
+      ))}
+    </ul>
   );
 }

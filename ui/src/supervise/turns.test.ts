@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Word } from "../api/client";
-import { skipTo, spoken, turns, wordsAt } from "./turns";
+import { silences, skipTo, spoken, turns, wordsAt } from "./turns";
 
 const word = (text: string, start: number, end: number, channel = 0): Word => ({
   text,
@@ -32,6 +32,15 @@ describe("a transcript", () => {
     expect(wordsAt(TALK, 1.5)).toEqual([1]);
     expect(wordsAt([word("a", 1, 2), word("b", 1.5, 2, 1)], 1.6)).toEqual([0, 1]);
     expect(wordsAt(TALK, 5)).toEqual([]);
+  });
+
+  it("knows of which times there is nothing, and why", () => {
+    const recording = { seconds: 60, pauses: [{ since: 50, until: null }], gaps: [{ since: 12, until: 12.4 }] };
+    expect(silences(recording)).toEqual([
+      { why: "missing", since: 12, until: 12.4 },
+      { why: "paused", since: 50, until: 60 },
+    ]);
+    expect(silences({ seconds: 60, pauses: [], gaps: [] })).toEqual([]);
   });
 
   it("skips silence, and nothing else", () => {

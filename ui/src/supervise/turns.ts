@@ -1,4 +1,4 @@
-import type { Word } from "../api/client";
+import type { Recording, Word } from "../api/client";
 
 /** One party's words up to where the other begins, or a long pause. */
 export interface Turn {
@@ -48,6 +48,20 @@ export function skipTo(spans: Span[], now: number): number | null {
   const next = spans.find((span) => span.end > now);
   if (!next || next.start - now < SKIP_FROM_S) return null;
   return next.start - LEAD_S;
+}
+
+/** A time of which a recording has nothing: it was paused, or it is missing. */
+export interface Silence {
+  why: "paused" | "missing";
+  since: number;
+  until: number;
+}
+
+/** Those of a recording, in their order. */
+export function silences({ pauses, gaps, seconds }: Pick<Recording, "pauses" | "gaps" | "seconds">): Silence[] {
+  const paused = pauses.map(({ since, until }) => ({ why: "paused" as const, since, until: until ?? seconds }));
+  const missing = gaps.map((gap) => ({ why: "missing" as const, ...gap }));
+  return [...paused, ...missing].sort((a, b) => a.since - b.since);
 }
 
 /** The words being spoken at an instant, by their place: both parties may speak at once. */

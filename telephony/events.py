@@ -563,12 +563,9 @@ class WorkerStarted(Event, frozen=True):
 
 
 class WorkerBeat(Event, frozen=True):
-    """A media worker is alive, five times a second: its tick, and how many it has run late and skipped since it
-    started."""
+    """A media worker is alive, five times a second, and this is its tick."""
 
     tick: int
-    late: int
-    skipped: int
 
 
 class WorkerDied(Event, frozen=True):

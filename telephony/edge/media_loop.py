@@ -120,7 +120,7 @@ class MediaLoop:
         for stopped in self._recorder.ended():
             self._recording_over(stopped, tick)
         if tick % BEAT_TICKS == 0:
-            self._link.send(WorkerBeat(tick, self._ticker.late, self._ticker.skipped))
+            self._link.send(WorkerBeat(tick))
         self._link.flush()
         if tick % COLLECT_TICKS == 0:
             gc.collect()

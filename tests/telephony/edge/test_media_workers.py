@@ -314,7 +314,7 @@ async def test_a_death_takes_the_calls_of_its_own_slot_along() -> None:
 async def test_a_worker_that_hangs_is_killed_and_not_waited_for(house: House) -> None:
     first, spare = house.processes
     house.open("c.caller")
-    first.tell(WorkerBeat(1, 0, 0))
+    first.tell(WorkerBeat(1))
     house.workers._pulses.look(time.monotonic() + 60, 0.0)
     assert first.killed == 1
     assert spare.take() == []
@@ -326,7 +326,7 @@ async def test_one_whose_end_is_slow_to_come_is_not_waited_for(house: House, mon
     monkeypatch.setattr(media_workers, "KILLED_S", 0.0)
     first, spare = house.processes
     house.open("c.caller")
-    first.tell(WorkerBeat(1, 0, 0))
+    first.tell(WorkerBeat(1))
     house.workers._pulses.look(time.monotonic() + 60, 0.0)
     await asyncio.sleep(0.01)
     assert spare.take() == [again("c.caller")]

@@ -40,6 +40,7 @@ from telephony.events import (
     StopRecording,
     StopStream,
     StreamStopped,
+    TicksCounted,
     WorkerStarted,
 )
 from telephony.media.codec import Libraries
@@ -48,6 +49,7 @@ from telephony.media.legs import Origin, UnknownLeg
 from telephony.media.plane import MediaPlane, PlaneCommand, Refused, refusal
 
 COLLECT_TICKS: Final = 10 * TICKS_PER_S
+COUNT_TICKS: Final = 5 * TICKS_PER_S
 REPORT_TICKS: Final = 60 * TICKS_PER_S
 REMEMBERED_RECORDINGS: Final = 1000
 
@@ -119,6 +121,8 @@ class MediaLoop:
         self._link.flush()
         if tick % COLLECT_TICKS == 0:
             gc.collect()
+        if tick % COUNT_TICKS == 0:
+            self._link.send(TicksCounted(*self._ticker.counted()))
         if tick % REPORT_TICKS == 0:
             self._report_lateness()
 

@@ -22,6 +22,7 @@ from hotline import auth, database, logs, models, sessions, tls, trunks
 from hotline.cannot_start import CannotStart, cause
 from hotline.config import Settings, TlsFiles
 from hotline.guard import SessionSockets
+from hotline.metrics import Metrics
 from hotline.sip_listeners import SipListeners, told_address
 from hotline.web import create_app
 from hotline.web_server import WebServer
@@ -115,6 +116,7 @@ class Hotline:
         await self.funnel.audio.start()
         self._exit.push_async_callback(self.funnel.audio.stop)
         await self._start_workers()
+        self.metrics = Metrics(self.funnel, self._registrations, [*self.media.processes, *self.speech])
         await self._restore_agents()
         await self._start_sip()
         await self._start_web()
@@ -274,6 +276,10 @@ class Hotline:
         await self.sip.start()
         self._exit.push_async_callback(trunks.start(settings, self.edge, self.funnel).stop)
 
+    def _registrations(self) -> Mapping[str, int]:
+        """How many phones are registered over each transport."""
+        return self.edge.endpoint.registrations()
+
     def _certificate(self) -> tls.Certificate | None:
         """The certificate of the web side, None where it speaks in the clear. Raises `CannotStart`."""
         web = self.settings.web
@@ -301,6 +307,7 @@ class Hotline:
             },
         )
         app.state.funnel = self.funnel
+        app.state.metrics = self.metrics
         app.state.sip = self.sip_sockets
         app.state.page_secrets = self.page_secrets
         app.state.end_session = self._end_session

@@ -28,7 +28,7 @@ from hotline.tables import Token, User, WebSession
 from telephony.sip.digest import hash_password
 
 Role = Literal["agent", "supervisor", "admin"]
-Scope = Literal["admin", "read", "interactions", "agents", "live", "listen"]
+Scope = Literal["admin", "read", "interactions", "agents", "live", "listen", "metrics"]
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 # What each scope opens; `admin` opens everything, also what comes later.
@@ -39,6 +39,7 @@ SCOPES: Final[dict[Scope, str]] = {
     "agents": "change an agent's state",
     "live": "live events on the WebSocket /api/v1/events",
     "listen": "hear running calls on the WebSocket /api/v1/calls/CALL/audio",
+    "metrics": "GET /metrics, for Prometheus",
 }
 TOKEN_PREFIX: Final = "hotline_"  # noqa: S105  (so that a leaked token is recognised for what it is)
 TOKEN_OCTETS: Final = 32

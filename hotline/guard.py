@@ -64,6 +64,7 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("GET", "/api/v1/calls/*", ("read", "desk")),
     ("GET", "/api/v1/calls/*/phrases", ("read", "desk")),
     ("GET", "/api/v1/audit", ("audit",)),
+    ("GET", "/metrics", ("metrics",)),
     ("GET", "/api/v1/**", ("read",)),
 )
 POLICY_VIOLATION: Final = 1008  # RFC 6455 section 7.4.1

@@ -27,6 +27,7 @@ from hotline.config import Settings
 from hotline.config_values import is_wildcard
 from hotline.database import Sessions, reading
 from hotline.guard import Clock, Guard, SessionSockets
+from hotline.metrics import get_metrics
 from hotline.pages import Pages
 from hotline.problems import BodyLimit, Failures, answer_with_problems, describe_problems
 from telephony.edge.websocket import sip_over_websocket
@@ -155,6 +156,7 @@ def create_app(
     app.router.routes.append(WebSocketRoute("/sip", sip_over_websocket))
     app.add_route("/healthz", _healthz, include_in_schema=False)
     app.add_route("/readyz", _readyz, include_in_schema=False)
+    app.add_route("/metrics", get_metrics, include_in_schema=False)
     app.state.settings = settings
     app.state.sessions = sessions
     app.state.clock = clock

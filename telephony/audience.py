@@ -1,8 +1,8 @@
 """What of the live events an agent's page is told. Pure.
 
 Rule: an agent sees everything of calls that are offered to it or that it talks in, the state of every agent (a transfer
-needs to know), and of all other calls no more than that something changed in their queue. Numbering stays as it is, so
-that a page which comes back knows from where to go on.
+needs to know), and of all other calls no more than that something changed in their queue. What passes, and has no
+number, changes no queue. Numbering stays as it is, so that a page which comes back knows from where to go on.
 """
 
 from typing import Any, Final
@@ -19,6 +19,6 @@ def seen_by(agent: str, event: Event) -> Event | None:
     call = event.get("call") or {}
     if agent in (call.get("agent"), event.get("agent"), event.get("by")):
         return event
-    if call.get("queue"):
+    if call.get("queue") and "seq" in event:
         return {"seq": event["seq"], "at": event["at"], "type": "queue.changed", "queue": call["queue"]}
     return None

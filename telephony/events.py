@@ -502,6 +502,15 @@ class LegQuality(Event, frozen=True):
     far_mos: float = -1.0
 
 
+class TicksCounted(Event, frozen=True):
+    """What became of a worker's ticks in the last seconds: `run` were run, `late` of those after their time, and
+    `skipped` were not run at all."""
+
+    run: int
+    late: int
+    skipped: int
+
+
 class RecordingStarted(Event, frozen=True):
     """The first row of the spool is this tick."""
 
@@ -1071,10 +1080,12 @@ class RefuseNumber(Command, frozen=True):
 
 
 class Publish(Command, frozen=True):
-    """Tell whoever listens on the WebSocket. `body` is a JSON object; rows saved before it are committed first."""
+    """Tell whoever listens on the WebSocket. `body` is a JSON object; rows saved before it are committed first. What is
+    soon out of date is not `kept` for those who come back."""
 
     type: str
     body: dict[str, object]
+    kept: bool = True
 
 
 class CallSnapshot(Value, frozen=True):
@@ -1221,6 +1232,7 @@ MediaEvent = (
     | MediaStalled
     | MediaResumed
     | LegQuality
+    | TicksCounted
     | RecordingStarted
     | RecordingStopped
     | RecordingPaused

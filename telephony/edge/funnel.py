@@ -6,7 +6,7 @@ ordered lane; the look-up of a caller in a task of its own, since two of those n
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
@@ -87,6 +87,7 @@ from telephony.events import (
     StreamStopped,
     TellLamp,
     TellRefer,
+    TicksCounted,
     TimePassed,
     TranscribeFile,
     TrunkChanged,
@@ -128,6 +129,8 @@ class Funnel:
     transcribe: Sender | None = None
     listen: Sender | None = None
     trunks: Trunks | None = None
+    ticks: Counter[str] = field(default_factory=Counter)
+    """What became of the media workers' ticks: how many were `on_time`, `late` and `skipped`."""
     prompts: Prompts = field(init=False)
     transcriptions: Transcriptions = field(init=False)
     live_words: LiveWords = field(init=False)
@@ -239,6 +242,9 @@ class Funnel:
     def media_event(self, event: Event) -> None:
         """Take what the media worker says."""
         match event:
+            case TicksCounted():
+                self.ticks.update(on_time=event.run - event.late, late=event.late, skipped=event.skipped)
+                return
             case StreamStopped():
                 self.audio.stopped(event)
             case RecordingPaused() | RecordingResumed():
@@ -341,7 +347,7 @@ class Funnel:
             case RefuseNumber():
                 log.warning("a number was not dialled", user=command.user, number=command.number, cause=command.cause)
             case Publish():
-                self.lane.put("publish", self._later(lambda: self.publish(command.type, command.body)))
+                self.lane.put("publish", self._later(lambda: self._tell(command)))
             case _:
                 raise TypeError(f"nobody performs {type(command).__name__}")
 
@@ -369,6 +375,9 @@ class Funnel:
     def _to_listen(self, command: Command) -> None:
         if self.listen is not None:
             self.listen.send(command)
+
+    def _tell(self, command: Publish) -> None:
+        self.publish(command.type, command.body, kept=command.kept)
 
     def publish(self, type_: str, body: dict[str, object], *, kept: bool = True) -> None:
         """Tell whoever listens."""

@@ -1,16 +1,20 @@
 """Live events for whoever listens on the WebSocket: numbered, bounded, and never waiting for a slow listener.
 
-What is soon out of date (the words of a phrase that is still spoken) is told without a number to those who listen now:
-it is not kept, and one who is behind does without.
+What is soon out of date (the words of a phrase that is still spoken, how a talk sounds) is told without a number to
+those who listen now: it is not kept, and one who is behind does without.
 """
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 KEPT_EVENTS: Final = 2000
 LISTENER_BACKLOG: Final = 1000
 PASSING_BACKLOG: Final = 50
+
+Watcher = Callable[[str, dict[str, object]], None]
+"""Takes an event's type and body."""
 
 
 class ListenerTooSlow(RuntimeError):
@@ -55,6 +59,7 @@ class Live:
     def __init__(self) -> None:
         self._kept: deque[dict[str, object]] = deque(maxlen=KEPT_EVENTS)
         self._listeners: set[Listener] = set()
+        self._watchers: list[Watcher] = []
         self._seq = 0
 
     @property
@@ -65,6 +70,8 @@ class Live:
     def publish(self, type_: str, body: dict[str, object], at: str, *, kept: bool = True) -> None:
         """Number an event and give it to every listener; one that is not to be kept has no number. `at` is its instant
         in ISO 8601."""
+        for watcher in self._watchers:
+            watcher(type_, body)
         if not kept:
             for listener in self._listeners:
                 listener.offer({"at": at, "type": type_, **body})
@@ -74,6 +81,10 @@ class Live:
         self._kept.append(event)
         for listener in self._listeners:
             listener.put(event)
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell somebody in this process of every event from now on, as it is published."""
+        self._watchers.append(watcher)
 
     def listen(self, since: int | None = None) -> Listener:
         """Return a new listener; with `since`, it first gets what is kept after that number."""

@@ -41,6 +41,7 @@ from telephony.events import (
     StopRecording,
     StopStream,
     StreamStopped,
+    TicksCounted,
     WorkerBeat,
     WorkerStarted,
 )
@@ -51,6 +52,7 @@ from telephony.media.plane import MediaPlane, Refused, refusal
 
 BEAT_TICKS: Final = TICKS_PER_S // 5
 COLLECT_TICKS: Final = 10 * TICKS_PER_S
+COUNT_TICKS: Final = 5 * TICKS_PER_S
 REPORT_TICKS: Final = 60 * TICKS_PER_S
 REMEMBERED_RECORDINGS: Final = 1000
 
@@ -124,6 +126,8 @@ class MediaLoop:
         self._link.flush()
         if tick % COLLECT_TICKS == 0:
             gc.collect()
+        if tick % COUNT_TICKS == 0:
+            self._link.send(TicksCounted(*self._ticker.counted()))
         if tick % REPORT_TICKS == 0:
             self._report_lateness()
 

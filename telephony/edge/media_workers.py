@@ -13,7 +13,7 @@ browser the certificate. `LegMoved` says so, and the switchboard tells the far e
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -76,11 +76,19 @@ class _Slot:
 
 
 @dataclass(slots=True)
-class _Process:
+class Process:
+    """One of them, serving or spare: `media-1` and so on."""
+
+    kind: str
     worker: MediaWorker
     ready: bool = False
     end: asyncio.TimerHandle | None = None
     """Until when the end of a worker that was killed is waited for."""
+
+    @property
+    def process_id(self) -> int:
+        """Its process, 0 for none."""
+        return self.worker.process_id
 
 
 class MediaWorkers:
@@ -101,7 +109,8 @@ class MediaWorkers:
         self._slots = [_Slot(number, number) for number in range(count)]
         self._slot_of_call: dict[str, int] = {}
         self._processes = [
-            _Process(make(number, self._hears(number), self._buries(number))) for number in range(count + spare)
+            Process(f"media-{number + 1}", make(number, self._hears(number), self._buries(number)))
+            for number in range(count + spare)
         ]
         self._tasks: set[asyncio.Task[None]] = set()
         self._pulses = Pulses(self._hung)
@@ -112,9 +121,9 @@ class MediaWorkers:
         return all(slot.worker is not None and self._processes[slot.worker].ready for slot in self._slots)
 
     @property
-    def process_ids(self) -> list[int]:
-        """The processes that run, the spare's among them."""
-        return [each.worker.process_id for each in self._processes if each.worker.process_id]
+    def processes(self) -> Sequence[Process]:
+        """All of them, the spare last at first."""
+        return self._processes
 
     async def start(self) -> None:
         """Start a worker for every slot, and the spare behind them. Raises `WorkerUnstartable`."""
@@ -229,7 +238,7 @@ class MediaWorkers:
         process = self._processes[number]
         log.error(
             "a media worker hangs and is killed; its calls go on in the spare",
-            process=process.worker.process_id,
+            process=process.process_id,
             silent_s=round(silent_s, 1),
             mend="if the machine was short of processors, give media workers cores of their own (media.cores)",
         )
@@ -273,7 +282,7 @@ class MediaWorkers:
             slot.patience = None
         legs = self._standing.of_slot(slot.number)
         if legs:
-            process = self._processes[number].worker.process_id
+            process = self._processes[number].process_id
             log.warning("calls go on in another media worker", legs=len(legs), process=process)
         self._tell_again(slot, legs)
 

@@ -18,6 +18,8 @@ class Ticker:
         self.next_tick = tick_at(now) + 1
         self.skipped = 0
         self.late = 0
+        self._run = 0
+        self._counted = (0, 0, 0)
 
     def wait_s(self, now: float) -> float:
         """Return how long to sleep until the next tick is due, 0 if it is."""
@@ -35,5 +37,12 @@ class Ticker:
         run = min(pending, CATCH_UP)
         self.skipped += pending - run
         self.late += run - 1
+        self._run += run
         self.next_tick = last + 1
         return range(last + 1 - run, last + 1)
+
+    def counted(self) -> tuple[int, int, int]:
+        """Return how many ticks were run, how many of those late, and how many were skipped, since last asked."""
+        total, before = (self._run, self.late, self.skipped), self._counted
+        self._counted = total
+        return total[0] - before[0], total[1] - before[1], total[2] - before[2]

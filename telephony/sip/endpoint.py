@@ -304,6 +304,10 @@ class Endpoint:
         """A user has new passwords, or none: who registered with the old ones is nobody from now on."""
         self._registrar.forget(user, now)
 
+    def registrations(self) -> Mapping[str, int]:
+        """Return how many phones are registered over each transport."""
+        return self._registrar.by_transport()
+
     def load(self) -> tuple[int, int, int]:
         """Return how many transactions, dialogs and deadlines there are."""
         return len(self._transactions), len(self._dialogs) + len(self._subscriptions), len(self._deadlines)

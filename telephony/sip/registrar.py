@@ -93,6 +93,10 @@ class Registrar:
         """Whether any phone is registered from this source."""
         return source in self._sources
 
+    def by_transport(self) -> Counter[str]:
+        """Return how many bindings there are over each transport, in capitals."""
+        return Counter(transport_of(binding.source) for held in self._bindings.values() for binding in held)
+
     def contacts(self, user: str) -> list[Binding]:
         """Return the bindings of a user, the oldest first."""
         return list(self._bindings.get(user, ()))

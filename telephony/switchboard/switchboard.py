@@ -39,6 +39,7 @@ from telephony.events import (
     MediaStalled,
     MediaTimedOut,
     PromptFinished,
+    Publish,
     RecordingPauseRequested,
     RecordingResumeRequested,
     RecordingStopped,
@@ -72,7 +73,7 @@ from telephony.switchboard import (
     texts,
     transfer,
 )
-from telephony.switchboard.board import Board, SwitchboardSettings
+from telephony.switchboard.board import Board, SwitchboardSettings, summary
 from telephony.switchboard.call import TALKS, Call
 
 Takes = Callable[[Board, Any, float], None]
@@ -279,7 +280,8 @@ def _leg_quality(board: Board, event: LegQuality, _now: float) -> None:
     call = board.by_leg(event.leg)
     if call is not None:
         figures = {name: getattr(event, name) for name in QUALITY}
-        board.publish("call.quality", call, side="caller" if event.leg == call.leg else "agent", **figures)
+        side = "caller" if event.leg == call.leg else "agent"
+        board.emit(Publish("call.quality", {"call": summary(call), "side": side, **figures}, kept=False))
 
 
 def _media_resumed(board: Board, event: MediaResumed, _now: float) -> None:

@@ -4,6 +4,7 @@ The pictures are made in both languages, light and dark, wide and narrow; `make 
 """
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -121,9 +122,11 @@ def test_the_desk_in_all_its_states_and_the_supervisors_pages(
             expect(tab.page.locator("ul.words li").first).to_be_visible(timeout=60_000)
             tab.page.get_by_role("button", name="Transfer", exact=True).first.click()
             expect(tab.page.get_by_role("button", name="Transfer: mai")).to_be_visible()
+            open_quality(tab)
             look(tab, "desk-talking", pictures)
             sign_in(other, people["huong"], "/supervise")
             expect(other.page.get_by_role("cell", name="thanh").first).to_be_visible()
+            open_quality(other)
             look(other, "supervise-live", pictures)
             tab.page.get_by_role("button", name="Hang up").click()
         expect(tab.page.get_by_role("heading", name="After-call work")).to_be_visible()
@@ -139,6 +142,15 @@ def test_the_desk_in_all_its_states_and_the_supervisors_pages(
         other.go("/supervise/log")
         expect(other.page.get_by_role("cell", name="huong").first).to_be_visible()
         look(other, "supervise-log", pictures)
+
+
+def open_quality(tab: Tab) -> None:
+    """Look at how the call sounds, and at the figures of it."""
+    mark = tab.page.locator("details.quality summary")
+    expect(mark).to_have_text(re.compile(r"^Call quality (Good|Fair|Poor)$"), timeout=30_000)
+    mark.click()
+    expect(tab.page.get_by_role("term").filter(has_text="From the caller")).to_be_visible()
+    expect(tab.page.get_by_text(re.compile(r"^MOS [1-4]\.\d · lost \d+\.\d % · jitter \d+ ms")).first).to_be_visible()
 
 
 def transcribed(server: Server) -> str | None:

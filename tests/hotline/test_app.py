@@ -60,7 +60,8 @@ async def test_it_starts_once_a_folder_and_tells_the_first_agents_secrets_once(
 async def test_a_restart_keeps_people_agents_and_registrations(tmp_path: Path) -> None:
     first = Hotline(settings_in(tmp_path))
     await first.start()
-    workers = [*first.media.process_ids, *(worker.process_id for worker in first.speech)]
+    workers = [each.process_id for each in first.media.processes if each.process_id]
+    workers += [each.process_id for each in first.speech]
     binding = BindingRow("sip:agent1@127.0.0.1:5099", "127.0.0.1", 5099, first.clock.now() + 600)
     first.funnel.sip_events([BindingChanged("agent1", 1, (binding,))])
     first.funnel.happened(AgentStateRequested("agent2", "not_ready", "lunch"))

@@ -336,6 +336,7 @@ WHO: dict[str, str] = {
     "GET /api/v1/audit": "supervisor admin",
     "GET /api/v1/openapi.json": "supervisor admin",
     "POST /api/v1/interactions": "admin",
+    "GET /metrics": "admin",
     "POST /api/v1/session": "anybody",
     "GET /api/v1/hotline": "anybody",
     "GET /healthz": "anybody",

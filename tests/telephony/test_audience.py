@@ -12,9 +12,16 @@ def event(type_: str, agent: str = "", queue: str = "", **more: Any) -> dict[str
     return {"seq": 7, "at": "2026-11-24T08:00:00Z", "type": type_, "call": call, **more}
 
 
+def passing(told: dict[str, Any]) -> dict[str, Any]:
+    """What is not kept has no number."""
+    del told["seq"]
+    return told
+
+
 @pytest.mark.parametrize(
     "told",
     [
+        passing(event("call.quality", agent="lan", queue="care", side="agent", mos=4.2)),
         event("call.offered", agent="lan", queue="care"),
         event("call.talking", agent="lan"),
         event("call.offer_ended", queue="care", agent="", cause="rejected") | {"agent": "lan"},
@@ -41,6 +48,7 @@ def test_of_the_calls_of_others_an_agent_learns_that_their_queue_changed_and_not
         event("call.answered", agent="minh"),
         {"seq": 7, "at": "", "type": "transcript.phrase", "agent": "minh", "text": "vâng"},
         {"seq": 7, "at": "", "type": "recording.finished", "recording": "r1", "call_id": "c1"},
+        passing(event("call.quality", agent="minh", queue="care", side="caller", mos=4.2)),
     ],
 )
 def test_what_is_of_no_concern_to_an_agent_is_kept_from_it(other: dict[str, Any]) -> None:

@@ -198,3 +198,13 @@ async def test_a_trunk_that_goes_down_is_told_to_listeners(hotline: Hotline, tok
         hotline.funnel.sip_events([TrunkChanged("provider", "failed", False, "no answer")])
         told = json.loads(await listener.recv())
     assert (told["type"], told["trunk"], told["state"], told["up"]) == ("trunk.changed", "provider", "failed", False)
+
+
+async def test_prometheus_reads_the_whole_program(hotline: Hotline, client: httpx.AsyncClient) -> None:
+    hotline.funnel.happened(BindingChanged("agent1", 1))
+    text = (await client.get(f"{hotline.settings.web.url}/metrics")).text
+    lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert {lines[f'hotline_worker_up{{worker="{kind}"}}'] for kind in ("media", "render", "live")} == {"1.0"}
+    assert lines['hotline_agents{state="ready"}'] == "1.0"
+    assert lines['hotline_registrations{transport="UDP"}'] == "0.0"
+    assert float(lines["process_resident_memory_bytes"]) > 10e6

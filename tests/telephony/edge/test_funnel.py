@@ -46,6 +46,7 @@ from telephony.events import (
     InviteReceived,
     LegLost,
     LegOpened,
+    LegQuality,
     OpenLeg,
     PhraseRecognised,
     PlaySamples,
@@ -58,6 +59,7 @@ from telephony.events import (
     StopRecording,
     TellLamp,
     TextReceived,
+    TicksCounted,
     TranscribeFile,
     Word,
     WorkerDied,
@@ -296,6 +298,24 @@ async def test_words_are_told_while_they_are_spoken_and_stand_in_no_journal(hous
     house.funnel.speech_event(FileTranscribed(start.recording, "done", "whisper", "vi"))
     await house.funnel.lane.drained()
     assert house.funnel.live_words.phrases(call) == []
+
+
+async def test_quality_is_told_to_those_who_listen_now_and_stands_in_the_journal(house: House) -> None:
+    call = await house.talk()
+    await house.funnel.lane.drained()
+    before = house.funnel.live.seq
+    listener = house.funnel.live.listen()
+    house.funnel.media_event(LegQuality(f"{call}.caller", 7, 250, 2, 0.008, 3.5, -1.0, 4.21))
+    event = await listener.next()
+    assert (event["type"], event["side"], event["mos"], "seq" in event) == ("call.quality", "caller", 4.21, False)
+    assert house.funnel.live.seq == before
+    assert "LegQuality" in {type(entry.message).__name__ for entry in house.journal.read(call)}
+
+
+async def test_ticks_are_counted_over_every_worker(house: House) -> None:
+    house.funnel.media_event(TicksCounted(run=250, late=2, skipped=7))
+    house.funnel.media_event(TicksCounted(run=250, late=1, skipped=0))
+    assert house.funnel.ticks == {"on_time": 497, "late": 3, "skipped": 7}
 
 
 async def test_without_a_database_the_call_goes_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,3 +66,13 @@ async def test_what_passes_sends_nobody_away() -> None:
     publish(live, 1)
     events = [await slow.next() for _ in range(PASSING_BACKLOG + 1)]
     assert events[-1]["seq"] == 1
+
+
+async def test_a_watcher_in_this_process_is_told_of_everything_at_once() -> None:
+    live = Live()
+    seen: list[tuple[str, dict[str, object]]] = []
+    publish(live, 1)
+    live.watch(lambda type_, body: seen.append((type_, body)))
+    publish(live, 1)
+    live.publish("words.spoken", {"text": "Xin"}, "2026-01-01T00:00:00.000Z", kept=False)
+    assert seen == [("thing.happened", {"number": 0}), ("words.spoken", {"text": "Xin"})]

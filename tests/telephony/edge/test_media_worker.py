@@ -50,6 +50,7 @@ from telephony.events import (
     SrtpSuite,
     StartRecording,
     StopRecording,
+    TicksCounted,
     WorkerStarted,
 )
 from telephony.media import g711
@@ -534,3 +535,11 @@ def test_a_key_that_does_not_fit_is_refused_and_nothing_is_sent_in_the_clear(pho
         running.send(OpenLeg("b"), CloseLeg("a"))
         running.wait_for(LegOpened)
         assert running.wait_for(LegClosed).sent == 0
+
+
+def test_what_becomes_of_the_ticks_is_told_every_five_seconds() -> None:
+    with worker() as running:
+        counted = running.wait_for(TicksCounted)
+    assert 0 < counted.run <= 251
+    assert 0 <= counted.late <= counted.run
+    assert counted.skipped >= 0

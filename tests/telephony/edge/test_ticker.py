@@ -10,13 +10,16 @@ NOW = 1_795_000_000.013
 @given(st.lists(st.floats(0.0, 0.5), max_size=60), st.floats(1.7e9, 1.9e9))
 def test_every_tick_is_run_once_in_order_or_counted_as_skipped(stalls: list[float], now: float) -> None:
     ticker = Ticker(now)
-    first, ticks = ticker.next_tick, list[int]()
+    first, ticks, counted = ticker.next_tick, list[int](), [0, 0, 0]
     for stall in stalls:
         now += stall
         due = ticker.due(now)
         assert len(due) <= CATCH_UP
         assert all(time_of(tick) <= now + 21e-6 for tick in due)
         ticks += due
+        counted = [before + more for before, more in zip(counted, ticker.counted(), strict=True)]
+    assert counted == [len(ticks), ticker.late, ticker.skipped]
+    assert ticker.counted() == (0, 0, 0)
     assert ticks == sorted(set(ticks))
     assert ticker.next_tick - first == len(ticks) + ticker.skipped
     assert time_of(ticker.next_tick) > now

@@ -36,6 +36,15 @@ class TestDigest:
         rows = (BindingRow("sip:desk@192.0.2.2:5060", "192.0.2.2", 5060, 300.0),)
         assert changes(bench) == [BindingChanged("desk", 1, rows)]
 
+    def test_registrations_are_counted_by_transport(self) -> None:
+        bench = Bench()
+        assert dict(bench.endpoint.registrations()) == {}
+        bench.register("desk", PASSWORD)
+        bench.register("desk", PASSWORD, contact="<sip:desk@192.0.2.2:5070>", cseq=3)
+        assert dict(bench.endpoint.registrations()) == {"UDP": 2}
+        bench.endpoint.forget("desk", bench.wire.now)
+        assert dict(bench.endpoint.registrations()) == {}
+
     @pytest.mark.parametrize(("user", "password"), [("desk", "wrong"), ("nobody", PASSWORD)])
     def test_wrong_password_and_unknown_user_look_alike(self, user: str, password: str) -> None:
         bench = Bench()

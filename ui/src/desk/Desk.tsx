@@ -6,6 +6,7 @@ import { phoneNumber } from "../i18n/format";
 import { useKeys } from "../keys/keys";
 import { usePhone } from "../phone/hooks";
 import { Phone } from "../phone/phone";
+import { useQualities } from "../quality/hooks";
 import { Shell } from "../shell/Shell";
 import { CustomerPanel } from "./CustomerPanel";
 import { PhoneColumn } from "./PhoneColumn";
@@ -46,6 +47,7 @@ function AgentDesk({ session }: { session: Session }): ReactElement {
   const phone = usePhone(useMemo(() => new Phone(), []));
   const tab = useTheOnlyTab("hotline.phone");
   const deed = useDeed();
+  const qualities = useQualities();
   const [transferring, setTransferring] = useState(false);
   const [keypad, setKeypad] = useState(false);
   const call = desk?.call ?? null;
@@ -159,6 +161,7 @@ function AgentDesk({ session }: { session: Session }): ReactElement {
               onHangUp={hangUp}
               deed={deed}
               me={session.user}
+              quality={call ? qualities.get(call.id) : undefined}
             />
             {!call && desk.wrap_up && <WrapUp key={desk.wrap_up.id} desk={desk} call={desk.wrap_up} deed={deed} />}
           </div>

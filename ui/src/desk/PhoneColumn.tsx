@@ -14,10 +14,12 @@ import { type ReactElement, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { customerNumber, type Desk, type DeskCall } from "../api/client";
 import { Button, Notice, Select, StateBadge, Timer } from "../design/components";
-import { duration, phoneNumber, time } from "../i18n/format";
+import { duration, figure, phoneNumber, time } from "../i18n/format";
 import { useDevices } from "../phone/hooks";
 import { Keypad } from "../phone/Keypad";
 import type { Phone, Quality } from "../phone/phone";
+import { Line, QualityMark } from "../quality/QualityMark";
+import type { CallQuality } from "../quality/quality";
 import { Transfer } from "./Transfer";
 import type { useDeed } from "./useDesk";
 import type { OnlyTab } from "./useTheOnlyTab";
@@ -36,6 +38,7 @@ interface Props {
   onHangUp: () => void;
   deed: ReturnType<typeof useDeed>;
   me: string;
+  quality: CallQuality | undefined;
 }
 
 /** The phone: who calls, and the one thing to do next in the same place always. */
@@ -180,7 +183,11 @@ function CallControls(props: Props & { call: DeskCall }): ReactElement {
       )}
       {talks && props.keypad && <Keypad onPress={(key) => phone.press(key)} />}
       {talks && props.transferring && <Transfer call={call} me={props.me} deed={deed} />}
-      {talks && <CallQuality phone={phone} />}
+      {talks && (
+        <QualityMark titled quality={props.quality}>
+          <BrowserQuality phone={phone} />
+        </QualityMark>
+      )}
       <InTheFlow call={call} />
     </div>
   );
@@ -213,7 +220,8 @@ function caseSubject(call: DeskCall, value: unknown): string {
   return cases.find((each) => each.id === value)?.subject ?? String(value);
 }
 
-function CallQuality({ phone }: { phone: Phone }): ReactElement | null {
+/** What the browser itself measures of what it hears. */
+function BrowserQuality({ phone }: { phone: Phone }): ReactElement | null {
   const { t } = useTranslation();
   const [quality, setQuality] = useState<Quality | null>(null);
   useEffect(() => {
@@ -222,14 +230,14 @@ function CallQuality({ phone }: { phone: Phone }): ReactElement | null {
   }, [phone]);
   if (!quality) return null;
   return (
-    <p className="tiny soft tabular">
+    <Line title={t("quality.browser")}>
       {t("phone.qualityText", {
         codec: quality.codec,
-        lost: (100 * quality.lost).toFixed(1),
-        jitter: quality.jitterMs.toFixed(0),
-        trip: quality.roundTripMs.toFixed(0),
+        lost: figure(100 * quality.lost, 1),
+        jitter: figure(quality.jitterMs),
+        trip: figure(quality.roundTripMs),
       })}
-    </p>
+    </Line>
   );
 }
 

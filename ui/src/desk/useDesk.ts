@@ -38,6 +38,7 @@ function follow(client: QueryClient, event: LiveEvent): void {
     client.setQueryData<Desk>(KEY, (desk) => desk && withPhrase(desk, event));
     return;
   }
+  if (event.type === "call.quality") return; // nothing of the desk itself (ui/src/quality)
   if (event.type === REFRESH) void client.invalidateQueries();
   else void client.invalidateQueries({ queryKey: KEY });
   if (event.type.startsWith("call.") || event.type.startsWith("interaction.")) {

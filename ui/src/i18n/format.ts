@@ -44,6 +44,12 @@ export function day(iso: string, now: Date = new Date()): string {
   return date(iso);
 }
 
+/** A measured figure: 4.3 in English, 4,3 in Vietnamese. */
+export function figure(value: number, digits = 0): string {
+  const form = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return new Intl.NumberFormat(locale(), form).format(value);
+}
+
 export function money(dong: number): string {
   return `${new Intl.NumberFormat("vi-VN").format(dong)} đ`;
 }

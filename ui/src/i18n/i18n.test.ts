@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import i18n from "i18next";
 import { describe, expect, it } from "vitest";
 import en from "./en.json";
-import { day, duration, money, phoneNumber } from "./format";
+import { day, duration, figure, money, phoneNumber } from "./format";
 import vi from "./vi.json";
 
 const placeholders = (text: string): string[] =>
@@ -50,6 +51,13 @@ describe("how things are said", () => {
 
   it("groups money as people here do", () => {
     expect(money(1234567)).toBe("1.234.567 đ");
+  });
+
+  it("writes figures with the sign of its language", async () => {
+    expect([figure(4.25, 1), figure(0, 1), figure(12.4), figure(1234)]).toEqual(["4.3", "0.0", "12", "1,234"]);
+    await i18n.init({ lng: "vi" });
+    expect([figure(4.25, 1), figure(1234)]).toEqual(["4,3", "1.234"]);
+    await i18n.changeLanguage("en");
   });
 
   it("calls the days around now by name", () => {

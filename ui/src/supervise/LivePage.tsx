@@ -4,6 +4,8 @@ import { useTranslation } from "react-i18next";
 import { api, type CallerContext, customerNumber, unwrap } from "../api/client";
 import { Empty, Notice, Scroll, StateBadge, Timer } from "../design/components";
 import { byName, duration, phoneNumber } from "../i18n/format";
+import { useQualities } from "../quality/hooks";
+import { QualityMark } from "../quality/QualityMark";
 import { To } from "./Supervise";
 
 /** Who is ready, who talks, who waits: now. */
@@ -20,6 +22,7 @@ export function LivePage(): ReactElement {
     queryFn: () => unwrap(api.GET("/api/v1/calls", { params: { query: { state: "running", limit: 100 } } })),
   });
   const alarms = useQuery({ queryKey: ["alarms"], queryFn: () => unwrap(api.GET("/api/v1/alarms")) });
+  const qualities = useQualities();
   const reason = (key: string): string => (key ? t(`reason.${key}`, { defaultValue: key }) : "");
   const calls = running.data?.items ?? [];
 
@@ -106,6 +109,7 @@ export function LivePage(): ReactElement {
                     <th className="number">{t("supervise.since")}</th>
                     <th>{t("supervise.queue")}</th>
                     <th>{t("supervise.agent")}</th>
+                    <th>{t("phone.quality")}</th>
                   </tr>
                 </thead>
                 <tbody>
@@ -128,6 +132,9 @@ export function LivePage(): ReactElement {
                         </td>
                         <td>{call.queue}</td>
                         <td>{call.agent}</td>
+                        <td>
+                          <QualityMark quality={qualities.get(call.id)} />
+                        </td>
                       </tr>
                     );
                   })}

@@ -50,6 +50,7 @@ export default function Supervise({ session }: { session: Session }): ReactEleme
   useLive(
     useCallback(
       (event) => {
+        if (event.type === "call.quality") return; // the lists stay as they are (ui/src/quality)
         if (event.type === REFRESH) void client.invalidateQueries();
         if (event.type.startsWith("call.") || event.type.startsWith("agent.")) {
           for (const key of ["agents", "queues", "running"]) void client.invalidateQueries({ queryKey: [key] });

@@ -22,15 +22,15 @@ class MediaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ports: tuple[int, int]
     anchor: float
     media_timeout_s: float = 30.0
-    ports_from: int = 0
-    """The port to begin with, so that workers which share `ports` do not try each other's; 0: the first."""
     max_legs: int = 500
-    cores: tuple[int, ...] = ()
-    """The processors it may run on; nothing: all."""
-    nice: int = 0
-    """Its priority, from -20 (first) to 19, as nice(1) counts."""
     ice_addresses: tuple[str, ...] = ()
     """Where browsers are told to send to; nothing: `address`."""
     automatic_gain: GainMode = "off"
     ice_servers: tuple[IceServer, ...] = ()
     """STUN and TURN servers that say how browsers reach us from outside."""
+    ports_from: int = 0
+    """The port to begin with, so that workers which share `ports` do not try each other's; 0: the first."""
+    cores: tuple[int, ...] = ()
+    """The processors it may run on; nothing: all."""
+    nice: int = 0
+    """Its priority, from -20 (first) to 19, as nice(1) counts."""

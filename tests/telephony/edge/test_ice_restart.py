@@ -187,7 +187,8 @@ def test_a_flood_of_stun_dtls_and_srtp_costs_the_other_calls_nothing(tmp_path: P
                     target = ("127.0.0.1", int(side.candidates[0].split()[5]))
                     for junk in (stun, dtls, bytes([0x80]) + attempt.to_bytes(2, "big") * 30, b"", b"\x40\x00\x00\x08"):
                         stranger.sendto(junk, target)
-        one.hears()
+        for _ in range(5):  # a fifth of a second each
+            one.hears()
         other.hears()
         one.worker.send(CloseLeg("a"))
         closed = one.worker.wait_for(LegClosed)

@@ -18,6 +18,7 @@ from telephony.events import (
     PromptFinished,
     RecordingStarted,
     RecordingStopped,
+    SendKeys,
     StartRecording,
     StopPlaying,
     StopRecording,
@@ -347,6 +348,7 @@ NOBODY: list[tuple[PlaneCommand, list[type]]] = [
     (Leave("x"), []),
     (StartRecording("r", "c", "x", "/p"), [RecordingStopped]),
     (StopRecording("r"), [RecordingStopped]),
+    (SendKeys("x", "1"), []),
 ]
 
 

@@ -34,6 +34,7 @@ interface Props {
   onHold: () => void;
   onPauseRecording: () => void;
   onHangUp: () => void;
+  onKey: (key: string) => void;
   deed: ReturnType<typeof useDeed>;
   me: string;
 }
@@ -178,7 +179,7 @@ function CallControls(props: Props & { call: DeskCall }): ReactElement {
           </Button>
         </div>
       )}
-      {talks && props.keypad && <Keypad onPress={(key) => phone.press(key)} />}
+      {talks && props.keypad && <Keypad onPress={props.onKey} />}
       {talks && props.transferring && <Transfer call={call} me={props.me} deed={deed} />}
       {talks && <CallQuality phone={phone} />}
       <InTheFlow call={call} />

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from telephony.edge import g722_library, opus_library
 from telephony.events import CloseLeg, Codec, ConnectLeg, DigitPressed, Join, PlaySamples, SendKeys, StartRecording
 from telephony.media.codec import CLOCK_PER_TICK, Libraries
+from telephony.media.dtmf import ToneListener
 from telephony.media.keys import MAX_WAITING, REPEATED_ENDS
 from telephony.media.legs import Origin, UnknownLeg
 from telephony.media.plane import MediaPlane, Refused
 from telephony.rtp.packet import parse
 from telephony.rtp.telephone_event import DIGITS
 from tests.telephony.media.room import FIRST_TICK, SILENCE, Room, noise
-from tests.telephony.rtp.packets import lay
+from tests.telephony.rtp.packets import lay, packet
 
 LIBRARIES = Libraries(opus_library.find(), g722_library.find())
 TYPES: dict[Codec, int] = {"PCMU": 0, "PCMA": 8, "G722": 9, "L16/8000": 96, "L16/16000": 97, "opus": 111}
@@ -199,6 +200,29 @@ def test_a_bridge_is_passed_through_again_after_a_key() -> None:
     assert (np.abs(right[began:]).max(axis=1) > 1000).all()
 
 
+def test_keys_are_sent_while_the_other_side_of_a_bridge_sends_nothing() -> None:
+    """A browser that presses a key leaves its audio out meanwhile, and of Opus a gap is passed on as one."""
+    line = Line("opus", clock=48_000)
+    near = line.ours.open("near", Origin(9, 1, 1))
+    line.ours.perform(ConnectLeg("near", "198.51.100.8", 4002, TYPES["opus"], EVENT, "opus"), line.tick)
+    for leg in ("a", "near"):
+        line.ours.perform(Join(leg, "talk"), line.tick)
+    coder = LIBRARIES.make("opus")
+    assert coder is not None
+    said = coder.encode(SILENCE)
+    sizes = []
+    for tick in range(40):
+        if tick == 22:
+            line.ours.perform(SendKeys("a", "8"), line.tick)
+        speaks = [packet(tick, 960 * tick, said, TYPES["opus"])] if tick < 20 else []
+        at = np.full(len(speaks), near, np.int64)
+        result = line.ours.tick(*lay(speaks), at, [("198.51.100.8", 4002)] * len(speaks), line.tick)
+        line.tick += 1
+        sizes.append([length for row, length in zip(result.senders, result.lengths, strict=True) if row != near])
+    assert [] in sizes[20:26]  # the gap
+    assert [size for size in sizes if size == [16]] == [[16]] * 7
+
+
 @pytest.mark.parametrize("other", [("opus", EVENT, 48_000), ("PCMU", 96, 8000)])
 def test_a_key_that_falls_into_a_change_of_the_stream_is_one_press(other: tuple[Codec, int, int]) -> None:
     line = Line()
@@ -234,6 +258,19 @@ def test_who_knows_no_events_hears_tones(codec: Codec, keys: str) -> None:
     line.go((len(keys) + 2) * TICKS_PER_KEY)
     assert line.heard == [(key, "inband") for key in keys]
     assert {each[1] & 0x7F for each in line.sent} == {TYPES[codec]}
+
+
+def test_tones_take_the_place_of_what_is_passed_through() -> None:
+    room = Room()
+    room.add("near", telephone_event=NONE)
+    far = room.add("far", telephone_event=NONE)
+    for leg in ("near", "far"):
+        room.do(Join(leg, "talk"))
+    room.talk({"near": noise(10, 1)})
+    room.do(SendKeys("far", "3"))
+    room.talk({"near": noise(20, 2)})
+    listener = ToneListener(1)
+    assert [key for each in far.heard for key in listener.listen(np.zeros(1, np.int64), each[None])] == [(0, "3")]
 
 
 def test_tones_as_short_as_they_may_be_are_heard() -> None:

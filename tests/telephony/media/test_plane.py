@@ -173,6 +173,22 @@ def test_a_key_sent_both_ways_is_one_press(lost_packets: int, tone_ticks: int) -
     assert digits(room) == "773"
 
 
+def test_how_long_a_key_was_down_is_counted_by_the_clock_of_events() -> None:
+    """L16 at 16 kHz, and events by 8: the tone was heard long before the first event packet that arrives."""
+    room = Room()
+    phone = room.add("a")
+    room.do(ConnectLeg("a", *phone.address, 97, 101, "L16/16000", event_clock=8000))
+    tones = np.repeat(dtmf("7", 700, 0), 2).astype(">i2")
+    began = phone.timestamp
+    for tick in range(45):
+        part = tones[320 * tick : 320 * (tick + 1)].tobytes() or bytes(640)
+        sent = [phone.packet(part, 97, step=320)]
+        if 32 <= tick < 38:
+            sent.append(phone.key(7, 160 * min(tick + 1, 35), began, end=tick >= 35))
+        room.step({"a": sent})
+    assert digits(room) == "7"
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("0123456789"), st.integers(0, 7)), min_size=1, max_size=5))
 def test_every_key_is_one_press_under_loss_of_events(keys: list[tuple[str, int]]) -> None:

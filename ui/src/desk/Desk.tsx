@@ -125,7 +125,9 @@ function AgentDesk({ session }: { session: Session }): ReactElement {
     else
       deed.run(() => {
         const after = pressed.current.catch(() => undefined);
-        pressed.current = after.then(() => unwrap(api.POST("/api/v1/calls/{call}/keys", { params: path, body: { keys: key } })));
+        pressed.current = after.then(() =>
+          unwrap(api.POST("/api/v1/calls/{call}/keys", { params: path, body: { keys: key } })),
+        );
         return pressed.current;
       });
   };

@@ -45,6 +45,7 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("POST", "/api/v1/agents/*/state", ("agents", "desk")),
     ("POST", "/api/v1/calls/*/hold", ("desk",)),
     ("POST", "/api/v1/calls/*/resume", ("desk",)),
+    ("POST", "/api/v1/calls/*/keys", ("desk",)),
     ("POST", "/api/v1/calls/*/recording/pause", ("desk",)),
     ("POST", "/api/v1/calls/*/recording/resume", ("desk",)),
     ("POST", "/api/v1/calls/*/transfer", ("desk",)),

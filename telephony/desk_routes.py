@@ -10,7 +10,7 @@ there. Supervisors, admins and programs with the right scope act for the agent w
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, HTTPException, Request
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,6 +21,7 @@ from telephony.events import (
     AgentStateRequested,
     CallSnapshot,
     HoldRequested,
+    KeysRequested,
     RecordingPauseRequested,
     RecordingResumeRequested,
     ResumeRequested,
@@ -42,11 +43,12 @@ from telephony.routes import (
     running_funnel,
     signed_in_agent,
 )
-from telephony.switchboard import outside
+from telephony.switchboard import keys, outside
 from telephony.tables import Call, WrapUp
 
 router = APIRouter(tags=["desk"])
 
+TELEPHONE_KEYS: Final = frozenset("0123456789*#ABCD")
 WRAP_UP_WITHIN_S: Final = 12 * 3600.0
 """A call from before this shift is not asked about any more."""
 
@@ -103,6 +105,21 @@ class TransferRequest(Body):
         if sum(map(bool, (self.agent, self.queue, self.number))) != 1:
             raise ValueError("name one of `agent`, `queue` and `number`")
         return self
+
+
+def _only_keys(text: str) -> str:
+    others = sorted(set(text.upper()) - TELEPHONE_KEYS)
+    if others:
+        raise ValueError(f"a telephone has no key {others[0]!r}: its keys are 0 to 9, *, # and A to D")
+    return text.upper()
+
+
+class KeysRequest(Body):
+    """Keys of a telephone, in the order in which they are pressed."""
+
+    keys: Annotated[str, StringConstraints(min_length=1, max_length=32), AfterValidator(_only_keys)] = Field(
+        description="0 to 9, *, # and A to D."
+    )
 
 
 class WrapUpRequest(Body):
@@ -164,6 +181,16 @@ async def resume(request: Request, call: str) -> CallBody:
     """Take the held caller back."""
     snapshot = await _talk(request, call, ("held",), "The caller is not on hold.")
     running_funnel(request).happened(ResumeRequested(call, snapshot.agent))
+    return await _settled(request, call)
+
+
+@router.post("/calls/{call}/keys", status_code=202)
+async def send_keys(request: Request, call: str, body: KeysRequest) -> CallBody:
+    """Press keys for whom the agent talks to, such as somebody's voice menu; each takes 160 ms."""
+    snapshot = await _talk(request, call, TALKS, "Keys can be pressed in a talk alone.")
+    if cause := keys.why_not(running_funnel(request).switchboard.board, call):
+        raise HTTPException(409, cause)
+    running_funnel(request).happened(KeysRequested(call, snapshot.agent, body.keys))
     return await _settled(request, call)
 
 

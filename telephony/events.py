@@ -615,6 +615,14 @@ class HoldRequested(Event, frozen=True):
     agent: str
 
 
+class KeysRequested(Event, frozen=True):
+    """The agent of a talk presses keys for whom it talks to: somebody's voice menu."""
+
+    call: str
+    agent: str
+    keys: str
+
+
 class RecordingPauseRequested(Event, frozen=True):
     """The agent of a talk is about to hear what must not be recorded."""
 
@@ -860,7 +868,7 @@ class ConnectLeg(Command, frozen=True):
     RFC 4733, -1 for none: then tones in the audio are listened for. In-band detection runs either way. `webrtc` is the
     far end of a WebRTC leg: with it ICE and DTLS begin (said again, it changes nothing), and `address` and `port` do
     not count. With `srtp` a phone's leg is encrypted in both directions, and what does not decrypt is not heard; said
-    again with the same keys, it goes on as before.
+    again with the same keys, it goes on as before. `event_clock` is the clock of telephone-event, in Hz.
     """
 
     leg: str
@@ -873,6 +881,7 @@ class ConnectLeg(Command, frozen=True):
     direction: Direction = "sendrecv"
     srtp: Srtp | None = None
     receives: int = -1
+    event_clock: int = 8000
 
 
 class RestartIce(Command, frozen=True):
@@ -926,6 +935,17 @@ class StopPlaying(Command, frozen=True):
 
     leg: str
     playback: str
+
+
+class SendKeys(Command, frozen=True):
+    """Press keys, one after another, so that a leg's far end gets them: as telephone-events where it has agreed on
+    them, else as tones. Each is down for `tone_ms` and up for `pause_ms`, from 40 to 1000 ms, in whole ticks. What is
+    still being pressed goes first."""
+
+    leg: str
+    keys: str
+    tone_ms: int = 100
+    pause_ms: int = 60
 
 
 class Join(Command, frozen=True):
@@ -1209,6 +1229,7 @@ PlaneCommand = (
     | CloseLeg
     | PlaySamples
     | StopPlaying
+    | SendKeys
     | Join
     | Leave
     | StartRecording

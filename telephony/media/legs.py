@@ -7,7 +7,7 @@ from typing import Final, get_args
 
 import numpy as np
 
-from telephony.clock import SAMPLES_PER_TICK
+from telephony.clock import SAMPLE_RATE_HZ, SAMPLES_PER_TICK
 from telephony.events import Codec, Role
 from telephony.media.codec import CLOCK_PER_TICK, Coder, Libraries
 from telephony.media.latch import Latch
@@ -53,6 +53,8 @@ class Leg:
     row: int
     latch: Latch = field(default_factory=Latch)
     events: TelephoneEvents = field(default_factory=TelephoneEvents)
+    event_clock: int = SAMPLE_RATE_HZ
+    """In Hz, by which the durations of telephone-events count; their timestamps are those of the audio."""
     playback: Playback | None = None
     codec: Codec = "PCMU"
     coder: Coder | None = None

@@ -3,8 +3,9 @@
 Rule 1: pure. Datagrams come in as rows and go out as rows; the edge owns sockets, files and clocks. Files of prompts
 come in as sample arrays, recordings leave as rows of samples.
 
-Rule 2: a tick does, in this order: headers, jitter ring, decoding, keys, mixing, recording tap, prompts, encoding. So a
-key ends a prompt within the tick in which it is heard, and a recording has what was said, not what was played.
+Rule 2: a tick does, in this order: headers, jitter ring, decoding, keys, mixing, recording tap, prompts, keys that are
+sent, encoding. So a key ends a prompt within the tick in which it is heard, and a recording has what was said, not what
+was played or pressed.
 
 Rule 3: `perform` is called between ticks, with the tick that comes next. What it starts is in that tick.
 """
@@ -39,6 +40,7 @@ from telephony.events import (
     RecordingStarted,
     RecordingStopped,
     ResumeRecording,
+    SendKeys,
     StartRecording,
     StartStream,
     StopPlaying,
@@ -50,6 +52,8 @@ from telephony.media import g711
 from telephony.media.codec import Libraries, NoCodec
 from telephony.media.dtmf import ToneListener
 from telephony.media.g711 import Samples
+from telephony.media.gain import GainMode
+from telephony.media.keys import Keying, Unsendable
 from telephony.media.latch import Address
 from telephony.media.legs import Leg, LegTable, Origin
 from telephony.media.limiter import saturate
@@ -112,6 +116,7 @@ class MediaPlane:
         self._reception = Reception(self._legs, max_legs)
         self._reports = Reports(self._legs, self._reception, cname)
         self._passing = Passing(self._legs, max_legs, gained=automatic_gain == "always")
+        self._keying = Keying(self._legs)
         self._sending = Sending(self._legs)
         self._tones = ToneListener(max_legs)
         self._mixing = Mixing(self._legs, max_legs, automatic_gain)
@@ -133,7 +138,9 @@ class MediaPlane:
         self._mixing.reset(row)
         return row
 
-    def perform(self, command: PlaneCommand, tick: int, clips: Sequence[Samples] = ()) -> list[MediaEvent]:
+    def perform(  # noqa: C901, PLR0912 - one match over every command is the point
+        self, command: PlaneCommand, tick: int, clips: Sequence[Samples] = ()
+    ) -> list[MediaEvent]:
         """Do what a command says before `tick`, and return what it brought about at once.
 
         `clips` are the samples of a `PlaySamples`. Raises `Refused` or `UnknownLeg`.
@@ -165,6 +172,8 @@ class MediaPlane:
                 return self._start_stream(command, tick)
             case StopStream():
                 return self._stop("stream", command.stream, tick)
+            case SendKeys():
+                return self._send_keys(command)
             case _:
                 assert_never(command)
 
@@ -194,6 +203,7 @@ class MediaPlane:
         else:
             leg.latch.connect(command.address, command.port)
         self._legs.telephone_event[leg.row] = command.telephone_event
+        leg.event_clock = command.event_clock
         self._legs.connected[leg.row] = True
         self._legs.sends[leg.row] = command.direction in ("sendrecv", "sendonly")
         self._legs.expected[leg.row] = command.direction == "sendrecv"
@@ -229,6 +239,13 @@ class MediaPlane:
             return []
         return [(RecordingPaused if paused else RecordingResumed)(command.recording, tick)]
 
+    def _send_keys(self, command: SendKeys) -> list[MediaEvent]:
+        try:
+            self._keying.add(self._legs.named(command.leg), command)
+        except Unsendable as error:
+            raise Refused(str(error)) from error
+        return []
+
     def _stop(self, kind: Kind, name: str, tick: int) -> list[MediaEvent]:
         tapped = self._taps.stop(kind, name)
         if tapped is None:
@@ -241,6 +258,7 @@ class MediaPlane:
             events += self._stop(tapped.kind, tapped.name, tick)
         row, table = leg.row, self._legs
         counts = int(table.received[row]), int(table.sent[row]), self._reception.lost(row), int(table.concealed[row])
+        self._keying.reset(row)
         table.close(leg)
         return [*events, LegClosed(leg.name, *counts)]
 
@@ -260,8 +278,9 @@ class MediaPlane:
         events += self._speak(mixed, tick)
         events += self._stall(tick)
         events += self._time_out(tick)
+        keys = self._keying.press(mixed, tick)
         passed = self._passing.choose(self._reception.played, self._reception.coded)
-        datagrams, sizes, senders, destinations = self._sending.datagrams(mixed, passed, tick)
+        datagrams, sizes, senders, destinations = self._sending.datagrams(mixed, passed, keys, tick)
         named = [(self._legs.at(row).name, fault) for row, fault in faults]
         reports, qualities = self._reports.due(tick)
         events += qualities
@@ -289,7 +308,7 @@ class MediaPlane:
         events: list[MediaEvent] = []
         for row, press in presses:
             leg = self._legs.at(row)
-            begun = tick - press.held // int(self._legs.clock[row]) - SAME_PRESS_TICKS
+            begun = tick - press.held * TICKS_PER_S // leg.event_clock - SAME_PRESS_TICKS
             if leg.last_tone != press.digit or leg.last_tone_at < begun:
                 events += _press(leg, press.digit, "rfc4733", tick)
         for row, digit in self._tones.listen(self._legs.open_rows, heard):

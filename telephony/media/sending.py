@@ -6,6 +6,7 @@ far end and NAT bindings live on it.
 Rule 2: the timestamp counts ticks, not packets, so a skipped tick is a gap at the far end and no drift.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from telephony.clock import SAMPLES_PER_TICK
 from telephony.media import g711
 from telephony.media.g711 import Samples
+from telephony.media.keys import EventPacket
 from telephony.media.latch import Address
 from telephony.media.legs import NO_CODER, LegTable
 from telephony.media.passing import NOT_PASSED, Passed
@@ -32,19 +34,24 @@ class Sending:
         self._senders: list[int] = []
         self._destinations: list[Address] = []
 
-    def datagrams(self, speech: Samples, passed: Passed, tick: int) -> Outgoing:
+    def datagrams(self, speech: Samples, passed: Passed, keys: Mapping[int, EventPacket], tick: int) -> Outgoing:
         """Return what goes out in this tick; `speech` is what each open leg hears, int16[n, 160], `passed` what it is
-        sent of that as it came."""
+        sent of that as it came, and `keys` by row what it is sent instead of either."""
         table = self._table
         senders, destinations = self._due(passed)
         rows = np.array(senders, np.int64)
         source = passed.source[table.place[rows]]
         coded = self._coded(rows, source, speech, passed) if table.has_coders else {}
+        events = {i: keys[row] for i, row in enumerate(senders) if row in keys} if keys else {}
+        coded |= {i: event.payload for i, event in events.items()}
         width = max([DATAGRAM_OCTETS, *(HEADER_OCTETS + len(payload) for payload in coded.values())])
         datagrams = np.empty((len(rows), width), np.uint8)
         timestamp = table.timestamp[rows] + tick * table.clock[rows]
-        first = table.sent[rows] == 0
-        write_headers(datagrams, table.payload_type[rows], first, table.sequence[rows], timestamp, table.ssrc[rows])
+        marker, payload_type = table.sent[rows] == 0, table.payload_type[rows]
+        for i, event in events.items():
+            timestamp[i] += (event.began - tick) * table.clock[rows[i]]
+            marker[i], payload_type[i] = event.first, event.payload_type
+        write_headers(datagrams, payload_type, marker, table.sequence[rows], timestamp, table.ssrc[rows])
         self._write_laws(datagrams[:, HEADER_OCTETS:DATAGRAM_OCTETS], rows, source, speech, passed)
         lengths = [DATAGRAM_OCTETS] * len(senders)
         table.octets[rows] += SAMPLES_PER_TICK

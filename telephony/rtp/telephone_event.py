@@ -1,4 +1,4 @@
-"""Keys sent as RFC 4733 telephone-events: one press per event, whichever of its packets arrive.
+"""Keys as RFC 4733 telephone-events, read and written: one press per event, whichever of its packets arrive.
 
 A press is keyed on the RTP timestamp, which all packets of one event share (section 2.5.1.2), and is reported with the
 first packet that comes. The marker bit and the three end packets are not needed for that, so losing them costs nothing.
@@ -15,13 +15,20 @@ from telephony.rtp.sequence import TIMESTAMP_BITS, unwrap
 DIGITS: Final = "0123456789*#ABCD"
 PAYLOAD_OCTETS: Final = 4
 END_BIT: Final = 0x80
+VOLUME: Final = 10
+"""Section 2.3.4: of the tone that a gateway makes of it, -10 dBm0."""
 STALE_SAMPLES: Final = 8 * SAMPLE_RATE_HZ
 """An older timestamp than this is not a straggler: the source has begun to count anew."""
 
 
+def write(digit: str, duration: int, *, ended: bool) -> bytes:
+    """Return the payload of one packet of a key's event (section 2.3); `duration` in units of the event's clock."""
+    return bytes([DIGITS.index(digit), VOLUME | (END_BIT if ended else 0)]) + duration.to_bytes(2, "big")
+
+
 @dataclass(frozen=True, slots=True)
 class Press:
-    """A key and how long, in samples, it had been down when its first packet to arrive was sent."""
+    """A key and how long, by the event's clock, it had been down when its first packet to arrive was sent."""
 
     digit: str
     held: int

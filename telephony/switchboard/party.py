@@ -110,6 +110,7 @@ def connection(party: Party, *, nowhere: bool = False) -> ConnectLeg:
         agreed.direction,
         agreed.srtp,
         agreed.receives,
+        agreed.event_clock,
     )
 
 

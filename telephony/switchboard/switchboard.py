@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from ivr_flows.flow import Flow
-from ivr_flows.step import KeyPressed, PromptsFinished
+from ivr_flows.step import PromptsFinished
 from ivr_flows.step import TimePassed as FlowTimePassed
 from telephony import acd
 from telephony.events import (
@@ -30,6 +30,7 @@ from telephony.events import (
     IceRestarted,
     InviteReceived,
     KeySignalled,
+    KeysRequested,
     LegLost,
     LegMoved,
     LegOpened,
@@ -63,6 +64,7 @@ from telephony.switchboard import (
     failover,
     forward,
     ice,
+    keys,
     lamps,
     outside,
     queueing,
@@ -234,21 +236,6 @@ def _dialog_ended(board: Board, event: DialogEnded, now: float) -> None:
         queueing.agent_refused(board, call, event, now)
 
 
-def _digit_pressed(board: Board, event: DigitPressed, _now: float) -> None:
-    _key(board, board.by_leg(event.leg), event.leg, event.digit)
-
-
-def _key_signalled(board: Board, event: KeySignalled, _now: float) -> None:
-    call = board.by_dialog(event.dialog)
-    if call is not None and event.dialog == call.dialog:
-        _key(board, call, call.leg, event.digit)
-
-
-def _key(board: Board, call: Call | None, leg: str, digit: str) -> None:
-    if call is not None and leg == call.leg and call.state == "in_flow":
-        board.tell_flow(call, KeyPressed(digit))
-
-
 def _dialog_ringing(board: Board, event: DialogRinging, _now: float) -> None:
     between, call = board.direct_by_dialog(event.dialog), board.by_dialog(event.dialog)
     if between is not None:
@@ -392,7 +379,8 @@ ON: Final[dict[type[Event], Takes]] = {
     CandidatesGathered: ice.gathered,
     CandidatesReceived: ice.received,
     ReferReceived: transfer.referred,
-    KeySignalled: _key_signalled,
+    KeySignalled: keys.signalled,
+    KeysRequested: keys.requested,
     DialogAnswered: bridge.agent_answered,
     DialogEnded: _dialog_ended,
     LegOpened: _leg_opened,
@@ -400,7 +388,7 @@ ON: Final[dict[type[Event], Takes]] = {
     LegMoved: failover.moved,
     LegLost: failover.lost,
     SessionRefused: failover.refused,
-    DigitPressed: _digit_pressed,
+    DigitPressed: keys.pressed,
     PromptFinished: _prompt_finished,
     MediaTimedOut: _media_timed_out,
     MediaStalled: _media_stalled,

@@ -317,6 +317,7 @@ WHO: dict[str, str] = {
     "GET /api/v1/calls/{call}/phrases": "agent supervisor admin",
     "POST /api/v1/calls/{call}/hold": "agent supervisor admin",
     "POST /api/v1/calls/{call}/resume": "agent supervisor admin",
+    "POST /api/v1/calls/{call}/keys": "agent supervisor admin",
     "POST /api/v1/calls/{call}/recording/pause": "agent supervisor admin",
     "POST /api/v1/calls/{call}/recording/resume": "agent supervisor admin",
     "POST /api/v1/calls/{call}/hangup": "agent supervisor admin",

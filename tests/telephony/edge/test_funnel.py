@@ -44,6 +44,7 @@ from telephony.events import (
     HangupRequested,
     Invite,
     InviteReceived,
+    KeysRequested,
     LegLost,
     LegOpened,
     LegQuality,
@@ -53,6 +54,7 @@ from telephony.events import (
     PromptRendered,
     RecordingStopped,
     RenderPrompt,
+    SendKeys,
     SipCommand,
     StartRecording,
     StopFollowing,
@@ -242,6 +244,12 @@ async def test_the_agents_phone_rings_after_the_listeners_were_told(house: House
     offered = next(event for event in events if event["type"] == "call.offered")
     assert isinstance(offered["seq"], int)
     assert told_before >= [offered["seq"]]
+
+
+async def test_keys_go_to_the_media_worker(house: House) -> None:
+    call = await house.talk()
+    house.funnel.happened(KeysRequested(call, "an", "12#"))
+    assert house.media.said(SendKeys) == [SendKeys(f"{call}.caller", "12#")]
 
 
 async def test_a_recording_is_a_row_before_it_begins_and_is_transcribed_after_its_end(house: House) -> None:

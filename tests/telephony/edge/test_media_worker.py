@@ -45,6 +45,7 @@ from telephony.events import (
     RecordingStarted,
     RecordingStopped,
     ResumeRecording,
+    SendKeys,
     Srtp,
     SrtpKey,
     SrtpSuite,
@@ -286,6 +287,22 @@ def test_a_key_ends_a_prompt(tmp_path: Path, phones: Callable[[], Phone]) -> Non
         running.send(CloseLeg("a"))
         running.wait_for(LegClosed, phone.pump)
         assert not [event for event in running.seen if isinstance(event, DigitPressed)]
+
+
+def test_keys_are_sent_from_leg_to_leg(phones: Callable[[], Phone]) -> None:
+    """One leg's far end is the other leg, and keys that cannot be pressed are not their end."""
+    phone = phones()
+    with worker() as running:
+        connect(running, "pressing", phone)
+        running.send(OpenLeg("hearing"))
+        hearing = running.wait_for(LegOpened)
+        running.send(ConnectLeg("hearing", "127.0.0.1", phone.target[1], 0, TELEPHONE_EVENT))
+        running.send(ConnectLeg("pressing", "127.0.0.1", hearing.port, 0, TELEPHONE_EVENT))
+        running.send(SendKeys("pressing", "1x"), SendKeys("nobody", "1"), SendKeys("pressing", "42#"))
+        pressed = [running.wait_for(DigitPressed) for _ in range(3)]
+        assert [(each.leg, each.digit, each.source) for each in pressed] == [
+            ("hearing", digit, "rfc4733") for digit in "42#"
+        ]
 
 
 def test_two_legs_are_bridged_and_recorded(tmp_path: Path, phones: Callable[[], Phone]) -> None:

@@ -19,6 +19,7 @@ from telephony.events import (
     PromptFinished,
     RecordingStarted,
     RecordingStopped,
+    SendKeys,
     StartRecording,
     StopPlaying,
     StopRecording,
@@ -171,6 +172,22 @@ def test_a_key_sent_both_ways_is_one_press(lost_packets: int, tone_ticks: int) -
     both(room, phone, "7", 0, tone_ticks)
     both(room, phone, "3", 0, tone_ticks)
     assert digits(room) == "773"
+
+
+def test_how_long_a_key_was_down_is_counted_by_the_clock_of_events() -> None:
+    """L16 at 16 kHz, and events by 8: the tone was heard long before the first event packet that arrives."""
+    room = Room()
+    phone = room.add("a")
+    room.do(ConnectLeg("a", *phone.address, 97, 101, "L16/16000", event_clock=8000))
+    tones = np.repeat(dtmf("7", 700, 0), 2).astype(">i2")
+    began = phone.timestamp
+    for tick in range(45):
+        part = tones[320 * tick : 320 * (tick + 1)].tobytes() or bytes(640)
+        sent = [phone.packet(part, 97, step=320)]
+        if 32 <= tick < 38:
+            sent.append(phone.key(7, 160 * min(tick + 1, 35), began, end=tick >= 35))
+        room.step({"a": sent})
+    assert digits(room) == "7"
 
 
 @settings(max_examples=25, deadline=None)
@@ -348,6 +365,7 @@ NOBODY: list[tuple[PlaneCommand, list[type]]] = [
     (Leave("x"), []),
     (StartRecording("r", "c", "x", "/p"), [RecordingStopped]),
     (StopRecording("r"), [RecordingStopped]),
+    (SendKeys("x", "1"), []),
 ]
 
 

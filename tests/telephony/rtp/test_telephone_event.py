@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.rtp.telephone_event import DIGITS, Press, TelephoneEvents
+from telephony.rtp.telephone_event import DIGITS, Press, TelephoneEvents, write
 
 Packet = tuple[int, bytes]
 
@@ -82,3 +82,10 @@ def test_a_source_may_begin_its_clock_again() -> None:
 
 def test_how_long_a_key_was_down_is_told() -> None:
     assert TelephoneEvents().receive(1, 1, payload(11, 800, end=True)) == Press("#", 800)
+
+
+@given(st.sampled_from(DIGITS), st.integers(0, 0xFFFF), st.booleans())
+def test_what_is_written_is_read(digit: str, duration: int, ended: bool) -> None:
+    body = write(digit, duration, ended=ended)
+    assert body == payload(DIGITS.index(digit), duration, ended)
+    assert TelephoneEvents().receive(1, 1, body) == Press(digit, duration)

@@ -69,6 +69,8 @@ def test_two_phones_with_one_codec_in_common_speak_it(
 ) -> None:
     talk(room, phone(*near), phone(*far))
     assert codecs(room) == {spoken}
+    clock = 48_000 if spoken == "opus" else 8000
+    assert {each.event_clock for each in room.said(ConnectLeg)} == {clock}
     assert sdp.read_answer(room.last(Answer).sdp, sdp.offer(phone(*near))).codec == spoken
 
 

@@ -50,6 +50,7 @@ function AgentDesk({ session }: { session: Session }): ReactElement {
   const qualities = useQualities();
   const [transferring, setTransferring] = useState(false);
   const [keypad, setKeypad] = useState(false);
+  const pressed = useRef<Promise<unknown>>(Promise.resolve());
   const call = desk?.call ?? null;
   const context = call?.context as CallerContext | undefined;
   const who = context?.name || phoneNumber(call && customerNumber(call)) || t("phone.withheld");
@@ -120,6 +121,18 @@ function AgentDesk({ session }: { session: Session }): ReactElement {
           : api.POST("/api/v1/calls/{call}/recording/pause", { params: path }),
       ),
     );
+  // The page's phone keeps keys in their order; the server is asked where another phone has the talk, or to say why not.
+  const pressKey = (key: string): void => {
+    if (phone.state === "talking" && call?.state === "talking") phone.press(key);
+    else
+      deed.run(() => {
+        const after = pressed.current.catch(() => undefined);
+        pressed.current = after.then(() =>
+          unwrap(api.POST("/api/v1/calls/{call}/keys", { params: path, body: { keys: key } })),
+        );
+        return pressed.current;
+      });
+  };
   const hangUp = (): void => {
     if (phone.state === "ringing") phone.reject();
     else if (talks || calls) deed.run(() => unwrap(api.POST("/api/v1/calls/{call}/hangup", { params: path })));
@@ -159,6 +172,7 @@ function AgentDesk({ session }: { session: Session }): ReactElement {
               onHold={toggleHold}
               onPauseRecording={togglePause}
               onHangUp={hangUp}
+              onKey={pressKey}
               deed={deed}
               me={session.user}
               quality={call ? qualities.get(call.id) : undefined}

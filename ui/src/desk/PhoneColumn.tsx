@@ -36,6 +36,7 @@ interface Props {
   onHold: () => void;
   onPauseRecording: () => void;
   onHangUp: () => void;
+  onKey: (key: string) => void;
   deed: ReturnType<typeof useDeed>;
   me: string;
   quality: CallQuality | undefined;
@@ -181,7 +182,7 @@ function CallControls(props: Props & { call: DeskCall }): ReactElement {
           </Button>
         </div>
       )}
-      {talks && props.keypad && <Keypad onPress={(key) => phone.press(key)} />}
+      {talks && props.keypad && <Keypad onPress={props.onKey} />}
       {talks && props.transferring && <Transfer call={call} me={props.me} deed={deed} />}
       {talks && (
         <QualityMark titled quality={props.quality}>

@@ -174,6 +174,7 @@ class Hotline:
             max_legs=2 * settings.limits.max_calls,
             ice_addresses=tuple(settings.media.ice_addresses),
             automatic_gain=settings.media.automatic_gain,
+            tones=settings.media.tones,
         )
         media = Worker[Any](
             "media",

@@ -1,5 +1,6 @@
 """Playing to all legs at once: what is heard is the slices of the clips, whatever is done meanwhile."""
 
+import contextlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.events import Join, Leave, PlaySamples, PromptFinished, SeekPlaying, StopPlaying
+from telephony.events import CloseLeg, Join, Leave, PlaySamples, PromptFinished, SeekPlaying, StopPlaying
 from telephony.media.g711 import Samples
 from telephony.media.legs import Leg, LegTable, Origin
 from telephony.media.plane import MediaPlane, Refused
@@ -305,6 +306,47 @@ def test_a_seek_in_what_is_not_played_is_refused() -> None:
     with pytest.raises(Refused):
         room.do(SeekPlaying("a", "p", 0))
     assert [event.ending for event in room.events if isinstance(event, PromptFinished)] == ["stopped"]
+
+
+plane_deeds = st.one_of(
+    st.tuples(st.just("play"), st.integers(0, 3), st.booleans(), st.booleans(), st.integers(-100, 300)),
+    st.tuples(st.just("seek"), st.integers(0, 3), st.integers(-200, 200), st.booleans()),
+    st.tuples(st.sampled_from(["stop", "key", "close"]), st.integers(0, 3)),
+    st.tuples(st.just("wait"), st.integers(1, 8)),
+)
+
+
+@given(st.lists(plane_deeds, max_size=20))
+def test_one_end_is_told_of_every_playback(history: list[tuple[object, ...]]) -> None:
+    room = Room()
+    begun: dict[str, list[str]] = {}
+    for deed in history:
+        leg = f"leg{deed[1]}"
+        if deed[0] != "wait" and leg not in room.plane._legs:
+            room.add(leg)
+        latest = begun.get(leg, ["none"])[-1]
+        match deed:
+            case ("play", int(), bool() as barge_in, bool() as loop, int() as offset_ms):
+                name = f"{leg}.{len(begun.setdefault(leg, []))}"
+                begun[leg].append(name)
+                clips = [noise(1, 1)[:57], noise(2, 2), noise(1, 3)]
+                room.do(PlaySamples(leg, name, (), barge_in, loop, 0.0, offset_ms), clips)
+            case ("seek", int(), int() as to_ms, bool() as relative):
+                with contextlib.suppress(Refused):
+                    room.do(SeekPlaying(leg, latest, to_ms, relative))
+            case ("stop", int()):
+                room.do(StopPlaying(leg, latest))
+            case ("close", int()):
+                room.do(CloseLeg(leg))
+            case ("key", int()):
+                phone = room.phones[leg]
+                room.step({leg: [phone.key(5, 160, phone.timestamp)]})
+                phone.timestamp += 320
+            case ("wait", int() as ticks):
+                room.idle(ticks)
+    room.events += room.plane.end_all(room.next_tick)
+    told = [(event.leg, event.playback) for event in room.events if isinstance(event, PromptFinished)]
+    assert sorted(told) == sorted((leg, name) for leg, names in begun.items() for name in names)
 
 
 def test_nothing_is_kept_of_clips_that_nobody_plays() -> None:

@@ -182,6 +182,7 @@ class Hotline:
             max_legs=2 * limits.max_calls,
             ice_addresses=tuple(media.ice_addresses),
             automatic_gain=media.automatic_gain,
+            tones=media.tones,
             cores=cores[number % len(cores) :][:1] if cores else (),
             nice=media.nice,
         )

@@ -51,6 +51,7 @@ from hotline.config_values import (
     model_path,
 )
 from telephony.edge.ice_servers import IceServer
+from telephony.media.tone_plans import Country
 
 __all__ = ["ConfigErrors", "Section", "Settings", "TlsFiles", "load"]
 
@@ -99,6 +100,7 @@ class Media(Section):
     turn_secret: Password = SecretStr("")
     srtp: Literal["off", "optional", "required"] = "optional"
     automatic_gain: Literal["off", "conference", "always"] = "conference"
+    tones: Country = "vn"
 
     @field_validator("turn_secret")
     @classmethod

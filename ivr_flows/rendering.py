@@ -10,7 +10,7 @@ from ivr_flows.audio import level, read_wav, resample, to_samples, trim, write_s
 from ivr_flows.music import music
 from ivr_flows.prompts import PromptError, VoiceSettings, voice_for
 from ivr_flows.voices import Engines
-from telephony.events import PromptKind
+from telephony.events import RenderedKind
 
 
 class Renderer:
@@ -20,12 +20,12 @@ class Renderer:
         self._voices = voices
         self._engines = Engines()
 
-    def render(self, kind: PromptKind, value: str, language: str, path: Path) -> None:
+    def render(self, kind: RenderedKind, value: str, language: str, path: Path) -> None:
         """Put a prompt's samples at `path`, unless they are there. Raises `PromptError`."""
         if not path.exists():
             write_samples(path, self.samples(kind, value, language))
 
-    def samples(self, kind: PromptKind, value: str, language: str) -> NDArray[np.int16]:
+    def samples(self, kind: RenderedKind, value: str, language: str) -> NDArray[np.int16]:
         """Return a prompt's samples (8 kHz, mono). A file keeps its own level and silences. Raises `PromptError`."""
         match kind:
             case "text":

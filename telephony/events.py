@@ -33,13 +33,15 @@ class Value(msgspec.Struct, frozen=True):
 
 # ---------------------------------------------------------------------------------------------------- values
 
-PromptKind = Literal["text", "file", "music"]
+RenderedKind = Literal["text", "file", "music"]
+PromptKind = RenderedKind | Literal["tone"]
 
 
 class Prompt(Value, frozen=True):
-    """One thing to be heard: words to be spoken, a `.wav` file, or named music.
+    """One thing to be heard: words to be spoken, a `.wav` file, named music, or a call progress tone.
 
-    `value` is the text, the file's path, or the music's name; `language` is a BCP 47 tag for text (`vi`, `en`).
+    `value` is the text, the file's path, or the name of the music or tone (`ringback`, `busy`: see
+    `telephony.media.tone_plans`); `language` is a BCP 47 tag for text (`vi`, `en`).
     """
 
     kind: PromptKind
@@ -910,7 +912,8 @@ class Play(Command, frozen=True):
     """Play prompts one after another to a leg, in place of whatever it plays. The edge renders text first.
 
     With `barge_in` a key ends it at once in the media worker (`PromptFinished` with `barged_in`, after the
-    `DigitPressed`). With `loop` it starts again until stopped.
+    `DigitPressed`). With `loop` it starts again until stopped. `level_db` is its gain, -60 to +12 dB; what would then
+    be louder than a sample can be is held at the limits. `offset_ms` is where it begins, bounded to what there is.
     """
 
     leg: str
@@ -918,16 +921,32 @@ class Play(Command, frozen=True):
     prompts: tuple[Prompt, ...]
     barge_in: bool = True
     loop: bool = False
+    level_db: float = 0.0
+    offset_ms: int = 0
 
 
 class PlaySamples(Command, frozen=True):
-    """`Play` with every prompt resolved to a file of raw samples (8 kHz, mono, signed 16 bit, native order)."""
+    """`Play` with every prompt resolved to a file of raw samples (8 kHz, mono, signed 16 bit, native order), or to a
+    tone that the worker makes itself (`tone:busy`, see `telephony.edge.clips`)."""
 
     leg: str
     playback: str
     paths: tuple[str, ...]
     barge_in: bool = True
     loop: bool = False
+    level_db: float = 0.0
+    offset_ms: int = 0
+
+
+class SeekPlaying(Command, frozen=True):
+    """Let what a leg plays go on from `to_ms` of its prompts one after another, or with `relative` from so much further
+    on (back, where it is negative). Bounded to what there is: at the end it finishes, or a loop begins again. Refused
+    where that playback is not running; nothing answers."""
+
+    leg: str
+    playback: str
+    to_ms: int
+    relative: bool = False
 
 
 class StopPlaying(Command, frozen=True):
@@ -1163,7 +1182,7 @@ class RenderPrompt(Command, frozen=True):
     """
 
     key: str
-    kind: PromptKind
+    kind: RenderedKind
     value: str
     language: str
     path: str
@@ -1228,6 +1247,7 @@ PlaneCommand = (
     ConnectLeg
     | CloseLeg
     | PlaySamples
+    | SeekPlaying
     | StopPlaying
     | SendKeys
     | Join

@@ -1,4 +1,4 @@
-"""Prompt files mapped into memory, once for all legs that play them."""
+"""Prompt files mapped into memory, and call progress tones made there, once for all legs that play them."""
 
 import mmap
 import os
@@ -7,21 +7,29 @@ from typing import Final
 
 import numpy as np
 
+from telephony.media import tones
 from telephony.media.g711 import Samples
+from telephony.media.tone_plans import Country
 
 MAX_CLIPS: Final = 256
+TONE: Final = "tone:"
+"""What the path of a tone begins with; its name follows."""
 
 _Key = tuple[str, int, int, int]
 
 
 class Clips:
-    """The `MAX_CLIPS` files used last. Legs keep what they play, even after it has left here."""
+    """The `MAX_CLIPS` files used last, and every tone of a country. Legs keep what they play, even after it has left
+    here."""
 
-    def __init__(self) -> None:
+    def __init__(self, country: Country = "vn") -> None:
+        self._country = country
         self._clips: OrderedDict[_Key, Samples] = OrderedDict()
 
     def open(self, path: str) -> Samples:
-        """Return a file's samples, int16[n]. Raises `OSError`."""
+        """Return a file's samples, or a tone's (`tone:busy`), int16[n]. Raises `OSError` and `tones.UnknownTone`."""
+        if path.startswith(TONE):
+            return tones.progress(self._country, path.removeprefix(TONE))
         status = os.stat(path)
         # A path whose file was replaced is another clip.
         key = (path, status.st_ino, status.st_mtime_ns, status.st_size)

@@ -78,6 +78,7 @@ from telephony.events import (
     SaveAgent,
     SaveCall,
     SaveText,
+    SeekPlaying,
     SendKeys,
     SignalCandidates,
     SignalKey,
@@ -313,6 +314,9 @@ class Funnel:
                 self._to_media(command)
             case StopPlaying():
                 if not self.prompts.cancel(command.leg, command.playback, tick_at(self.clock.now())):
+                    self._to_media(command)
+            case SeekPlaying():
+                if not self.prompts.seek(command):
                     self._to_media(command)
             case CloseLeg():
                 # Behind the stop of a recording of it, which goes down the lane.

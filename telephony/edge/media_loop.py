@@ -49,6 +49,7 @@ from telephony.media.codec import Libraries
 from telephony.media.latch import NOWHERE
 from telephony.media.legs import Origin, UnknownLeg
 from telephony.media.plane import MediaPlane, Refused, refusal
+from telephony.media.tones import UnknownTone
 
 BEAT_TICKS: Final = TICKS_PER_S // 5
 COLLECT_TICKS: Final = 10 * TICKS_PER_S
@@ -71,7 +72,7 @@ class MediaLoop:
         self._plane = MediaPlane(settings.max_legs, settings.media_timeout_s, libraries, settings.automatic_gain, cname)
         self._recorder = Recorder()
         self._live_audio = LiveAudio()
-        self._clips = Clips()
+        self._clips = Clips(settings.tones)
         self._browsers = Browsers(settings, self._sockets, self._link.send)
         self._opened: dict[str, tuple[int, int]] = {}
         """Row and port of each leg."""
@@ -180,7 +181,7 @@ class MediaLoop:
                 self._browsers.add(command.leg, command.ufrag, command.candidates)
             else:
                 self._perform_in_plane(command, tick)
-        except (Refused, UnknownLeg, OSError, secure_rtp.BadKey) as error:
+        except (Refused, UnknownLeg, UnknownTone, OSError, secure_rtp.BadKey) as error:
             cause = str(error)
             log.warning("command_refused command=%s cause=%r", type(command).__name__, cause)
             for answer in self._refusal(command, tick, cause):

@@ -6,6 +6,7 @@ import msgspec
 
 from telephony.edge.ice_servers import IceServer
 from telephony.events import GainMode
+from telephony.media.tone_plans import Country
 
 ICE_SERVERS: Final = "HOTLINE_ICE_SERVERS"
 """The environment's variable with STUN and TURN servers in JSON: arguments are for all to see."""
@@ -26,6 +27,8 @@ class MediaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ice_addresses: tuple[str, ...] = ()
     """Where browsers are told to send to; nothing: `address`."""
     automatic_gain: GainMode = "off"
+    tones: Country = "vn"
+    """Whose call progress tones are played."""
     ice_servers: tuple[IceServer, ...] = ()
     """STUN and TURN servers that say how browsers reach us from outside."""
     ports_from: int = 0

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
+from telephony.edge.clips import TONE
 from telephony.events import (
     FileTranscribed,
     Play,
@@ -19,6 +22,7 @@ from telephony.events import (
     PromptFinished,
     PromptRendered,
     RenderPrompt,
+    SeekPlaying,
     TranscribeFile,
 )
 
@@ -43,7 +47,8 @@ class _Rendering:
 
 
 class Prompts:
-    """Resolves `Play` into `PlaySamples`; `path_of(prompt)` names the cached file of a prompt by its content."""
+    """Resolves `Play` into `PlaySamples`; `path_of(prompt)` names the cached file of a prompt by its content. Tones
+    have none: the media worker makes them."""
 
     def __init__(
         self,
@@ -61,8 +66,8 @@ class Prompts:
 
     def play(self, play: Play) -> None:
         """Play at once if every prompt is there, else when the last one is."""
-        paths = tuple(str(self._path_of(prompt)) for prompt in play.prompts)
-        missing = {path for path in paths if not Path(path).exists()}
+        paths = tuple(self._path(prompt) for prompt in play.prompts)
+        missing = {path for path in paths if not (path.startswith(TONE) or Path(path).exists())}
         self._waiting.pop(play.leg, None)  # a new playback takes the place of the last
         if not missing:
             self._start(play, paths)
@@ -73,8 +78,8 @@ class Prompts:
     def prepare(self, prompts: tuple[Prompt, ...]) -> None:
         """Have prompts rendered before anyone needs them."""
         for prompt in prompts:
-            path = str(self._path_of(prompt))
-            if path not in self._rendering and not Path(path).exists():
+            path = self._path(prompt)
+            if prompt.kind != "tone" and path not in self._rendering and not Path(path).exists():
                 command = RenderPrompt(path, prompt.kind, prompt.value, prompt.language, path)
                 expiry = asyncio.get_running_loop().call_later(
                     RENDER_TIMEOUT_S, self.rendered, PromptRendered(path, f"not rendered in {RENDER_TIMEOUT_S:.0f} s")
@@ -89,6 +94,15 @@ class Prompts:
             return False
         del self._waiting[leg]
         self._failed(PromptFinished(leg, waiting.play.playback, "stopped", tick))
+        return True
+
+    def seek(self, seek: SeekPlaying) -> bool:
+        """Let what a leg waits to hear begin elsewhere; true if there was such a thing."""
+        waiting = self._waiting.get(seek.leg)
+        if waiting is None or waiting.play.playback != seek.playback:
+            return False
+        begins_ms = max(0, seek.to_ms + (waiting.play.offset_ms if seek.relative else 0))
+        waiting.play = msgspec.structs.replace(waiting.play, offset_ms=begins_ms)
         return True
 
     def rendered(self, event: PromptRendered) -> None:
@@ -116,8 +130,13 @@ class Prompts:
                 rendering.attempts += 1
                 self._render(rendering.command)
 
+    def _path(self, prompt: Prompt) -> str:
+        return TONE + prompt.value if prompt.kind == "tone" else str(self._path_of(prompt))
+
     def _start(self, play: Play, paths: tuple[str, ...]) -> None:
-        self._ready(PlaySamples(play.leg, play.playback, paths, play.barge_in, play.loop))
+        self._ready(
+            PlaySamples(play.leg, play.playback, paths, play.barge_in, play.loop, play.level_db, play.offset_ms)
+        )
 
 
 class Transcriptions:

@@ -85,8 +85,7 @@ class LegTable:
         self.sends = np.ones(rows, np.bool_)
         self.expected = np.ones(rows, np.bool_)
         """Whether the far end sends all the time, so that its silence means something."""
-        self.timed_out = np.zeros(rows, np.bool_)
-        self.stalled = np.zeros(rows, np.bool_)
+        self.timed_out, self.stalled = np.zeros(rows, np.bool_), np.zeros(rows, np.bool_)
         self.payload_type = np.zeros(rows, np.uint8)
         self.telephone_event = np.full(rows, NO_TELEPHONE_EVENT, np.int64)
         self.coder_type = np.full(rows, NO_CODER, np.int64)
@@ -95,8 +94,7 @@ class LegTable:
         self.clock = np.full(rows, SAMPLES_PER_TICK, np.int64)
         """What the RTP clock counts in a tick."""
         self.ssrc = np.zeros(rows, np.int64)
-        self.sequence = np.zeros(rows, np.int64)
-        self.timestamp = np.zeros(rows, np.int64)
+        self.sequence, self.timestamp = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
         self.heard_at = np.zeros(rows, np.int64)
         self.event_at = np.full(rows, LONG_AGO, np.int64)
         self.bridge = np.full(rows, ALONE, np.int64)
@@ -108,6 +106,8 @@ class LegTable:
         """Whose samples somebody needs in this tick."""
         self.recorded = np.zeros(rows, np.bool_)
         """Whose samples are taken down, or listened to by a machine."""
+        self.playing = np.zeros(rows, np.bool_)
+        """Who has a playback."""
         self.mixed = np.zeros(rows, np.bool_)
         """Who hears, in this tick, something besides its partner."""
         self.role = np.zeros(rows, np.int64)

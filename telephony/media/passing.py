@@ -62,9 +62,7 @@ class Passing:
         """Whoever is passed on to the only one who hears it needs no decoding, unless the other hears a prompt as well,
         one of the two is recorded, or the keys of either have to be found in its voice."""
         table = self._table
-        busy = table.recorded[rows] | (table.telephone_event[rows] < 0)
-        for place, leg in enumerate(table.legs()):
-            busy[place] |= leg.playback is not None
+        busy = table.recorded[rows] | (table.telephone_event[rows] < 0) | table.playing[rows]
         table.heeded[rows] = self._gained | busy | ~self._wants(rows) | busy[table.place[table.partner[rows]]]
 
     def choose(self, played: Playout, coded: dict[int, bytes]) -> Passed:

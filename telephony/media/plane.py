@@ -14,9 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
-import numpy as np
-
-from telephony.clock import SAMPLES_PER_TICK, TICKS_PER_S
+from telephony.clock import TICKS_PER_S
 from telephony.events import (
     CloseLeg,
     ConnectLeg,
@@ -40,6 +38,7 @@ from telephony.events import (
     RecordingStarted,
     RecordingStopped,
     ResumeRecording,
+    SeekPlaying,
     SendKeys,
     StartRecording,
     StartStream,
@@ -52,14 +51,13 @@ from telephony.media import g711
 from telephony.media.codec import Libraries, NoCodec
 from telephony.media.dtmf import ToneListener
 from telephony.media.g711 import Samples
-from telephony.media.gain import GainMode
 from telephony.media.keys import Keying, Unsendable
 from telephony.media.latch import Address
 from telephony.media.legs import Leg, LegTable, Origin
-from telephony.media.limiter import saturate
 from telephony.media.mix import Mixing
 from telephony.media.passing import Passing
-from telephony.media.prompts import NothingToPlay, Playback
+from telephony.media.playing import Playing
+from telephony.media.prompts import SAMPLES_PER_MS, LevelOutOfRange, NothingToPlay, Playback
 from telephony.media.reception import Fault, Reception
 from telephony.media.reports import Report, Reports
 from telephony.media.sending import Sending
@@ -121,6 +119,7 @@ class MediaPlane:
         self._tones = ToneListener(max_legs)
         self._mixing = Mixing(self._legs, max_legs, automatic_gain)
         self._taps = Taps(self._legs)
+        self._playing = Playing(self._legs, max_legs)
 
     # ------------------------------------------------------------------------------------------- commands
 
@@ -152,10 +151,8 @@ class MediaPlane:
                 return self._close(self._legs.named(command.leg), tick)
             case PlaySamples():
                 return self._play(command, tick, clips)
-            case StopPlaying():
-                leg = self._legs.named(command.leg)
-                playing = leg.playback is not None and leg.playback.name == command.playback
-                return _end_playback(leg, "stopped", tick) if playing else []
+            case SeekPlaying() | StopPlaying():
+                return self._seek_or_stop(command, tick)
             case Join():
                 self._legs.join(self._legs.named(command.leg), command.bridge, command.role, command.to)
                 return []
@@ -212,12 +209,29 @@ class MediaPlane:
 
     def _play(self, command: PlaySamples, tick: int, clips: Sequence[Samples]) -> list[MediaEvent]:
         leg = self._legs.named(command.leg)
-        events = _end_playback(leg, "stopped", tick)
+        events = self._end_playback(leg, "stopped", tick)
         try:
-            leg.playback = Playback(command.playback, clips, command.barge_in, command.loop)
-        except NothingToPlay as error:
-            events.append(PromptFinished(command.leg, command.playback, "failed", tick, str(error)))
+            playback = Playback(
+                command.playback, clips, command.barge_in, command.loop, command.level_db, command.offset_ms
+            )
+        except (NothingToPlay, LevelOutOfRange) as error:
+            return [*events, PromptFinished(command.leg, command.playback, "failed", tick, str(error))]
+        self._playing.start(leg, playback)
         return events
+
+    def _seek_or_stop(self, command: SeekPlaying | StopPlaying, tick: int) -> list[MediaEvent]:
+        leg = self._legs.named(command.leg)
+        plays = leg.playback is not None and leg.playback.name == command.playback
+        if isinstance(command, StopPlaying):
+            return self._end_playback(leg, "stopped", tick) if plays else []
+        if not plays:
+            raise Refused(f"leg {leg.name} does not play {command.playback}: it is over, or has not begun")
+        self._playing.seek(leg, command.to_ms * SAMPLES_PER_MS, relative=command.relative)
+        return []
+
+    def _end_playback(self, leg: Leg, ending: PromptEnding, tick: int) -> list[MediaEvent]:
+        playback = self._playing.stop(leg)
+        return [] if playback is None else [PromptFinished(leg.name, playback.name, ending, tick)]
 
     def _start_recording(self, command: StartRecording, tick: int) -> list[MediaEvent]:
         if ("recording", command.recording) in self._taps:
@@ -253,7 +267,7 @@ class MediaPlane:
         return [_stopped(tapped, tick)]
 
     def _close(self, leg: Leg, tick: int) -> list[MediaEvent]:
-        events = _end_playback(leg, "stopped", tick)
+        events = self._end_playback(leg, "stopped", tick)
         for tapped in self._taps.of(leg):
             events += self._stop(tapped.kind, tapped.name, tick)
         row, table = leg.row, self._legs
@@ -310,31 +324,29 @@ class MediaPlane:
             leg = self._legs.at(row)
             begun = tick - press.held * TICKS_PER_S // leg.event_clock - SAME_PRESS_TICKS
             if leg.last_tone != press.digit or leg.last_tone_at < begun:
-                events += _press(leg, press.digit, "rfc4733", tick)
+                events += self._press(leg, press.digit, "rfc4733", tick)
         for row, digit in self._tones.listen(self._legs.open_rows, heard):
             leg = self._legs.at(row)
             if tick - self._legs.event_at[row] > DEAF_TO_TONES_TICKS:
                 leg.last_tone, leg.last_tone_at = digit, tick
-                events += _press(leg, digit, "inband", tick)
+                events += self._press(leg, digit, "inband", tick)
         return events
+
+    def _press(self, leg: Leg, digit: str, source: DigitSource, tick: int) -> list[MediaEvent]:
+        leg.keys = max(0.0, leg.keys - (tick - leg.key_at) * KEYS_PER_TICK)
+        leg.key_at = tick
+        if leg.keys + 1 > KEYS_AT_ONCE:
+            leg.faults["key_flood"] += 1
+            return []
+        leg.keys += 1
+        pressed: list[MediaEvent] = [DigitPressed(leg.name, digit, source, tick)]
+        if leg.playback is not None and leg.playback.barge_in:
+            pressed += self._end_playback(leg, "barged_in", tick)
+        return pressed
 
     def _speak(self, mixed: Samples, tick: int) -> list[MediaEvent]:
         """Add each leg's prompt to what it hears of its bridge."""
-        events: list[MediaEvent] = []
-        for place, leg in enumerate(self._legs.legs()):
-            playback = leg.playback
-            if playback is None:
-                continue
-            if leg.bridge:
-                self._legs.mixed[leg.row] = True
-                prompt = np.zeros(SAMPLES_PER_TICK, np.int16)
-                playback.read_into(prompt)
-                mixed[place] = saturate(mixed[place].astype(np.int32) + prompt)
-            else:
-                playback.read_into(mixed[place])
-            if playback.over:
-                events += _end_playback(leg, "finished", tick)
-        return events
+        return [event for leg in self._playing.add(mixed) for event in self._end_playback(leg, "finished", tick)]
 
     def _stall(self, tick: int) -> list[MediaEvent]:
         """Tell which legs have fallen silent, and which are heard again."""
@@ -355,26 +367,6 @@ class MediaPlane:
         silent = rows[table.connected[rows] & ~table.timed_out[rows] & overdue]
         table.timed_out[silent] = True
         return [MediaTimedOut(table.at(row).name, tick) for row in silent.tolist()]
-
-
-def _press(leg: Leg, digit: str, source: DigitSource, tick: int) -> list[MediaEvent]:
-    leg.keys = max(0.0, leg.keys - (tick - leg.key_at) * KEYS_PER_TICK)
-    leg.key_at = tick
-    if leg.keys + 1 > KEYS_AT_ONCE:
-        leg.faults["key_flood"] += 1
-        return []
-    leg.keys += 1
-    pressed: list[MediaEvent] = [DigitPressed(leg.name, digit, source, tick)]
-    if leg.playback is not None and leg.playback.barge_in:
-        pressed += _end_playback(leg, "barged_in", tick)
-    return pressed
-
-
-def _end_playback(leg: Leg, ending: PromptEnding, tick: int) -> list[MediaEvent]:
-    if leg.playback is None:
-        return []
-    playback, leg.playback = leg.playback, None
-    return [PromptFinished(leg.name, playback.name, ending, tick)]
 
 
 def _stopped(tapped: Tapped, tick: int) -> RecordingStopped | StreamStopped:

@@ -133,6 +133,10 @@ class Call:
     waiting_music: tuple[Prompt, ...] = ()
     waiting_playback: str = ""
     music_playing: bool = False
+    hears_ringing: bool = False
+    """Whether what is played to a waiting caller is the tone of a phone that rings."""
+    parting: bool = False
+    """Whether it hears the tone after which it ends."""
     agent_leg: AgentLeg | None = None
     outsider: Side | None = None
     """The party outside to whom the call was given away."""

@@ -143,6 +143,7 @@ def failed(board: Board, call: Call, now: float, *, dialog_open: bool = True) ->
         board.emit(Leave(call.leg))
     ending.drop_outsider(board, call, dialog_open=dialog_open)
     call.move("unreached")
+    self_service.stop_ringing(board, call)
     call.queue, call.queued_at, call.queue_left_at = board.queue_of(call), now, 0.0
     if not call.waiting_playback:
         self_service.play_music(board, call)

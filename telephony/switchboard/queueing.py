@@ -66,6 +66,7 @@ def _offer(board: Board, output: OfferCall, now: float) -> None:
     call.move("offered")
     call.agent = output.agent
     board.open_agent_leg(call, output.agent)
+    self_service.ring_out(board, call)
     board.save(call)
     # Before the phone rings: the agent is to know who calls before answering.
     board.publish("call.offered", call, agent=output.agent, context=context_body(call.context))
@@ -163,6 +164,7 @@ def back_in_queue(board: Board, call: Call, cause: str) -> None:
     """The offer came to nothing; the call waits on, in its place."""
     agent, call.agent = call.agent, ""
     call.move("offer_ended")
+    self_service.stop_ringing(board, call)
     board.save(call)
     board.publish("call.offer_ended", call, agent=agent, cause=cause)
 

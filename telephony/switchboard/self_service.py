@@ -22,6 +22,10 @@ from telephony.switchboard import ending
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import Call
 
+RINGBACK: Final = (Prompt("tone", "ringback"),)
+CONGESTION: Final = (Prompt("tone", "congestion"),)
+PARTING_S: Final = 4.0
+"""So long it is heard by somebody who is about to be hung up on."""
 EARLY_KEYS: Final = 20
 """So many keys are kept for a flow that has not begun: a dialler sends no more in that moment."""
 
@@ -40,13 +44,29 @@ def proceed(board: Board, call: Call, message: FlowInput, now: float) -> None:
     if call.state != "in_flow":
         return
     if call.direction == "outbound":
-        ending.end(board, call, call.talk_ended_by or "nobody took it over", now)
+        _part(board, call, now)
         return
     if call.flow_state is None:
         if isinstance(message, KeyPressed) and len(call.early_keys) < EARLY_KEYS:
             call.early_keys.append(message)
         return
     _walk(board, call, flow_step.step(call.flow, call.flow_state, _facts(board, call, now), message, now), now)
+
+
+def _part(board: Board, call: Call, now: float) -> None:
+    """A call that an agent made has no flow to go on in. Where nobody took it over, whom we called is told so."""
+    if call.talk_ended_by:
+        ending.end(board, call, call.talk_ended_by, now)
+    elif not call.parting:
+        call.parting = True
+        call.playbacks += 1
+        board.emit(Play(call.leg, f"parting.{call.playbacks}", CONGESTION, barge_in=False, loop=True))
+        board.deadlines.put((call.id, "part"), now + PARTING_S)
+
+
+def part(board: Board, call: Call, now: float) -> None:
+    """The tone has been heard."""
+    ending.end(board, call, "nobody took it over", now)
 
 
 def _walk(board: Board, call: Call, walked: tuple[FlowState, tuple[FlowAction, ...]], now: float) -> None:
@@ -135,11 +155,30 @@ def play_music(board: Board, call: Call) -> None:
         _play_waiting(board, call, call.waiting_music, loop=True)
 
 
+def ring_out(board: Board, call: Call) -> None:
+    """A phone is rung for a caller who hears nothing, there being no music, or none that could be played: the caller
+    hears it ring."""
+    called_outside = call.state == "forwarding" and call.outsider is not None and not call.outsider.heard
+    if (call.state == "ringing" or called_outside) and not call.waiting_playback:
+        call.hears_ringing = True
+        _play_waiting(board, call, RINGBACK, loop=True)
+
+
+def stop_ringing(board: Board, call: Call) -> None:
+    """Nothing rings for the caller any more."""
+    if call.hears_ringing:
+        stop_waiting_music(board, call)
+
+
 def waiting_prompt_finished(board: Board, call: Call, event: PromptFinished) -> None:
     """The announcement is over: music follows. Music that failed is not tried again: silence, but the place is kept."""
     call.waiting_playback = ""
-    if event.ending in {"finished", "failed"} and not call.music_playing and call.state in {"queued", "ringing"}:
+    was_ringing, call.hears_ringing = call.hears_ringing, False
+    if was_ringing or event.ending not in {"finished", "failed"}:
+        return
+    if not call.music_playing and call.state in {"queued", "ringing"}:
         play_music(board, call)
+    ring_out(board, call)
 
 
 def stop_waiting_music(board: Board, call: Call) -> None:
@@ -147,3 +186,4 @@ def stop_waiting_music(board: Board, call: Call) -> None:
     if call.waiting_playback:
         board.emit(StopPlaying(call.leg, call.waiting_playback))
         call.waiting_playback = ""
+        call.hears_ringing = False

@@ -366,6 +366,7 @@ _DUE: Final[dict[str, Callable[[Board, Call, float], None]]] = {
     "max_call": _max_call_due,
     "away": talk.lost_for_good,
     "forward": forward.due,
+    "part": self_service.part,
 }
 
 ON: Final[dict[type[Event], Takes]] = {

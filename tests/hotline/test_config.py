@@ -200,6 +200,10 @@ def test_every_error_comes_at_once_in_the_order_of_the_file_then_the_environment
             "1: media.codecs[1]: `G729` is not known; write 'PCMU', 'PCMA', 'G722', 'opus', 'L16/8000' or 'L16/16000'",
         ),
         (
+            "media: {tones: uk}",
+            "1: media.tones: `uk` is not known; write 'au', 'cn', 'de', 'fr', 'gb', 'jp', 'kr', 'sg', 'us' or 'vn'",
+        ),
+        (
             "media: {codecs: [Opus]}",
             "1: media.codecs: every phone speaks PCMU or PCMA, and not all speak more: name one of them, or both",
         ),

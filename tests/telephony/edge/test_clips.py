@@ -5,6 +5,7 @@ import pytest
 
 from telephony.edge import clips as clips_module
 from telephony.edge.clips import Clips
+from telephony.media.tones import UnknownTone, progress
 
 
 def write(path: Path, *samples: int) -> str:
@@ -46,3 +47,10 @@ def test_the_oldest_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     clips.open(paths[2])
     assert clips.open(paths[0]) is first
     assert clips.open(paths[1]) is not second
+
+
+def test_tones_are_those_of_the_country_and_shared_by_all() -> None:
+    assert Clips().open("tone:busy") is Clips().open("tone:busy") is progress("vn", "busy")
+    assert Clips("us").open("tone:ringback") is progress("us", "ringback")
+    with pytest.raises(UnknownTone, match="'engaged'"):
+        Clips().open("tone:engaged")

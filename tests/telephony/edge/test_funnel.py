@@ -50,10 +50,13 @@ from telephony.events import (
     LegQuality,
     OpenLeg,
     PhraseRecognised,
+    Play,
     PlaySamples,
+    Prompt,
     PromptRendered,
     RecordingStopped,
     RenderPrompt,
+    SeekPlaying,
     SendKeys,
     SipCommand,
     StartRecording,
@@ -211,6 +214,20 @@ async def test_a_call_is_a_row_and_a_journal_and_an_entry_on_the_timeline(house:
     kinds = [type(entry.message).__name__ for entry in house.journal.read(call)]
     assert kinds[0] == "InviteReceived"
     assert {"FindCaller", "CallerFound", "Answer", "Play", "DialogEnded", "CloseLeg"} <= set(kinds)
+
+
+async def test_a_seek_goes_to_the_worker_unless_its_prompt_still_waits(house: House) -> None:
+    call = await house.call()
+    running = SeekPlaying(f"{call}.caller", house.media.said(PlaySamples)[0].playback, 500)
+    house.funnel._perform(running)
+    assert house.media.said(SeekPlaying) == [running]
+    render, house.render.answer = house.render.answer, lambda _: None
+    house.funnel._perform(Play(f"{call}.caller", "new", (Prompt("text", "Never said before.", "en"),)))
+    house.funnel._perform(SeekPlaying(f"{call}.caller", "new", 250))
+    assert house.media.said(SeekPlaying) == [running]
+    render(house.render.said(RenderPrompt)[-1])
+    await house.until(lambda: house.media.said(PlaySamples)[-1].playback == "new")
+    assert house.media.said(PlaySamples)[-1].offset_ms == 250
 
 
 async def test_a_withheld_number_is_a_row_on_nobodys_timeline(house: House) -> None:

@@ -45,6 +45,7 @@ from telephony.events import (
     RecordingStarted,
     RecordingStopped,
     ResumeRecording,
+    SeekPlaying,
     SendKeys,
     Srtp,
     SrtpKey,
@@ -363,6 +364,10 @@ def test_what_cannot_be_done_is_answered(tmp_path: Path, phones: Callable[[], Ph
         connect(running, "a", phones())
         running.send(PlaySamples("a", "p", (str(tmp_path / "missing.raw"),)))
         assert "missing.raw" in running.wait_for(PromptFinished).cause
+        running.send(PlaySamples("a", "p", ("tone:engaged",)))
+        assert "no tone 'engaged'" in running.wait_for(PromptFinished).cause
+        running.send(SeekPlaying("a", "p", 0), PlaySamples("a", "p", ("tone:busy",), level_db=13.0))
+        assert "+12 dB" in running.wait_for(PromptFinished).cause
         running.send(ConnectLeg("a", "localhost", 4000, 0), ConnectLeg("a", "::1", 4000, 0), OpenLeg("a"), OpenLeg("b"))
         assert [running.wait_for(LegOpened).leg for _ in "ab"] == ["a", "b"]
         running.send(OpenLeg("c"))

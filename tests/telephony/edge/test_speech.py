@@ -14,11 +14,13 @@ from telephony.events import (
     PromptFinished,
     PromptRendered,
     RenderPrompt,
+    SeekPlaying,
     TranscribeFile,
 )
 
 HELLO = Prompt("text", "hello", "en")
 BYE = Prompt("text", "bye", "en")
+BUSY = Prompt("tone", "busy")
 
 
 class Desk:
@@ -50,6 +52,38 @@ async def test_what_is_cached_plays_at_once(desk: Desk) -> None:
     desk.prompts.play(Play("leg", "1", (HELLO,), barge_in=False, loop=True))
     assert desk.played == [PlaySamples("leg", "1", (str(desk.path(HELLO)),), barge_in=False, loop=True)]
     assert not desk.asked
+
+
+async def test_tones_need_no_rendering(desk: Desk) -> None:
+    desk.prompts.play(Play("leg", "1", (BUSY, BUSY)))
+    assert desk.played == [PlaySamples("leg", "1", ("tone:busy", "tone:busy"))]
+    desk.prompts.prepare((BUSY,))
+    assert not desk.asked
+    desk.prompts.play(Play("leg", "2", (BUSY, HELLO)))
+    assert [command.value for command in desk.asked] == ["hello"]
+    desk.render(HELLO)
+    assert desk.played[-1].paths == ("tone:busy", str(desk.path(HELLO)))
+
+
+async def test_level_and_place_go_along(desk: Desk) -> None:
+    desk.prompts.play(Play("leg", "1", (BUSY,), level_db=-6.0, offset_ms=250))
+    assert (desk.played[0].level_db, desk.played[0].offset_ms) == (-6.0, 250)
+
+
+async def test_a_seek_in_what_waits_is_where_it_begins(desk: Desk) -> None:
+    desk.prompts.play(Play("leg", "1", (HELLO,), offset_ms=500))
+    assert not desk.prompts.seek(SeekPlaying("leg", "2", 100))
+    assert not desk.prompts.seek(SeekPlaying("other", "1", 100))
+    assert desk.prompts.seek(SeekPlaying("leg", "1", 1000, relative=True))
+    assert desk.prompts.seek(SeekPlaying("leg", "1", -200, relative=True))
+    desk.render(HELLO)
+    assert desk.played[0].offset_ms == 1300
+    assert not desk.prompts.seek(SeekPlaying("leg", "1", 100))
+    desk.prompts.play(Play("leg", "2", (BYE,)))
+    assert desk.prompts.seek(SeekPlaying("leg", "2", 700))
+    assert desk.prompts.seek(SeekPlaying("leg", "2", -900, relative=True))
+    desk.render(BYE)
+    assert desk.played[1].offset_ms == 0
 
 
 async def test_a_playback_waits_for_all_of_its_prompts_and_asks_once(desk: Desk) -> None:

@@ -84,6 +84,7 @@ def test_renders_prompts(tmp_path: Path) -> None:
             Prompt("text", "Hello.", "en"),
             Prompt("music", "waiting"),
         ):
+            assert prompt.kind != "tone"
             path = prompt_path(tmp_path, prompt, settings.voices)
             request = RenderPrompt(str(path), prompt.kind, prompt.value, prompt.language, str(path))
             assert speech.ask(request) == PromptRendered(str(path))

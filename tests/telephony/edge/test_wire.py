@@ -8,14 +8,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony.edge.wire import MAX_FRAME_OCTETS, Decoder, FrameTooLong, ToMedia, encode, read_messages
-from telephony.events import ConnectLeg, Join, MediaCommand, OpenLeg, PlaySamples, TimePassed
+from telephony.events import ConnectLeg, Join, MediaCommand, OpenLeg, PlaySamples, SeekPlaying, TimePassed
 
 text = st.text(max_size=40)
 commands: st.SearchStrategy[MediaCommand] = st.one_of(
     st.builds(OpenLeg, text),
     st.builds(Join, text, text),
     st.builds(ConnectLeg, text, text, st.integers(0, 65535), st.integers(0, 127), st.integers(-1, 127)),
-    st.builds(PlaySamples, text, text, st.lists(text).map(tuple), st.booleans(), st.booleans()),
+    st.builds(
+        PlaySamples,
+        text,
+        text,
+        st.lists(text).map(tuple),
+        st.booleans(),
+        st.booleans(),
+        st.floats(-60, 12),
+        st.integers(0, 10**6),
+    ),
+    st.builds(SeekPlaying, text, text, st.integers(-(10**6), 10**6), st.booleans()),
 )
 
 

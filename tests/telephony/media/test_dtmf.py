@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from telephony.media import g711
 from telephony.media.dtmf import KEYS, ToneListener
 from telephony.media.g711 import Samples
-from telephony.media.tones import busy, dtmf, ringback
+from telephony.media.tone_plans import PLANS
+from telephony.media.tones import dtmf, progress
 
 SEQUENCE = "123A456B789C*0#D1100"
 
@@ -107,7 +108,10 @@ def chords() -> Samples:
     return np.concatenate(parts).astype(np.int16)
 
 
-@pytest.mark.parametrize("sound", [chords(), ringback(), busy(), np.zeros(8000, np.int16)])
+PROGRESS = [progress(country, name) for country, plan in PLANS.items() for name in plan]
+
+
+@pytest.mark.parametrize("sound", [chords(), *PROGRESS, np.zeros(8000, np.int16)])
 def test_music_tones_and_silence_press_no_keys(sound: Samples) -> None:
     assert keys(through_phone(sound, 0)) == ""
 

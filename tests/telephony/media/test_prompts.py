@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.media.prompts import NothingToPlay, Playback
+from telephony.media.prompts import LevelOutOfRange, NothingToPlay, Playback
 
 lengths = st.lists(st.integers(0, 500), min_size=1, max_size=6).filter(any)
 
@@ -29,3 +29,24 @@ def test_clips_follow_each_other_without_a_gap(lengths: list[int], loop: bool) -
 def test_nothing_to_play(clips: list[np.ndarray[tuple[int], np.dtype[np.int16]]]) -> None:
     with pytest.raises(NothingToPlay, match="no sample"):
         Playback("p", clips, barge_in=True, loop=True)
+
+
+@given(lengths, st.integers(-100, 400), st.booleans())
+def test_a_place_is_found_again(lengths: list[int], to_ms: int, loop: bool) -> None:
+    total = sum(lengths)
+    playback = Playback("p", [np.zeros(length, np.int16) for length in lengths], True, loop, offset_ms=to_ms)
+    bounded = min(max(to_ms * 8, 0), total)
+    assert playback.position == (bounded % total if loop else bounded)
+    assert 0 <= playback.at <= len(playback.clip)
+    assert not playback.over
+
+
+@pytest.mark.parametrize("level_db", [-61.0, 12.1, float("nan")])
+def test_no_level(level_db: float) -> None:
+    with pytest.raises(LevelOutOfRange, match="-60 to"):
+        Playback("p", [np.zeros(9, np.int16)], barge_in=True, loop=True, level_db=level_db)
+
+
+def test_the_gain_of_a_level() -> None:
+    gains = [Playback("p", [np.zeros(9, np.int16)], True, True, level_db).gain for level_db in (-60, -20, 0, 12)]
+    assert gains == pytest.approx([0.001, 0.1, 1.0, 3.981], rel=1e-3)

@@ -69,16 +69,19 @@ steps:
 """
 
 
-_FLOWS: dict[str, Flow] = {}
+WAIT = "[{en: Please hold.}, {music: waiting}]"
+
+_FLOWS: dict[tuple[str, str], Flow] = {}
 """Read once: reading takes longer than a call does."""
 
 
-def _flow(folder: Path, answered: str) -> Flow:
-    if answered not in _FLOWS:
+def _flow(folder: Path, answered: str, wait: str) -> Flow:
+    if (answered, wait) not in _FLOWS:
         path = folder / "main.yaml"
-        path.write_text(FLOW.replace("answered: after", f"answered: {answered}"), encoding="utf-8")
-        _FLOWS[answered] = load(path)
-    return _FLOWS[answered]
+        flow = FLOW.replace("answered: after", f"answered: {answered}").replace(WAIT, wait)
+        path.write_text(flow, encoding="utf-8")
+        _FLOWS[answered, wait] = load(path)
+    return _FLOWS[answered, wait]
 
 
 class Room:
@@ -91,6 +94,7 @@ class Room:
         max_calls: int = 500,
         max_call_s: float = 10800.0,
         answered: str = "after",
+        wait: str = WAIT,
         srtp: SrtpPolicy = "optional",
         trunks: tuple[TrunkRules, ...] = (),
         agents: tuple[str, ...] = ("an", "binh"),
@@ -111,7 +115,7 @@ class Room:
                 trunks=trunks,
                 language="en",
             ),
-            {"main": _flow(folder, answered)},
+            {"main": _flow(folder, answered, wait)},
             self.acd,
             lambda: f"{next(ids):032x}",
         )

@@ -3,8 +3,9 @@
 Rule 1: pure. Datagrams come in as rows and go out as rows; the edge owns sockets, files and clocks. Files of prompts
 come in as sample arrays, recordings leave as rows of samples.
 
-Rule 2: a tick does, in this order: headers, jitter ring, decoding, keys, mixing, recording tap, prompts, encoding. So a
-key ends a prompt within the tick in which it is heard, and a recording has what was said, not what was played.
+Rule 2: a tick does, in this order: headers, jitter ring, decoding, keys, the guard of secret keys, mixing, recording
+tap, prompts, encoding. So a key ends a prompt within the tick in which it is heard, a recording has what was said, not
+what was played, and behind the guard nobody hears what it keeps back.
 
 Rule 3: `perform` is called between ticks, with the tick that comes next. What it starts is in that tick.
 """
@@ -21,6 +22,7 @@ from telephony.events import (
     ConnectLeg,
     DigitPressed,
     DigitSource,
+    GuardKeys,
     Join,
     Leave,
     LegClosed,
@@ -49,6 +51,7 @@ from telephony.media.codec import Libraries, NoCodec
 from telephony.media.dtmf import ToneListener
 from telephony.media.g711 import Samples
 from telephony.media.gain import GainMode
+from telephony.media.key_guard import KeyGuard
 from telephony.media.latch import Address
 from telephony.media.legs import Leg, LegTable, Origin
 from telephony.media.limiter import saturate
@@ -80,6 +83,7 @@ PlaneCommand = (
     | StopPlaying
     | Join
     | Leave
+    | GuardKeys
     | StartRecording
     | StopRecording
     | PauseRecording
@@ -128,6 +132,7 @@ class MediaPlane:
         self._passing = Passing(self._legs, max_legs, gained=automatic_gain == "always")
         self._sending = Sending(self._legs)
         self._tones = ToneListener(max_legs)
+        self._guard = KeyGuard(self._legs, max_legs)
         self._mixing = Mixing(self._legs, max_legs, automatic_gain)
         self._taps = Taps(self._legs)
 
@@ -163,11 +168,8 @@ class MediaPlane:
                 leg = self._legs.named(command.leg)
                 playing = leg.playback is not None and leg.playback.name == command.playback
                 return _end_playback(leg, "stopped", tick) if playing else []
-            case Join():
-                self._legs.join(self._legs.named(command.leg), command.bridge, command.role, command.to)
-                return []
-            case Leave():
-                self._legs.join(self._legs.named(command.leg), "")
+            case Join() | Leave() | GuardKeys():
+                self._arrange(command, tick)
                 return []
             case StartRecording():
                 return self._start_recording(command, tick)
@@ -214,6 +216,17 @@ class MediaPlane:
         self._legs.heard_at[leg.row], self._legs.timed_out[leg.row] = tick, False
         return []
 
+    def _arrange(self, command: Join | Leave | GuardKeys, tick: int) -> None:
+        """Who hears a leg, and what of it."""
+        leg = self._legs.named(command.leg)
+        match command:
+            case Join():
+                self._legs.join(leg, command.bridge, command.role, command.to)
+            case Leave():
+                self._legs.join(leg, "")
+            case GuardKeys():
+                self._guard.turn(leg.row, tick, on=command.on)
+
     def _play(self, command: PlaySamples, tick: int, clips: Sequence[Samples]) -> list[MediaEvent]:
         leg = self._legs.named(command.leg)
         events = _end_playback(leg, "stopped", tick)
@@ -254,6 +267,7 @@ class MediaPlane:
         for tapped in self._taps.of(leg):
             events += self._stop(tapped.kind, tapped.name, tick)
         row, table = leg.row, self._legs
+        self._guard.forget(row)
         counts = int(table.received[row]), int(table.sent[row]), self._reception.lost(row), int(table.concealed[row])
         table.close(leg)
         return [*events, LegClosed(leg.name, *counts)]
@@ -269,6 +283,7 @@ class MediaPlane:
         self._passing.begin()
         heard = self._reception.play_out(tick)
         events = self._keys(presses, heard, tick)
+        heard = self._guard.keep_from(heard, tick)
         mixed, said = self._mixing.mix(heard, tick)
         tap = self._taps.take(heard, said)
         events += self._speak(mixed, tick)

@@ -73,12 +73,12 @@ _FLOWS: dict[str, Flow] = {}
 """Read once: reading takes longer than a call does."""
 
 
-def _flow(folder: Path, answered: str) -> Flow:
-    if answered not in _FLOWS:
+def _flow(folder: Path, text: str) -> Flow:
+    if text not in _FLOWS:
         path = folder / "main.yaml"
-        path.write_text(FLOW.replace("answered: after", f"answered: {answered}"), encoding="utf-8")
-        _FLOWS[answered] = load(path)
-    return _FLOWS[answered]
+        path.write_text(text, encoding="utf-8")
+        _FLOWS[text] = load(path)
+    return _FLOWS[text]
 
 
 class Room:
@@ -91,6 +91,7 @@ class Room:
         max_calls: int = 500,
         max_call_s: float = 10800.0,
         answered: str = "after",
+        flow: str = FLOW,
         srtp: SrtpPolicy = "optional",
         trunks: tuple[TrunkRules, ...] = (),
         agents: tuple[str, ...] = ("an", "binh"),
@@ -111,7 +112,7 @@ class Room:
                 trunks=trunks,
                 language="en",
             ),
-            {"main": _flow(folder, answered)},
+            {"main": _flow(folder, flow.replace("answered: after", f"answered: {answered}"))},
             self.acd,
             lambda: f"{next(ids):032x}",
         )

@@ -152,6 +152,25 @@ def check_condition(source: str, variables: Iterable[str]) -> list[Fault]:
     return _check(lambda: _parse_bare(source), lambda: _bare(source), variables)
 
 
+def names_in_text(source: str) -> frozenset[str]:
+    """Return the names that a text speaks of; none for one that is wrong."""
+    return _names(lambda: _SANDBOX.parse(source))
+
+
+def names_in_condition(source: str) -> frozenset[str]:
+    """Return the names in a bare expression; none for one that is wrong."""
+    return _names(lambda: _parse_bare(source))
+
+
+def _names(parse: Callable[[], nodes.Node]) -> frozenset[str]:
+    try:
+        tree = parse()
+    except TemplateSyntaxError:
+        return frozenset()
+    found = {node.name for node in tree.find_all(nodes.Name)}
+    return frozenset(found | {tree.name} if isinstance(tree, nodes.Name) else found)
+
+
 def _parse_bare(source: str) -> nodes.Node:
     parser = Parser(_SANDBOX, source, state="variable")
     tree = parser.parse_expression()

@@ -122,7 +122,8 @@ class Menu(StepKind, frozen=True, tag="menu"):
 
 
 class Gather(StepKind, frozen=True, tag="gather"):
-    """Ask for several keys, into a variable. `finish` ends them and is not part of them; empty for none."""
+    """Ask for several keys, into a variable. `finish` ends them and is not part of them; empty for none. What is
+    `secret` (a PIN, a card's number) nobody hears, sees or finds written down: see `ivr_flows.secrecy`."""
 
     into: str
     prompt: PromptParts
@@ -134,6 +135,7 @@ class Gather(StepKind, frozen=True, tag="gather"):
     first_key_s: float = FIRST_KEY_S
     between_keys_s: float = BETWEEN_KEYS_S
     interruptible: bool = True
+    secret: bool = False
 
 
 class When(StepKind, frozen=True, tag="when"):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from ivr_flows import values
+from ivr_flows import expression, values
 from ivr_flows.flow import (
     BETWEEN_KEYS_S,
     FIRST_KEY_S,
@@ -31,7 +31,7 @@ from ivr_flows.flow import (
     When,
 )
 from ivr_flows.source import ListNode, MapNode, Node, Scalar, closest, did_you_mean, one_of
-from ivr_flows.values import Fields, Reading, Target
+from ivr_flows.values import Fields, Gathered, Reading, Target, Told
 
 KEYS: Final = "0123456789*#"
 
@@ -179,7 +179,15 @@ def _gather(step: StepReading) -> Gather:
         first_key_s=values.duration(reading, None if inner is None else inner.get("first"), FIRST_KEY_S),
         between_keys_s=values.duration(reading, None if inner is None else inner.get("between"), BETWEEN_KEYS_S),
         interruptible=step.interruptible(),
+        secret=_secret(step, into, into_node),
     )
+
+
+def _secret(step: StepReading, into: str, place: Node | None) -> bool:
+    secret = values.flag(step.reading, step.given.get("secret"), default=False)
+    if place is not None and into:
+        step.reading.gathered.append(Gathered(step.name, into, place, secret))
+    return secret
 
 
 def _finish(reading: Reading, keys: Fields) -> str:
@@ -237,6 +245,7 @@ def _assign(step: StepReading) -> Assign:
             hint = did_you_mean(name, step.reading.variables)
             step.reading.faults.add(key, "undefined-variable", f"'{name}' is not among the flow's variables{hint}")
         assigned[name] = values.condition(step.reading, value)
+        step.reading.told.append(Told(value, expression.names_in_condition(assigned[name]), f"copied to '{name}'"))
     return Assign(assigned, step.exit("next"))
 
 
@@ -291,7 +300,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "say": Verb(_SPEAKING, ("next",), "open", _say),
     "play": Verb(_SPEAKING, ("next",), "open", _play),
     "menu": Verb(("prompt", "choices", "first_key", "interruptible"), _RETRIES, "no", _menu),
-    "gather": Verb(("into", "prompt", "length", "keys", "interruptible"), ("next", *_RETRIES), "no", _gather),
+    "gather": Verb(("into", "prompt", "length", "keys", "interruptible", "secret"), ("next", *_RETRIES), "no", _gather),
     "when": Verb((), (), "one", _when),
     "set": Verb((), ("next",), "open", _assign),
     "language": Verb(("to",), ("next",), "one", _language),

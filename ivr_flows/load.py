@@ -81,6 +81,7 @@ def _flow(path: Path, faults: Faults) -> Flow | None:
     start = _named_step(reading, given.get("start"), places)
     failed = _named_step(reading, given.get("failed"), places)
     _check_ways(reading, places, steps, [start, failed])
+    _check_secrets(reading)
     return Flow(
         name="" if name is None else values.name(reading, name, "a flow's name"),
         languages=reading.languages,
@@ -238,3 +239,17 @@ def _check_ways(
             reading.faults.add(key, "unreachable-step", f"no way leads to step '{name}'")
     for name in without_end(edges, ends) & known & set(places):
         reading.faults.add(places[name], "no-end", f"from step '{name}' no way leads to a hangup or a queue's '{END}'")
+
+
+def _check_secrets(reading: Reading) -> None:
+    """Check that nothing tells what is gathered secretly: words that are spoken stand in the journal, and other
+    variables on the agent's page."""
+    secret = {each.variable: each.step for each in reading.gathered if each.secret}
+    for each in reading.gathered:
+        if each.variable in secret and not each.secret:
+            text = f"'{each.variable}' is secret in step '{secret[each.variable]}': say 'secret: yes' here too"
+            reading.faults.add(each.place, "secret-told", text)
+    for told in reading.told:
+        for name in sorted(told.names & secret.keys()):
+            text = f"'{name}' is secret, and cannot be {told.how}; a condition (if:) may compare it"
+            reading.faults.add(told.place, "secret-told", text)

@@ -34,6 +34,25 @@ class Target:
     may_end: bool = False
 
 
+@dataclass(frozen=True)
+class Gathered:
+    """A variable into which a step gathers digits."""
+
+    step: str
+    variable: str
+    place: Node
+    secret: bool
+
+
+@dataclass(frozen=True)
+class Told:
+    """Where the values of names become known to somebody: they are spoken, or copied into another variable."""
+
+    place: Node
+    names: frozenset[str]
+    how: str
+
+
 @dataclass
 class Reading:
     """One file being read: what it has declared so far, and what is wrong with it."""
@@ -44,6 +63,8 @@ class Reading:
     variables: dict[str, Variable] = field(default_factory=dict)
     catalogue: dict[str, PromptParts] = field(default_factory=dict)
     targets: list[Target] = field(default_factory=list)
+    gathered: list[Gathered] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
 
 
 class Fields:
@@ -166,6 +187,7 @@ def condition(reading: Reading, node: Node) -> str:
 def _template(reading: Reading, node: Node) -> str:
     source = text(reading, node, "a text")
     _explain(reading, node, expression.check_text(source, reading.variables))
+    reading.told.append(Told(node, expression.names_in_text(source), "spoken"))
     return source
 
 

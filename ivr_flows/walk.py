@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from ivr_flows.expression import ExpressionError, evaluate, holds, render
+from ivr_flows.expression import ExpressionError, evaluate, holds, names_in_condition, render
 from ivr_flows.facts import Facts, views
 from ivr_flows.flow import (
     Assign,
@@ -25,6 +25,7 @@ from ivr_flows.flow import (
     When,
     Words,
 )
+from ivr_flows.secrecy import secret_variables
 from ivr_flows.state import (
     ChangeLanguage,
     EndCall,
@@ -35,7 +36,7 @@ from ivr_flows.state import (
     Phase,
     PlayPrompts,
 )
-from telephony.events import Prompt
+from telephony.events import HIDDEN_DIGIT, Prompt
 
 MAX_STEPS_AT_ONCE: Final = 1000
 MAX_STEPS: Final = 10_000
@@ -100,10 +101,18 @@ class Walk:
         self.change(failures=(*self.state.failures, Failure(self.state.step, cause)))
 
     def fail(self, cause: str) -> Following:
-        self.note(cause)
+        self.note("an expression over something secret fails" if self.tells_secrets() else cause)
         if self.flow.failed and self.state.step != self.flow.failed and len(self.state.failures) < MAX_FAILURES:
             return self.flow.failed
         return self.apologise()
+
+    def tells_secrets(self) -> bool:
+        """Whether the words of a failure may quote what is secret: an index or a queue's name that was not found."""
+        here = self.here
+        if not isinstance(here, When):
+            return False  # nothing else names a secret: `load` sees to it
+        named = {name for branch in here.branches for name in names_in_condition(branch.condition)}
+        return not named.isdisjoint(secret_variables(self.flow.steps))
 
     def apologise(self) -> Following:
         words = APOLOGY.get(self.state.language.partition("-")[0], "")
@@ -220,7 +229,7 @@ class Walk:
             self.change(keys=rest)
             if key == here.finish:
                 return self.accept(here) if len(self.state.collected) >= shortest else self.no_match(here)
-            if not key.isdigit():
+            if not key.isdigit() and key != HIDDEN_DIGIT:
                 return self.no_match(here)
             self.change(collected=self.state.collected + key)
             if len(self.state.collected) == longest:

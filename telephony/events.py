@@ -14,7 +14,7 @@ pair each); a `dialog` is the SIP state behind a leg. Numbers are E.164 (`+84912
 `ani`, once normalised; `number` is what came off the wire.
 """
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -32,6 +32,10 @@ class Value(msgspec.Struct, frozen=True):
 
 
 # ---------------------------------------------------------------------------------------------------- values
+
+HIDDEN_DIGIT: Final = "•"
+"""What stands in a journal for a digit that is secret. A flow that gathers digits takes it for one, so that the journal
+replays."""
 
 RenderedKind = Literal["text", "file", "music"]
 PromptKind = RenderedKind | Literal["tone"]
@@ -986,6 +990,15 @@ class Leave(Command, frozen=True):
     leg: str
 
 
+class GuardKeys(Command, frozen=True):
+    """Let nobody hear the keys of a leg, from now on or no more: its tones and telephone-events are silence in
+    recordings, live streams and for whoever hears it. `DigitPressed` tells of them as ever. What a guarded leg says
+    comes 60 ms later; guarding goes on for a moment after its end, and until a key that sounds is up."""
+
+    leg: str
+    on: bool
+
+
 class StartRecording(Command, frozen=True):
     """Record into an append-only spool. `stereo`: left is `leg` (the caller), right is everyone else in its bridge.
     `legs`: a channel for each leg that comes into its bridge, at most eight; the first is `leg`."""
@@ -1252,6 +1265,7 @@ PlaneCommand = (
     | SendKeys
     | Join
     | Leave
+    | GuardKeys
     | StartRecording
     | StopRecording
     | PauseRecording

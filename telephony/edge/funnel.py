@@ -27,7 +27,7 @@ from telephony.edge.live import Live
 from telephony.edge.live_words import LiveWords
 from telephony.edge.process_clock import ProcessClock
 from telephony.edge.recording import Recordings
-from telephony.edge.redaction import without_keys
+from telephony.edge.redaction import without_digit, without_keys
 from telephony.edge.sip_log import log_refusal
 from telephony.edge.speech import Prompts, Transcriptions
 from telephony.edge.standing import LOST
@@ -48,6 +48,7 @@ from telephony.events import (
     FileTranscribed,
     FindCaller,
     FinishRecording,
+    GuardKeys,
     Hangup,
     Invite,
     Join,
@@ -187,12 +188,13 @@ class Funnel:
         now = self.clock.now()
         call = self.switchboard.call_of(event)  # before: the last event of a recording takes its call along
         try:
+            kept = without_digit(event) if self.switchboard.is_secret(event, now) else event  # before: see there
             commands = self.switchboard.handle(event, now)
         except Exception:
             # One call's fault must not take the others down; the journal shows what led to it.
             log.exception("an event was not handled", kind=type(event).__name__, call=call)
             return
-        self._write_journal(call or self.switchboard.call_of(event), event, now)
+        self._write_journal(call or self.switchboard.call_of(event), kept, now)
         for command in commands:
             self._write_journal(self.switchboard.call_of(command), command, now)
             try:
@@ -310,7 +312,9 @@ class Funnel:
                 # The agent's phone rings after the rows that say so, and after the agent has been told who calls.
                 self._inviting.add(command.dialog)
                 self.lane.put("invite", self._later(lambda: self._invite(command)))
-            case OpenLeg() | ConnectLeg() | RestartIce() | AddCandidates() | Join() | Leave() | SendKeys():
+            case (
+                OpenLeg() | ConnectLeg() | RestartIce() | AddCandidates() | Join() | Leave() | SendKeys() | GuardKeys()
+            ):
                 self._to_media(command)
             case StopPlaying():
                 if not self.prompts.cancel(command.leg, command.playback, tick_at(self.clock.now())):

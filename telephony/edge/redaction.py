@@ -1,8 +1,12 @@
-"""Keys stay out of the journal: whoever reads it later must not be able to decrypt what somebody recorded of a call.
+"""Keys and secret digits stay out of the journal.
+
+Keys of encryption: whoever reads it later must not be able to decrypt what somebody recorded of a call.
 
 A key is replaced by as many letters: A, and Q for those of our own that a leg is opened with, since the two sides of a
 leg never have the same. That is a key still, as its syntax goes, so a journal replays to the same commands as before,
 blanked likewise.
+
+Digits that a caller types into a secret question: each is replaced by a `HIDDEN_DIGIT`, which a flow takes for a digit.
 """
 
 import re
@@ -10,12 +14,26 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from telephony.events import Command, ConnectLeg, Event, IceRestarted, LegOpened, Srtp, SrtpKey, WebRtc
+from telephony.events import (
+    HIDDEN_DIGIT,
+    Command,
+    ConnectLeg,
+    DigitPressed,
+    Event,
+    IceRestarted,
+    KeySignalled,
+    LegOpened,
+    Srtp,
+    SrtpKey,
+    WebRtc,
+)
 
 M = TypeVar("M", bound=Event | Command)
 
 _SECRETS: Final = re.compile(r"(?m)^(a=crypto:.*?inline:|a=ice-pwd:)(.*)$")
 _LETTER: Final = re.compile(r"[^=|;:\s]")
+_NO_DIGITS: Final = "*#"
+"""They end an answer, and are in none."""
 
 
 def without_keys(message: M) -> M:
@@ -31,6 +49,13 @@ def without_keys(message: M) -> M:
     if isinstance(message, ConnectLeg) and (message.srtp is not None or message.webrtc is not None):
         return msgspec.structs.replace(message, srtp=_srtp(message.srtp), webrtc=_webrtc(message.webrtc))
     return message
+
+
+def without_digit(event: Event) -> Event:
+    """Return the event of a secret key with its digit hidden."""
+    if isinstance(event, DigitPressed | KeySignalled) and event.digit not in _NO_DIGITS:
+        return msgspec.structs.replace(event, digit=HIDDEN_DIGIT)
+    return event
 
 
 def _webrtc(webrtc: WebRtc | None) -> WebRtc | None:

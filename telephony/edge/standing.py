@@ -22,6 +22,7 @@ from telephony.events import (
     Command,
     ConnectLeg,
     Event,
+    GuardKeys,
     IceRestarted,
     Join,
     Leave,
@@ -41,7 +42,7 @@ from telephony.events import (
     WebRtc,
 )
 
-KEPT: Final[tuple[type[Command], ...]] = (ConnectLeg, Join, PlaySamples)
+KEPT: Final[tuple[type[Command], ...]] = (ConnectLeg, GuardKeys, Join, PlaySamples)
 """Of each leg the last one, told again in this order."""
 LOST: Final = "the media worker died"
 ENDS: Final[dict[type[Command], type[Command]]] = {Leave: Join, StopPlaying: PlaySamples}

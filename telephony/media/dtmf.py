@@ -7,6 +7,9 @@ one press (ITU-T Q.24: 40 ms of tone and 40 ms of pause must do).
 What keeps speech and music out ("talk-off"): nearly all of a block's power must lie in the two tones, each tone must
 stand out from its neighbours, their levels must be within the twist allowed, and their second harmonics, which voices
 have and tone generators do not, must be missing.
+
+A key that must not be recorded is feared sooner than it is believed (`Suspicion`): there a wrong guess costs a moment
+of silence, and a missed one a digit.
 """
 
 from dataclasses import dataclass
@@ -38,6 +41,13 @@ REVERSE_TWIST: Final = 10 ** (6.0 / 10)
 HARMONIC: Final = 0.12
 NO_KEY: Final = -1
 
+TRACE_SOFTEST_DBFS: Final = -48.0
+TRACE_SHARE: Final = 0.2
+TRACE_DOMINANCE: Final = 10 ** (4.0 / 10)
+TRACE_TWIST: Final = 10 ** (14.0 / 10)
+"""What is feared to be a key, though it is not believed to be one: two tones over speech or noise of four times their
+power, from a phone that is louder at one end of the band."""
+
 Floats = npt.NDArray[np.float32]
 
 
@@ -50,6 +60,7 @@ def _basis(frequencies: tuple[int, ...]) -> Floats:
 _TONES: Final = _basis(ROWS_HZ + COLUMNS_HZ)
 _HARMONICS: Final = _basis(tuple(2 * hz for hz in ROWS_HZ + COLUMNS_HZ))
 _SOFTEST: Final = (32768 * 10 ** (SOFTEST_DBFS / 20)) ** 2
+_TRACE_SOFTEST: Final = (32768 * 10 ** (TRACE_SOFTEST_DBFS / 20)) ** 2
 
 
 def _powers(blocks: Floats, basis: Floats) -> Floats:
@@ -82,11 +93,36 @@ def key_of_blocks(blocks: Floats) -> Integers:
     return keys
 
 
-def _strongest(powers: Floats) -> tuple[Integers, Floats, Flags]:
+def _strongest(powers: Floats, dominance: float = DOMINANCE) -> tuple[Integers, Floats, Flags]:
     """Return the strongest of four tones, its power, and whether it dominates the other three."""
     best = powers.argmax(axis=1)
     ordered = np.sort(powers, axis=1)
-    return best, ordered[:, -1], ordered[:, -1] > DOMINANCE * ordered[:, -2]
+    return best, ordered[:, -1], ordered[:, -1] > dominance * ordered[:, -2]
+
+
+def trace_of_blocks(blocks: Floats) -> Integers:
+    """Judge float32[n, BLOCK] as somebody who wants to find keys: return the index into KEYS of the two tones that are
+    there besides whatever else is, or NO_KEY."""
+    powers = _powers(blocks, _TONES)
+    energy = np.einsum("ij,ij->i", blocks, blocks) / BLOCK
+    row, row_power, row_clear = _strongest(powers[:, :4], TRACE_DOMINANCE)
+    column, column_power, column_clear = _strongest(powers[:, 4:], TRACE_DOMINANCE)
+    weaker, stronger = np.minimum(row_power, column_power), np.maximum(row_power, column_power)
+    there = row_clear & column_clear & (weaker >= _TRACE_SOFTEST) & (stronger <= TRACE_TWIST * weaker)
+    there &= (row_power + column_power) / 2 >= TRACE_SHARE * energy
+    return np.where(there, 4 * row + column, NO_KEY)
+
+
+def _blocks(tail: Samples, legs: Integers, heard: Samples) -> Floats:
+    """Return the two blocks that end in a tick of n legs, float32[2 * n, BLOCK]: first those that began in the tick
+    before, then the tick itself. Its second half is kept in `tail`."""
+    count = len(legs)
+    blocks = np.empty((2 * count, BLOCK), np.float32)
+    blocks[:count, : BLOCK - HOP] = tail[legs]
+    blocks[:count, BLOCK - HOP :] = heard[:, :HOP]
+    blocks[count:] = heard
+    tail[legs] = heard[:, HOP:]
+    return blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +154,7 @@ class ToneListener:
     def listen(self, legs: Integers, heard: Samples) -> list[tuple[int, str]]:
         """Take a tick of n distinct legs, int16[n, 160]; return the keys pressed as (leg, digit)."""
         count = len(legs)
-        blocks = np.empty((2 * count, BLOCK), np.float32)
-        blocks[:count, : BLOCK - HOP] = self._tail[legs]
-        blocks[:count, BLOCK - HOP :] = heard[:, :HOP]
-        blocks[count:] = heard
-        self._tail[legs] = heard[:, HOP:]
-        keys = key_of_blocks(blocks)
+        keys = key_of_blocks(_blocks(self._tail, legs, heard))
         idle = (self._state.candidate[legs] == NO_KEY) & (self._state.held[legs] == NO_KEY)
         if (keys == NO_KEY).all() and idle.all():
             return []
@@ -142,3 +173,32 @@ class ToneListener:
         state.held[legs] = np.where(pressed, keys, held)
         state.misses[legs] = np.where(pressed, 0, misses)
         return [(int(legs[i]), KEYS[keys[i]]) for i in np.flatnonzero(pressed).tolist()]
+
+
+class Suspicion:
+    """Where a key may sound: one block that holds a key, or three in a row with a trace of the same one."""
+
+    def __init__(self, legs: int) -> None:
+        self._tail = np.zeros((legs, BLOCK - HOP), np.int16)
+        self._trace = np.full(legs, NO_KEY, np.int64)
+        self._hits = np.zeros(legs, np.int64)
+
+    def reset(self, leg: int) -> None:
+        """Forget what a leg has sent."""
+        self._tail[leg] = 0
+        self._trace[leg] = NO_KEY
+
+    def of(self, legs: Integers, heard: Samples) -> Flags:
+        """Take a tick of n distinct legs, int16[n, 160]; return in which of them a key may sound. It began at most
+        60 ms before the end of this tick, or was feared in a tick before."""
+        count = len(legs)
+        blocks = _blocks(self._tail, legs, heard)
+        feared = key_of_blocks(blocks) != NO_KEY
+        traces = trace_of_blocks(blocks)
+        found: Flags = feared[:count] | feared[count:]
+        for trace in (traces[:count], traces[count:]):
+            again = (trace != NO_KEY) & (trace == self._trace[legs])
+            self._hits[legs] = np.where(again, self._hits[legs] + 1, trace != NO_KEY)
+            self._trace[legs] = trace
+            found |= self._hits[legs] >= HITS
+        return found

@@ -100,8 +100,9 @@ class LegTable:
         self.bridge = np.full(rows, ALONE, np.int64)
         self.partner = np.full(rows, NO_PARTNER, np.int64)
         """The row of the only leg that a leg hears."""
-        self.altered = np.zeros(rows, np.bool_)
-        """Whose samples are, in this tick, not what came from the far end."""
+        self.altered, self.guarded = np.zeros(rows, np.bool_), np.zeros(rows, np.bool_)
+        """Whose samples are, in this tick, not what came from the far end; and whose keys nobody is to hear
+        (`telephony.media.key_guard`), which is a reason for it."""
         self.heeded = np.ones(rows, np.bool_)
         """Whose samples somebody needs in this tick."""
         self.recorded = np.zeros(rows, np.bool_)

@@ -52,9 +52,10 @@ class Passing:
         self._gaps[row] = GAP_TICKS
 
     def begin(self) -> None:
-        """Begin a tick: nothing is altered or mixed yet, and whose samples somebody needs is found out."""
+        """Begin a tick: but for guarded legs nothing is altered or mixed yet, and whose samples somebody needs is found
+        out."""
         table = self._table
-        table.altered[:] = table.mixed[:] = False
+        table.altered[:], table.mixed[:] = table.guarded, False
         if table.has_coders:
             self._heed(table.open_rows)
 
@@ -62,7 +63,8 @@ class Passing:
         """Whoever is passed on to the only one who hears it needs no decoding, unless the other hears a prompt as well,
         one of the two is recorded, or the keys of either have to be found in its voice."""
         table = self._table
-        busy = table.recorded[rows] | (table.telephone_event[rows] < 0) | table.playing[rows]
+        keyed = table.guarded[rows] | (table.telephone_event[rows] < 0)
+        busy = table.recorded[rows] | keyed | table.playing[rows]
         table.heeded[rows] = self._gained | busy | ~self._wants(rows) | busy[table.place[table.partner[rows]]]
 
     def choose(self, played: Playout, coded: dict[int, bytes]) -> Passed:

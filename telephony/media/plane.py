@@ -3,9 +3,9 @@
 Rule 1: pure. Datagrams come in as rows and go out as rows; the edge owns sockets, files and clocks. Files of prompts
 come in as sample arrays, recordings leave as rows of samples.
 
-Rule 2: a tick does, in this order: headers, jitter ring, decoding, keys, mixing, recording tap, prompts, keys that are
-sent, encoding. So a key ends a prompt within the tick in which it is heard, and a recording has what was said, not what
-was played or pressed.
+Rule 2: a tick does, in this order: headers, jitter ring, decoding, keys, the guard of secret keys, mixing, recording
+tap, prompts, keys that are sent, encoding. So a key ends a prompt within the tick in which it is heard, a recording has
+what was said, not what was played or pressed, and behind the guard nobody hears what it keeps back.
 
 Rule 3: `perform` is called between ticks, with the tick that comes next. What it starts is in that tick.
 """
@@ -21,6 +21,7 @@ from telephony.events import (
     DigitPressed,
     DigitSource,
     GainMode,
+    GuardKeys,
     Join,
     Leave,
     LegClosed,
@@ -51,6 +52,7 @@ from telephony.media import g711
 from telephony.media.codec import Libraries, NoCodec
 from telephony.media.dtmf import ToneListener
 from telephony.media.g711 import Samples
+from telephony.media.key_guard import KeyGuard
 from telephony.media.keys import Keying, Unsendable
 from telephony.media.latch import Address
 from telephony.media.legs import Leg, LegTable, Origin
@@ -117,6 +119,7 @@ class MediaPlane:
         self._keying = Keying(self._legs)
         self._sending = Sending(self._legs)
         self._tones = ToneListener(max_legs)
+        self._guard = KeyGuard(self._legs, max_legs)
         self._mixing = Mixing(self._legs, max_legs, automatic_gain)
         self._taps = Taps(self._legs)
         self._playing = Playing(self._legs, max_legs)
@@ -137,9 +140,7 @@ class MediaPlane:
         self._mixing.reset(row)
         return row
 
-    def perform(  # noqa: C901, PLR0912 - one match over every command is the point
-        self, command: PlaneCommand, tick: int, clips: Sequence[Samples] = ()
-    ) -> list[MediaEvent]:
+    def perform(self, command: PlaneCommand, tick: int, clips: Sequence[Samples] = ()) -> list[MediaEvent]:
         """Do what a command says before `tick`, and return what it brought about at once.
 
         `clips` are the samples of a `PlaySamples`. Raises `Refused` or `UnknownLeg`.
@@ -153,11 +154,8 @@ class MediaPlane:
                 return self._play(command, tick, clips)
             case SeekPlaying() | StopPlaying():
                 return self._seek_or_stop(command, tick)
-            case Join():
-                self._legs.join(self._legs.named(command.leg), command.bridge, command.role, command.to)
-                return []
-            case Leave():
-                self._legs.join(self._legs.named(command.leg), "")
+            case Join() | Leave() | GuardKeys():
+                self._arrange(command, tick)
                 return []
             case StartRecording():
                 return self._start_recording(command, tick)
@@ -206,6 +204,17 @@ class MediaPlane:
         self._legs.expected[leg.row] = command.direction == "sendrecv"
         self._legs.heard_at[leg.row], self._legs.timed_out[leg.row] = tick, False
         return []
+
+    def _arrange(self, command: Join | Leave | GuardKeys, tick: int) -> None:
+        """Who hears a leg, and what of it."""
+        leg = self._legs.named(command.leg)
+        match command:
+            case Join():
+                self._legs.join(leg, command.bridge, command.role, command.to)
+            case Leave():
+                self._legs.join(leg, "")
+            case GuardKeys():
+                self._guard.turn(leg.row, tick, on=command.on)
 
     def _play(self, command: PlaySamples, tick: int, clips: Sequence[Samples]) -> list[MediaEvent]:
         leg = self._legs.named(command.leg)
@@ -271,6 +280,7 @@ class MediaPlane:
         for tapped in self._taps.of(leg):
             events += self._stop(tapped.kind, tapped.name, tick)
         row, table = leg.row, self._legs
+        self._guard.forget(row)
         counts = int(table.received[row]), int(table.sent[row]), self._reception.lost(row), int(table.concealed[row])
         self._keying.reset(row)
         table.close(leg)
@@ -287,6 +297,7 @@ class MediaPlane:
         self._passing.begin()
         heard = self._reception.play_out(tick)
         events = self._keys(presses, heard, tick)
+        heard = self._guard.keep_from(heard, tick)
         mixed, said = self._mixing.mix(heard, tick)
         tap = self._taps.take(heard, said)
         events += self._speak(mixed, tick)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from ivr_flows.flow import Flow
+from ivr_flows.secrecy import Secrecy, secrecy_of
 from ivr_flows.step import FlowState, KeyPressed
 from telephony.events import CallerContext, CallSnapshot, LegOpened, Prompt
 from telephony.sdp import Negotiated
@@ -160,10 +161,24 @@ class Call:
     talk_ended_at: float = 0.0
     ended_at: float = 0.0
     ended_by: str = ""
+    secrecy: Secrecy = field(init=False)
+    """What of its flow is secret."""
+    guarded: bool = False
+    """Nobody hears the caller's keys (`telephony.switchboard.secret_keys`)."""
+    secret_until: float = 0.0
+    """Until when a key may still belong to a secret answer that was complete without it."""
+
+    def __post_init__(self) -> None:
+        self.secrecy = secrecy_of(self.flow)
 
     def move(self, occurrence: CallInput) -> None:
         """Go where the table says. Raises `KeyError` for an input that the state does not know."""
         self.state = CALL[self.state, occurrence]
+
+    @property
+    def step(self) -> str:
+        """The step in which the flow stands; before it begins, its first."""
+        return self.flow.start if self.flow_state is None else self.flow_state.step
 
     @property
     def session_id(self) -> int:

@@ -15,7 +15,9 @@ def call_of(board: Board, agent: str) -> tuple[CallSnapshot, dict[str, object]] 
         call = min(own, key=lambda each: each.state == "held")
         variables = call.flow_state.variables if call.flow_state is not None else {}
         plain: dict[str, object] = {
-            name: value for name, value in variables.items() if isinstance(value, str | int | float)
+            name: value
+            for name, value in variables.items()
+            if isinstance(value, str | int | float) and name not in call.secrecy.variables
         }
         return call.snapshot(), plain
     for between in board.directs.values():

@@ -18,7 +18,7 @@ from ivr_flows.step import (
 )
 from telephony.acd import CallQueued
 from telephony.events import Note, Play, Prompt, PromptFinished, StopPlaying
-from telephony.switchboard import ending
+from telephony.switchboard import ending, secret_keys
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import Call
 
@@ -50,7 +50,10 @@ def proceed(board: Board, call: Call, message: FlowInput, now: float) -> None:
         if isinstance(message, KeyPressed) and len(call.early_keys) < EARLY_KEYS:
             call.early_keys.append(message)
         return
-    _walk(board, call, flow_step.step(call.flow, call.flow_state, _facts(board, call, now), message, now), now)
+    before = call.step
+    walked = flow_step.step(call.flow, call.flow_state, _facts(board, call, now), message, now)
+    _walk(board, call, walked, now)
+    secret_keys.note_surplus(call, before, message, now)
 
 
 def _part(board: Board, call: Call, now: float) -> None:
@@ -75,6 +78,7 @@ def _walk(board: Board, call: Call, walked: tuple[FlowState, tuple[FlowAction, .
     board.emit(*(Note(call.id, "step", step) for step in call.flow_state.path[steps:]))
     for failure in call.flow_state.failures[failures:]:
         board.emit(Note(call.id, "failure", f"{failure.step}: {failure.cause}"))
+    secret_keys.guard(board, call)  # before the question is heard
     _perform(board, call, actions, now)
 
 

@@ -70,6 +70,7 @@ from telephony.switchboard import (
     queueing,
     recording_pause,
     renegotiation,
+    secret_keys,
     self_service,
     talk,
     texts,
@@ -107,6 +108,11 @@ class Switchboard:
         lamps.tell(self._board)
         commands, self._board.commands = self._board.commands, []
         return commands
+
+    def is_secret(self, event: Event, now: float) -> bool:
+        """Whether an event is a key that nobody is to see. To be asked before the event is handled: a key may end the
+        question that makes it secret."""
+        return secret_keys.is_secret(self._board, event, now)
 
     def _settle(self, now: float) -> None:
         board = self._board

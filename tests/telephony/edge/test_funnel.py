@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from structlog.testing import capture_logs
 
 from crm_bridge import context
 from crm_bridge.tables import Identity, Interaction
@@ -40,10 +41,12 @@ from telephony.events import (
     DigitPressed,
     FileTranscribed,
     FollowRecording,
+    GuardKeys,
     Hangup,
     HangupRequested,
     Invite,
     InviteReceived,
+    KeySignalled,
     KeysRequested,
     LegLost,
     LegOpened,
@@ -72,6 +75,7 @@ from telephony.events import (
 from telephony.switchboard import Switchboard, SwitchboardSettings
 from telephony.tables import Agent, Binding, Call
 from tests.telephony.switchboard.room import CALLER_OFFER, FLOW
+from tests.telephony.switchboard.test_secret_keys import FLOW as SECRET_FLOW
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -97,8 +101,8 @@ class Written:
 class House:
     """A funnel over a folder."""
 
-    def __init__(self, folder: Path, sessions: async_sessionmaker[AsyncSession]) -> None:
-        (folder / "main.yaml").write_text(FLOW, encoding="utf-8")
+    def __init__(self, folder: Path, sessions: async_sessionmaker[AsyncSession], flow: str = FLOW) -> None:
+        (folder / "main.yaml").write_text(flow, encoding="utf-8")
         ids = itertools.count(1)
         self.folder = folder
         self.sessions = sessions
@@ -341,6 +345,52 @@ async def test_ticks_are_counted_over_every_worker(house: House) -> None:
     house.funnel.media_event(TicksCounted(run=250, late=2, skipped=7))
     house.funnel.media_event(TicksCounted(run=250, late=1, skipped=0))
     assert house.funnel.ticks == {"on_time": 497, "late": 3, "skipped": 7}
+
+
+async def test_what_is_typed_in_secret_reaches_the_flow_and_nothing_that_is_kept(
+    tmp_path: Path, sessions: async_sessionmaker[AsyncSession]
+) -> None:
+    house = House(tmp_path, sessions, SECRET_FLOW)
+    listener = house.funnel.live.listen()
+    with capture_logs() as logs:
+        call = await house.call()
+        leg = f"{call}.caller"
+        house.funnel.media_event(DigitPressed(leg, "1", "rfc4733", 0))
+        for digit in "96":
+            house.funnel.media_event(DigitPressed(leg, digit, "inband", 0))
+        for digit in "57":
+            house.funnel.sip_events([KeySignalled("d1", digit)])
+        state = house.funnel.switchboard.board.calls[call].flow_state
+        assert state is not None
+        assert state.variables["pin"] == "9657"
+        await house.funnel.lane.drained()
+    assert house.media.said(GuardKeys) == [GuardKeys(leg, on=True), GuardKeys(leg, on=False)]
+    pressed = [
+        each.message for each in house.journal.read(call) if isinstance(each.message, DigitPressed | KeySignalled)
+    ]
+    assert "".join(each.digit for each in pressed) == "1••••"
+    told = [await listener.next() for _ in range(house.funnel.live.seq)]
+    kept = (str(told), str(logs), str(house.funnel.switchboard.call(call)))
+    assert not any("9657" in each for each in kept)
+    await house.funnel.close()
+
+
+async def test_a_fault_over_a_secret_key_is_logged_without_it(
+    tmp_path: Path, sessions: async_sessionmaker[AsyncSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path, sessions, SECRET_FLOW)
+    call = await house.call()
+    house.funnel.media_event(DigitPressed(f"{call}.caller", "1", "rfc4733", 0))
+
+    def fails(*_: object) -> list[Command]:
+        raise ValueError("a fault of ours")
+
+    monkeypatch.setattr(Switchboard, "handle", fails)
+    with capture_logs() as logs:
+        house.funnel.media_event(DigitPressed(f"{call}.caller", "9", "rfc4733", 0))
+    assert [line["kind"] for line in logs] == ["DigitPressed"]
+    assert "'9'" not in str(logs)
+    await house.funnel.close()
 
 
 async def test_without_a_database_the_call_goes_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

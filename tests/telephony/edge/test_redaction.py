@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from telephony import sdp
-from telephony.edge.redaction import without_keys
+from telephony.edge.redaction import without_digit, without_keys
 from telephony.events import (
     Answer,
     CallerContext,
@@ -14,8 +14,10 @@ from telephony.events import (
     Command,
     ConnectLeg,
     DialogConfirmed,
+    DigitPressed,
     Event,
     InviteReceived,
+    KeySignalled,
     LegOpened,
     SaveCall,
     Srtp,
@@ -88,3 +90,10 @@ def test_what_has_no_keys_is_as_it_was() -> None:
         LegOpened("a", "192.0.2.1", 1),
     ):
         assert without_keys(message) is message
+
+
+def test_a_secret_digit_is_hidden_and_the_keys_that_end_it_are_not() -> None:
+    assert without_digit(DigitPressed("a", "7", "inband", 5)) == DigitPressed("a", "•", "inband", 5)
+    assert without_digit(KeySignalled("d", "A")) == KeySignalled("d", "•")
+    for event in (KeySignalled("d", "#"), DigitPressed("a", "*", "inband", 5), DialogConfirmed("d")):
+        assert without_digit(event) is event

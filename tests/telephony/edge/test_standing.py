@@ -11,6 +11,7 @@ from telephony.events import (
     CloseLeg,
     Command,
     ConnectLeg,
+    GuardKeys,
     IceRestarted,
     Join,
     Leave,
@@ -53,6 +54,12 @@ def test_the_last_word_of_each_kind_counts() -> None:
     other = msgspec.structs.replace(CONNECT, port=4002)
     standing = told(Join("a", "b"), PLAY, CONNECT, other, Join("a", "b", "monitor"))
     assert again(standing) == [OpenLeg("a"), other, Join("a", "b", "monitor"), PLAY]
+
+
+def test_a_guard_is_up_before_anybody_hears_the_leg() -> None:
+    standing = told(Join("a", "b"), RECORD, GuardKeys("a", on=True))
+    part = msgspec.structs.replace(RECORD, path="/spool/r.spool.1")
+    assert again(standing) == [OpenLeg("a"), GuardKeys("a", on=True), Join("a", "b"), part]
 
 
 def test_what_is_over_is_not_said_again() -> None:
@@ -142,6 +149,8 @@ words: st.SearchStrategy[Command] = st.sampled_from(
         msgspec.structs.replace(CONNECT, port=4002),
         Join("a", "b"),
         Join("a", "c", "monitor"),
+        GuardKeys("a", on=True),
+        GuardKeys("a", on=False),
         Leave("a"),
         PLAY,
         PlaySamples("a", "q", ("y.raw",)),
@@ -158,6 +167,8 @@ def state(commands: Sequence[Command]) -> dict[str, object]:
         match command:
             case ConnectLeg():
                 stands["far end"] = command
+            case GuardKeys():
+                stands["guard"] = command
             case Join():
                 stands["bridge"] = command
             case Leave():

@@ -71,17 +71,16 @@ steps:
 
 WAIT = "[{en: Please hold.}, {music: waiting}]"
 
-_FLOWS: dict[tuple[str, str], Flow] = {}
+_FLOWS: dict[str, Flow] = {}
 """Read once: reading takes longer than a call does."""
 
 
-def _flow(folder: Path, answered: str, wait: str) -> Flow:
-    if (answered, wait) not in _FLOWS:
+def _flow(folder: Path, text: str) -> Flow:
+    if text not in _FLOWS:
         path = folder / "main.yaml"
-        flow = FLOW.replace("answered: after", f"answered: {answered}").replace(WAIT, wait)
-        path.write_text(flow, encoding="utf-8")
-        _FLOWS[answered, wait] = load(path)
-    return _FLOWS[answered, wait]
+        path.write_text(text, encoding="utf-8")
+        _FLOWS[text] = load(path)
+    return _FLOWS[text]
 
 
 class Room:
@@ -95,6 +94,7 @@ class Room:
         max_call_s: float = 10800.0,
         answered: str = "after",
         wait: str = WAIT,
+        flow: str = FLOW,
         srtp: SrtpPolicy = "optional",
         trunks: tuple[TrunkRules, ...] = (),
         agents: tuple[str, ...] = ("an", "binh"),
@@ -115,7 +115,7 @@ class Room:
                 trunks=trunks,
                 language="en",
             ),
-            {"main": _flow(folder, answered, wait)},
+            {"main": _flow(folder, flow.replace("answered: after", f"answered: {answered}").replace(WAIT, wait))},
             self.acd,
             lambda: f"{next(ids):032x}",
         )

@@ -1,0 +1,58 @@
+"""What of a flow is secret: the digits that a `gather` with `secret: yes` takes.
+
+Rule 1: keys may be pressed before the question is over, or even begun: whoever knows it types while the words before it
+are spoken. So a step that may lead to a secret question without asking another takes secret keys too, and so does a
+question that is not interruptible: what is typed over it may be meant for the next.
+
+Rule 2: in doubt a key is secret. What that costs is a `•` in a journal.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from ivr_flows.flow import Flow, Gather, HangUp, Menu, Queue, Step, exits
+
+
+class Secrecy(msgspec.Struct, frozen=True):
+    """By names: the variables that nobody is to see; the steps in which a key may be secret; and the steps in which
+    nobody is to hear a key: those, and the questions that lead to them, since the next key comes soon."""
+
+    variables: frozenset[str] = frozenset()
+    steps: frozenset[str] = frozenset()
+    guarded: frozenset[str] = frozenset()
+
+
+NOTHING_SECRET: Final = Secrecy()
+
+
+def secrecy_of(flow: Flow) -> Secrecy:
+    """Return what is secret in a flow."""
+    variables = frozenset(secret_variables(flow.steps))
+    if not variables:
+        return NOTHING_SECRET
+    steps = {name for name, step in flow.steps.items() if isinstance(step, Gather) and step.secret}
+    while True:
+        leading = {name for name, step in flow.steps.items() if _keeps_keys(step) and _leads(step, steps)}
+        if leading <= steps:
+            break
+        steps |= leading
+    questions = {name for name, step in flow.steps.items() if isinstance(step, Menu | Gather) and _leads(step, steps)}
+    return Secrecy(variables, frozenset(steps), frozenset(steps | questions))
+
+
+def secret_variables(steps: Mapping[str, Step]) -> Iterator[str]:
+    """Yield the variables that secret digits are gathered into."""
+    yield from (step.into for step in steps.values() if isinstance(step, Gather) and step.secret)
+
+
+def _keeps_keys(step: Step) -> bool:
+    """Whether what is typed here may be taken by a later step."""
+    if isinstance(step, Menu | Gather):
+        return not step.interruptible
+    return not isinstance(step, Queue | HangUp)
+
+
+def _leads(step: Step, to: set[str]) -> bool:
+    return any(following in to for _, following in exits(step))

@@ -1,0 +1,214 @@
+"""A secret question: guarded in time, hidden in the journal, shown to nobody."""
+
+from pathlib import Path
+
+import pytest
+
+from telephony.edge.redaction import without_digit
+from telephony.events import (
+    HIDDEN_DIGIT,
+    Command,
+    DialogConfirmed,
+    DialogEnded,
+    DigitPressed,
+    Event,
+    GuardKeys,
+    KeySignalled,
+    Play,
+    PromptFinished,
+)
+from telephony.switchboard.secret_keys import SURPLUS_S
+from tests.telephony.switchboard.room import Room
+
+FLOW = """
+flow: main
+title: {en: Secret}
+languages: [en]
+variables: {pin: {type: digits, length: 4}, order: {type: digits, length: 3}}
+start: menu
+steps:
+  menu:
+    menu:
+      prompt: {en: "Press 1 for your balance, 2 for an order, 3 for an agent."}
+      choices: {1: words, 2: order, 3: agent}
+      no_input: bye
+      no_match: bye
+  words:
+    say: {en: Nobody hears what you type now.}
+    next: ask
+  ask:
+    gather: {into: pin, prompt: {en: Your PIN?}, secret: yes}
+    next: agent
+    no_input: bye
+    no_match: {retries: 1, next: bye}
+  order:
+    gather: {into: order, prompt: {en: Your order?}}
+    next: agent
+    no_input: bye
+    no_match: bye
+  agent:
+    queue: {to: care}
+    answered: bye
+    timeout: bye
+    full: bye
+    closed: bye
+  bye:
+    hangup: {en: Goodbye.}
+"""
+
+
+class Story(Room):
+    """A room that writes a journal's events as the funnel does."""
+
+    def __init__(self, folder: Path, flow: str = FLOW) -> None:
+        super().__init__(folder, flow=flow)
+        self.journal: list[Event] = []
+        self.times: list[float] = []
+
+    def happened(self, event: Event, after_s: float = 0.0) -> list[Command]:
+        self.times.append(self.now + after_s)
+        secret = self.switchboard.is_secret(event, self.times[-1])
+        self.journal.append(without_digit(event) if secret else event)
+        return super().happened(event, after_s)
+
+    def key(self, call: str, digit: str, after_s: float = 0.2) -> list[Command]:
+        return self.happened(DigitPressed(f"{call}.caller", digit, "rfc4733", 0), after_s)
+
+    def keys(self, call: str, digits: str) -> None:
+        for digit in digits:
+            self.key(call, digit)
+
+    def said_over(self, call: str) -> list[Command]:
+        """What plays is over."""
+        return self.happened(PromptFinished(f"{call}.caller", self.last(Play).playback, "finished", 0), 1.0)
+
+    def written(self) -> str:
+        """The digits in the journal."""
+        return "".join(each.digit for each in self.journal if isinstance(each, DigitPressed | KeySignalled))
+
+    def guards(self) -> list[bool]:
+        return [command.on for command in self.said(GuardKeys)]
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Story:
+    return Story(tmp_path)
+
+
+def test_a_pin_is_guarded_before_it_is_asked_for_and_is_in_no_journal(room: Story) -> None:
+    call = room.in_menu()
+    assert room.guards() == [True]  # the menu may lead there, and the next key comes soon
+    room.keys(call, "1")
+    room.said_over(call)
+    room.keys(call, "4711")
+    assert room.written() == "1" + HIDDEN_DIGIT * 4
+    assert room.state() == "queued"
+    assert room.guards() == [True, False]
+    state = room.switchboard.board.calls[call].flow_state
+    assert state is not None
+    assert state.variables["pin"] == "4711"  # the flow has it, for its conditions
+
+
+def test_the_guard_stands_before_the_question_is_heard(tmp_path: Path) -> None:
+    room = Story(tmp_path, FLOW.replace("start: menu", "start: ask\nfailed: menu"))
+    call = room.in_menu()
+    kinds = [type(each) for each in room.commands if isinstance(each, GuardKeys | Play)]
+    assert kinds == [GuardKeys, Play]
+    assert room.last(GuardKeys) == GuardKeys(f"{call}.caller", on=True)
+
+
+def test_what_is_typed_ahead_is_hidden_as_well(room: Story) -> None:
+    call = room.in_menu()
+    room.keys(call, "14711")  # over the words before the question: the first ends them
+    assert room.written() == "1" + HIDDEN_DIGIT * 4
+    assert room.state() == "queued"
+
+
+def test_what_is_typed_before_the_flow_begins_may_answer_its_first_question(tmp_path: Path) -> None:
+    room = Story(tmp_path, FLOW.replace("start: menu", "start: words\nfailed: menu"))
+    call = room.ring_in()
+    room.open_leg()
+    room.known_caller(call)
+    room.key(call, "9")
+    room.happened(DialogConfirmed("d1"))
+    room.key(call, "4", after_s=0.1)
+    assert room.written() == HIDDEN_DIGIT * 2
+
+
+def test_one_digit_too_many_is_hidden_and_a_later_one_is_not(room: Story) -> None:
+    call = room.in_menu()
+    room.keys(call, "14711")
+    room.key(call, "5", after_s=SURPLUS_S)
+    room.key(call, "6", after_s=0.1)
+    assert room.written() == "1" + HIDDEN_DIGIT * 5 + "6"
+
+
+def test_keys_by_info_are_hidden_too(room: Story) -> None:
+    call = room.in_menu()
+    room.happened(KeySignalled("d1", "1"))
+    for digit in "47#":
+        room.happened(KeySignalled("d1", digit), 0.2)
+    assert room.written() == "1" + HIDDEN_DIGIT * 2 + "#"
+    assert call
+
+
+def test_other_keys_are_written_down_as_they_are(room: Story) -> None:
+    call = room.in_menu()
+    room.keys(call, "2")
+    assert room.guards() == [True, False]
+    room.said_over(call)
+    room.keys(call, "123")
+    assert room.written() == "2123"
+    assert room.state() == "queued"
+
+
+def test_an_agent_sees_what_was_chosen_and_nothing_secret(room: Story) -> None:
+    room.agents_register("an")
+    call = room.in_menu()
+    room.keys(call, "14711")
+    room.open_leg()
+    shown = room.switchboard.desk_call("an")
+    assert shown is not None
+    assert shown[1] == {}
+    assert "4711" not in repr(shown)
+
+
+def test_nothing_that_is_commanded_or_told_holds_the_pin(room: Story) -> None:
+    room.agents_register("an")
+    call = room.in_menu()
+    room.keys(call, "1")
+    room.said_over(call)
+    room.keys(call, "4711")
+    room.open_leg()
+    room.agent_answers()
+    room.happened(DialogEnded("d1", "bye"))
+    assert not [command for command in room.commands if "4711" in repr(command)]
+    assert not [event for event in room.journal if "4711" in repr(event)]
+
+
+def test_a_call_that_ends_in_the_question_is_guarded_to_its_end(room: Story) -> None:
+    call = room.in_menu()
+    room.keys(call, "1")
+    room.said_over(call)
+    room.key(call, "4")
+    room.happened(DialogEnded("d1", "bye"))
+    assert room.guards() == [True]
+    assert not room.switchboard.is_secret(DigitPressed(f"{call}.caller", "7", "rfc4733", 0), room.now)
+
+
+def test_a_journal_replays_to_the_same_commands(tmp_path: Path, room: Story) -> None:
+    call = room.in_menu()
+    room.keys(call, "1")
+    room.said_over(call)
+    room.keys(call, "47#")  # too short: asked again
+    room.said_over(call)
+    room.keys(call, "4711")
+    again = Room(tmp_path, flow=FLOW)
+    replayed: list[Command] = []
+    for event, now in zip(room.journal, room.times, strict=True):
+        replayed += again.switchboard.handle(event, now)
+    kinds = (GuardKeys, Play)
+    assert [each for each in replayed if isinstance(each, kinds)] == [
+        each for each in room.commands if isinstance(each, kinds)
+    ]
+    assert again.switchboard.board.calls[call].state == "queued"

@@ -383,6 +383,7 @@ class TrunkChanged(Event, frozen=True):
 
 PromptEnding = Literal["finished", "barged_in", "stopped", "failed"]
 DigitSource = Literal["rfc4733", "inband", "info"]
+VoiceDetector = Literal["plain", "trained"]
 
 
 class LegOpened(Event, frozen=True):
@@ -428,6 +429,20 @@ class DigitPressed(Event, frozen=True):
     leg: str
     digit: str
     source: DigitSource
+    tick: int
+
+
+class VoiceStarted(Event, frozen=True):
+    """Somebody speaks on a leg that is listened to (`ListenForVoice`), and has for as long as it takes to be sure."""
+
+    leg: str
+    tick: int
+
+
+class VoiceEnded(Event, frozen=True):
+    """Whoever spoke has been silent for a moment."""
+
+    leg: str
     tick: int
 
 
@@ -865,7 +880,8 @@ class Play(Command, frozen=True):
     """Play prompts one after another to a leg, in place of whatever it plays. The edge renders text first.
 
     With `barge_in` a key ends it at once in the media worker (`PromptFinished` with `barged_in`, after the
-    `DigitPressed`). With `loop` it starts again until stopped.
+    `DigitPressed`), with `barge_in_by_voice` the leg's voice does, and no other event comes before. With `loop` it
+    starts again until stopped.
     """
 
     leg: str
@@ -873,16 +889,22 @@ class Play(Command, frozen=True):
     prompts: tuple[Prompt, ...]
     barge_in: bool = True
     loop: bool = False
+    barge_in_by_voice: bool = False
 
 
 class PlaySamples(Command, frozen=True):
-    """`Play` with every prompt resolved to a file of raw samples (8 kHz, mono, signed 16 bit, native order)."""
+    """`Play` with every prompt resolved to a file of raw samples (8 kHz, mono, signed 16 bit, native order).
+
+    `detector` says what tells voice from other sounds, None for what `media.voice_detector` says.
+    """
 
     leg: str
     playback: str
     paths: tuple[str, ...]
     barge_in: bool = True
     loop: bool = False
+    barge_in_by_voice: bool = False
+    detector: VoiceDetector | None = None
 
 
 class StopPlaying(Command, frozen=True):
@@ -890,6 +912,15 @@ class StopPlaying(Command, frozen=True):
 
     leg: str
     playback: str
+
+
+class ListenForVoice(Command, frozen=True):
+    """Tell when somebody speaks on a leg and when not (`VoiceStarted`, `VoiceEnded`), or no more. `detector` as in
+    `PlaySamples`."""
+
+    leg: str
+    on: bool = True
+    detector: VoiceDetector | None = None
 
 
 class Join(Command, frozen=True):
@@ -1174,6 +1205,7 @@ MediaCommand = (
     | CloseLeg
     | PlaySamples
     | StopPlaying
+    | ListenForVoice
     | Join
     | Leave
     | StartRecording
@@ -1190,6 +1222,8 @@ MediaEvent = (
     | LegRefused
     | LegClosed
     | DigitPressed
+    | VoiceStarted
+    | VoiceEnded
     | PromptFinished
     | MediaTimedOut
     | MediaStalled

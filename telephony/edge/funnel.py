@@ -51,6 +51,7 @@ from telephony.events import (
     Invite,
     Join,
     Leave,
+    ListenForVoice,
     MessageRejected,
     Note,
     OfferSession,
@@ -303,7 +304,7 @@ class Funnel:
                 # The agent's phone rings after the rows that say so, and after the agent has been told who calls.
                 self._inviting.add(command.dialog)
                 self.lane.put("invite", self._later(lambda: self._invite(command)))
-            case OpenLeg() | ConnectLeg() | RestartIce() | AddCandidates() | Join() | Leave():
+            case OpenLeg() | ConnectLeg() | RestartIce() | AddCandidates() | Join() | Leave() | ListenForVoice():
                 self._to_media(command)
             case StopPlaying():
                 if not self.prompts.cancel(command.leg, command.playback, tick_at(self.clock.now())):

@@ -104,8 +104,8 @@ class LegTable:
         """Whose samples are, in this tick, not what came from the far end."""
         self.heeded = np.ones(rows, np.bool_)
         """Whose samples somebody needs in this tick."""
-        self.recorded = np.zeros(rows, np.bool_)
-        """Whose samples are taken down, or listened to by a machine."""
+        self.recorded, self.watched = np.zeros(rows, np.bool_), np.zeros(rows, np.bool_)
+        """Whose samples are taken down, or listened to by a machine; whose voice is listened for."""
         self.mixed = np.zeros(rows, np.bool_)
         """Who hears, in this tick, something besides its partner."""
         self.role = np.zeros(rows, np.int64)

@@ -3,8 +3,9 @@
 Rule 1: pure. Datagrams come in as rows and go out as rows; the edge owns sockets, files and clocks. Files of prompts
 come in as sample arrays, recordings leave as rows of samples.
 
-Rule 2: a tick does, in this order: headers, jitter ring, decoding, keys, mixing, recording tap, prompts, encoding. So a
-key ends a prompt within the tick in which it is heard, and a recording has what was said, not what was played.
+Rule 2: a tick does, in this order: headers, jitter ring, decoding, keys and voices, mixing, recording tap, prompts,
+encoding. So a key ends a prompt within the tick in which it is heard, and a recording has what was said, not what was
+played.
 
 Rule 3: `perform` is called between ticks, with the tick that comes next. What it starts is in that tick.
 """
@@ -24,6 +25,7 @@ from telephony.events import (
     Join,
     Leave,
     LegClosed,
+    ListenForVoice,
     MediaEvent,
     MediaResumed,
     MediaStalled,
@@ -59,6 +61,7 @@ from telephony.media.reception import Fault, Reception
 from telephony.media.reports import Report, Reports
 from telephony.media.sending import Sending
 from telephony.media.tap import Kind, Tap, Tapped, Taps
+from telephony.media.voices import ListeningSettings, TrainedDetector, Voices
 from telephony.rtp.packet import Integers, Octets
 from telephony.rtp.rtcp import RtcpError
 from telephony.rtp.telephone_event import Press
@@ -78,6 +81,7 @@ PlaneCommand = (
     | CloseLeg
     | PlaySamples
     | StopPlaying
+    | ListenForVoice
     | Join
     | Leave
     | StartRecording
@@ -119,6 +123,8 @@ class MediaPlane:
         libraries: Libraries | None = None,
         automatic_gain: GainMode = "off",
         cname: str = "hotline",
+        listening: ListeningSettings | None = None,
+        trained: TrainedDetector | None = None,
     ) -> None:
         self._libraries = libraries or Libraries()
         self._legs = LegTable(max_legs)
@@ -128,6 +134,7 @@ class MediaPlane:
         self._passing = Passing(self._legs, max_legs, gained=automatic_gain == "always")
         self._sending = Sending(self._legs)
         self._tones = ToneListener(max_legs)
+        self._voices = Voices(self._legs, max_legs, listening or ListeningSettings(), trained)
         self._mixing = Mixing(self._legs, max_legs, automatic_gain)
         self._taps = Taps(self._legs)
 
@@ -144,6 +151,7 @@ class MediaPlane:
         self._reports.reset(row)
         self._passing.reset(row)
         self._tones.reset(row)
+        self._voices.reset(row)
         self._mixing.reset(row)
         return row
 
@@ -163,11 +171,12 @@ class MediaPlane:
                 leg = self._legs.named(command.leg)
                 playing = leg.playback is not None and leg.playback.name == command.playback
                 return _end_playback(leg, "stopped", tick) if playing else []
-            case Join():
-                self._legs.join(self._legs.named(command.leg), command.bridge, command.role, command.to)
+            case ListenForVoice():
+                self._voices.listen_for(self._legs.named(command.leg), on=command.on, detector=command.detector)
                 return []
-            case Leave():
-                self._legs.join(self._legs.named(command.leg), "")
+            case Join() | Leave():
+                place = (command.bridge, command.role, command.to) if isinstance(command, Join) else ("",)
+                self._legs.join(self._legs.named(command.leg), *place)
                 return []
             case StartRecording():
                 return self._start_recording(command, tick)
@@ -221,6 +230,9 @@ class MediaPlane:
             leg.playback = Playback(command.playback, clips, command.barge_in, command.loop)
         except NothingToPlay as error:
             events.append(PromptFinished(command.leg, command.playback, "failed", tick, str(error)))
+        else:
+            if command.barge_in_by_voice:
+                self._voices.interrupt(leg, leg.playback, command.detector)
         return events
 
     def _start_recording(self, command: StartRecording, tick: int) -> list[MediaEvent]:
@@ -254,6 +266,7 @@ class MediaPlane:
         for tapped in self._taps.of(leg):
             events += self._stop(tapped.kind, tapped.name, tick)
         row, table = leg.row, self._legs
+        self._voices.reset(row)
         counts = int(table.received[row]), int(table.sent[row]), self._reception.lost(row), int(table.concealed[row])
         table.close(leg)
         return [*events, LegClosed(leg.name, *counts)]
@@ -269,9 +282,11 @@ class MediaPlane:
         self._passing.begin()
         heard = self._reception.play_out(tick)
         events = self._keys(presses, heard, tick)
+        events += self._listen(heard, tick)
         mixed, said = self._mixing.mix(heard, tick)
         tap = self._taps.take(heard, said)
         events += self._speak(mixed, tick)
+        self._voices.send(mixed, tick)
         events += self._stall(tick)
         events += self._time_out(tick)
         passed = self._passing.choose(self._reception.played, self._reception.coded)
@@ -312,6 +327,11 @@ class MediaPlane:
                 leg.last_tone, leg.last_tone_at = digit, tick
                 events += _press(leg, digit, "inband", tick)
         return events
+
+    def _listen(self, heard: Samples, tick: int) -> list[MediaEvent]:
+        """Tell of voices, and end the prompts that they end."""
+        told, interrupted = self._voices.listen(heard, tick)
+        return [*told, *(over for leg in interrupted for over in _end_playback(leg, "barged_in", tick))]
 
     def _speak(self, mixed: Samples, tick: int) -> list[MediaEvent]:
         """Add each leg's prompt to what it hears of its bridge."""

@@ -174,6 +174,8 @@ class Hotline:
             max_legs=2 * settings.limits.max_calls,
             ice_addresses=tuple(settings.media.ice_addresses),
             automatic_gain=settings.media.automatic_gain,
+            barge_in_ms=round(settings.media.barge_in_after * 1000),
+            voice_detector=settings.media.voice_detector,
         )
         media = Worker[Any](
             "media",

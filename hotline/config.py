@@ -94,6 +94,8 @@ class Media(Section):
     turn_secret: Password = SecretStr("")
     srtp: Literal["off", "optional", "required"] = "optional"
     automatic_gain: Literal["off", "conference", "always"] = "conference"
+    barge_in_after: Duration = Field(0.12, ge=0.06, le=2)
+    voice_detector: Literal["plain", "trained"] = "plain"
 
     @field_validator("turn_secret")
     @classmethod

@@ -5,7 +5,9 @@ from typing import Final
 import msgspec
 
 from telephony.edge.ice_servers import IceServer
+from telephony.events import VoiceDetector
 from telephony.media.gain import GainMode
+from telephony.media.voices import SHORTEST_MS
 
 ICE_SERVERS: Final = "HOTLINE_ICE_SERVERS"
 """The environment's variable with STUN and TURN servers in JSON: arguments are for all to see."""
@@ -28,3 +30,7 @@ class MediaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     automatic_gain: GainMode = "off"
     ice_servers: tuple[IceServer, ...] = ()
     """STUN and TURN servers that say how browsers reach us from outside."""
+    barge_in_ms: int = SHORTEST_MS
+    """So much voice ends a prompt."""
+    voice_detector: VoiceDetector = "plain"
+    """What tells voice from other sounds where a command does not say."""

@@ -117,7 +117,7 @@ class Prompts:
                 self._render(rendering.command)
 
     def _start(self, play: Play, paths: tuple[str, ...]) -> None:
-        self._ready(PlaySamples(play.leg, play.playback, paths, play.barge_in, play.loop))
+        self._ready(PlaySamples(play.leg, play.playback, paths, play.barge_in, play.loop, play.barge_in_by_voice))
 
 
 class Transcriptions:

@@ -183,6 +183,8 @@ class Hotline:
             ice_addresses=tuple(media.ice_addresses),
             automatic_gain=media.automatic_gain,
             tones=media.tones,
+            barge_in_ms=round(media.barge_in_after * 1000),
+            voice_detector=media.voice_detector,
             cores=cores[number % len(cores) :][:1] if cores else (),
             nice=media.nice,
         )

@@ -101,6 +101,8 @@ class Media(Section):
     srtp: Literal["off", "optional", "required"] = "optional"
     automatic_gain: Literal["off", "conference", "always"] = "conference"
     tones: Country = "vn"
+    barge_in_after: Duration = Field(0.12, ge=0.06, le=2)
+    voice_detector: Literal["plain", "trained"] = "plain"
 
     @field_validator("turn_secret")
     @classmethod

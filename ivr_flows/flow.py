@@ -95,11 +95,13 @@ class StepKind(msgspec.Struct, frozen=True, tag_field="verb"):
 
 
 class Say(StepKind, frozen=True, tag="say"):
-    """Speak, then go on. A key ends it where it is interruptible, and is kept for the next question."""
+    """Speak, then go on. A key ends it where it is interruptible, and is kept for the next question; where it is so
+    `by_voice`, the caller's voice ends it too."""
 
     prompt: PromptParts
     next: str
     interruptible: bool = True
+    by_voice: bool = False
 
 
 class Play(StepKind, frozen=True, tag="play"):
@@ -108,6 +110,7 @@ class Play(StepKind, frozen=True, tag="play"):
     prompt: PromptParts
     next: str
     interruptible: bool = True
+    by_voice: bool = False
 
 
 class Menu(StepKind, frozen=True, tag="menu"):
@@ -119,6 +122,7 @@ class Menu(StepKind, frozen=True, tag="menu"):
     no_match: Retry
     first_key_s: float = FIRST_KEY_S
     interruptible: bool = True
+    by_voice: bool = False
 
 
 class Gather(StepKind, frozen=True, tag="gather"):

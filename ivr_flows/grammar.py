@@ -98,16 +98,23 @@ class StepReading:
     def interruptible(self) -> bool:
         return values.flag(self.reading, self.given.get("interruptible"), default=True)
 
+    def barge_in(self) -> tuple[bool, bool]:
+        """Read whether a key ends the prompt, and whether the caller's voice does too (`interruptible: voice`)."""
+        node = self.given.get("interruptible")
+        if isinstance(node, Scalar) and node.text.lower() == "voice":
+            return True, True
+        return self.interruptible(), False
+
     def duration(self, key: str, default: float) -> float:
         return values.duration(self.reading, self.given.get(key), default)
 
 
 def _say(step: StepReading) -> Say:
-    return Say(_spoken(step, "text"), step.exit("next"), step.interruptible())
+    return Say(_spoken(step, "text"), step.exit("next"), *step.barge_in())
 
 
 def _play(step: StepReading) -> Play:
-    return Play(_spoken(step, "file"), step.exit("next"), step.interruptible())
+    return Play(_spoken(step, "file"), step.exit("next"), *step.barge_in())
 
 
 def _spoken(step: StepReading, bare: Literal["text", "file"]) -> PromptParts:
@@ -118,6 +125,7 @@ def _spoken(step: StepReading, bare: Literal["text", "file"]) -> PromptParts:
 
 def _menu(step: StepReading) -> Menu:
     choices: dict[str, Choice] = {}
+    interruptible, by_voice = step.barge_in()
     node = step.needed("choices", "menu")
     if isinstance(node, MapNode):
         for key, (key_node, value) in node.items.items():
@@ -132,7 +140,8 @@ def _menu(step: StepReading) -> Menu:
         no_input=step.retry("no_input"),
         no_match=step.retry("no_match"),
         first_key_s=step.duration("first_key", FIRST_KEY_S),
-        interruptible=step.interruptible(),
+        interruptible=interruptible,
+        by_voice=by_voice,
     )
 
 

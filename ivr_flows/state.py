@@ -44,12 +44,13 @@ class Action(msgspec.Struct, frozen=True, tag=True):
 
 
 class PlayPrompts(Action, frozen=True):
-    """Play, in place of whatever plays; `PromptsFinished` with this number is due."""
+    """Play, in place of whatever plays; `PromptsFinished` with this number is due. `interruptible`: by a key."""
 
     playback: int
     prompts: tuple[Prompt, ...]
     interruptible: bool
     loop: bool
+    by_voice: bool = False
 
 
 class StopPrompts(Action, frozen=True):

@@ -150,10 +150,10 @@ class Walk:
                     heard.append(Prompt("music", part.name))
         return tuple(prompt for prompt in heard if prompt.value)
 
-    def play(self, prompts: tuple[Prompt, ...], interruptible: bool, phase: Phase) -> Following:
+    def play(self, prompts: tuple[Prompt, ...], interruptible: bool, phase: Phase, by_voice: bool = False) -> Following:
         playback = self.state.playbacks + 1
         self.change(playing=playback, playbacks=playback)
-        self.actions.append(PlayPrompts(playback, prompts, interruptible, loop=False))
+        self.actions.append(PlayPrompts(playback, prompts, interruptible, loop=False, by_voice=by_voice))
         return self.wait(phase, self.now + PROMPT_LIMIT_S)
 
     # ------------------------------------------------------------------------------------------ entering
@@ -186,7 +186,7 @@ class Walk:
         prompts = self.prompts(here.prompt)
         if not prompts or (here.interruptible and self.state.keys):
             return here.next
-        return self.play(prompts, here.interruptible, "speaking")
+        return self.play(prompts, here.interruptible, "speaking", here.by_voice)
 
     def assign(self, here: Assign) -> str:
         for name, expression in here.values.items():
@@ -206,7 +206,9 @@ class Walk:
         if self.state.keys and here.interruptible:
             return self.take(here)
         prompts = self.prompts((*before, *here.prompt))
-        return self.play(prompts, here.interruptible, "asking") if prompts else self.listen(here)
+        if not prompts:
+            return self.listen(here)
+        return self.play(prompts, here.interruptible, "asking", isinstance(here, Menu) and here.by_voice)
 
     def listen(self, here: Menu | Gather) -> Following:
         if self.state.keys:

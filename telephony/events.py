@@ -390,6 +390,7 @@ class TrunkChanged(Event, frozen=True):
 
 PromptEnding = Literal["finished", "barged_in", "stopped", "failed"]
 DigitSource = Literal["rfc4733", "inband", "info"]
+VoiceDetector = Literal["plain", "trained"]
 
 
 class LegOpened(Event, frozen=True):
@@ -453,6 +454,20 @@ class DigitPressed(Event, frozen=True):
     leg: str
     digit: str
     source: DigitSource
+    tick: int
+
+
+class VoiceStarted(Event, frozen=True):
+    """Somebody speaks on a leg that is listened to (`ListenForVoice`), and has for as long as it takes to be sure."""
+
+    leg: str
+    tick: int
+
+
+class VoiceEnded(Event, frozen=True):
+    """Whoever spoke has been silent for a moment."""
+
+    leg: str
     tick: int
 
 
@@ -916,8 +931,9 @@ class Play(Command, frozen=True):
     """Play prompts one after another to a leg, in place of whatever it plays. The edge renders text first.
 
     With `barge_in` a key ends it at once in the media worker (`PromptFinished` with `barged_in`, after the
-    `DigitPressed`). With `loop` it starts again until stopped. `level_db` is its gain, -60 to +12 dB; what would then
-    be louder than a sample can be is held at the limits. `offset_ms` is where it begins, bounded to what there is.
+    `DigitPressed`), with `barge_in_by_voice` the leg's voice does, and no other event comes before. With `loop` it
+    starts again until stopped. `level_db` is its gain, -60 to +12 dB; what would then be louder than a sample can be is
+    held at the limits. `offset_ms` is where it begins, bounded to what there is.
     """
 
     leg: str
@@ -927,11 +943,15 @@ class Play(Command, frozen=True):
     loop: bool = False
     level_db: float = 0.0
     offset_ms: int = 0
+    barge_in_by_voice: bool = False
 
 
 class PlaySamples(Command, frozen=True):
     """`Play` with every prompt resolved to a file of raw samples (8 kHz, mono, signed 16 bit, native order), or to a
-    tone that the worker makes itself (`tone:busy`, see `telephony.edge.clips`)."""
+    tone that the worker makes itself (`tone:busy`, see `telephony.edge.clips`).
+
+    `detector` says what tells voice from other sounds, None for what `media.voice_detector` says.
+    """
 
     leg: str
     playback: str
@@ -940,6 +960,9 @@ class PlaySamples(Command, frozen=True):
     loop: bool = False
     level_db: float = 0.0
     offset_ms: int = 0
+
+    barge_in_by_voice: bool = False
+    detector: VoiceDetector | None = None
 
 
 class SeekPlaying(Command, frozen=True):
@@ -969,6 +992,15 @@ class SendKeys(Command, frozen=True):
     keys: str
     tone_ms: int = 100
     pause_ms: int = 60
+
+
+class ListenForVoice(Command, frozen=True):
+    """Tell when somebody speaks on a leg and when not (`VoiceStarted`, `VoiceEnded`), or no more. `detector` as in
+    `PlaySamples`."""
+
+    leg: str
+    on: bool = True
+    detector: VoiceDetector | None = None
 
 
 class Join(Command, frozen=True):
@@ -1263,6 +1295,7 @@ PlaneCommand = (
     | SeekPlaying
     | StopPlaying
     | SendKeys
+    | ListenForVoice
     | Join
     | Leave
     | GuardKeys
@@ -1282,6 +1315,8 @@ MediaEvent = (
     | LegRefused
     | LegClosed
     | DigitPressed
+    | VoiceStarted
+    | VoiceEnded
     | PromptFinished
     | MediaTimedOut
     | MediaStalled

@@ -53,6 +53,7 @@ from telephony.events import (
     Invite,
     Join,
     Leave,
+    ListenForVoice,
     MessageRejected,
     Note,
     OfferSession,
@@ -313,7 +314,15 @@ class Funnel:
                 self._inviting.add(command.dialog)
                 self.lane.put("invite", self._later(lambda: self._invite(command)))
             case (
-                OpenLeg() | ConnectLeg() | RestartIce() | AddCandidates() | Join() | Leave() | SendKeys() | GuardKeys()
+                OpenLeg()
+                | ConnectLeg()
+                | RestartIce()
+                | AddCandidates()
+                | Join()
+                | Leave()
+                | SendKeys()
+                | GuardKeys()
+                | ListenForVoice()
             ):
                 self._to_media(command)
             case StopPlaying():

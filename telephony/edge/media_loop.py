@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from recordings.spool import CHANNELS, MOST_CHANNELS
-from telephony.clock import TICKS_PER_S
-from telephony.edge import g722_library, opus_library, secure_rtp
+from telephony.clock import TICKS_PER_S, time_of
+from telephony.edge import g722_library, opus_library, secure_rtp, trained_voice
 from telephony.edge.browsers import Browsers
 from telephony.edge.clips import Clips
 from telephony.edge.control_link import ControlLink
@@ -50,6 +50,7 @@ from telephony.media.latch import NOWHERE
 from telephony.media.legs import Origin, UnknownLeg
 from telephony.media.plane import MediaPlane, Refused, refusal
 from telephony.media.tones import UnknownTone
+from telephony.media.voices import ListeningSettings
 
 BEAT_TICKS: Final = TICKS_PER_S // 5
 COLLECT_TICKS: Final = 10 * TICKS_PER_S
@@ -69,7 +70,17 @@ class MediaLoop:
         self._sockets = RtpSockets(settings.address, settings.ports, settings.max_legs, settings.ports_from)
         libraries = Libraries(opus_library.find(), g722_library.find())
         cname = f"{secrets.token_hex(12)}@hotline"  # RFC 7022: it tells nobody where it runs
-        self._plane = MediaPlane(settings.max_legs, settings.media_timeout_s, libraries, settings.automatic_gain, cname)
+        # Loading it takes longer than a tick: it is there from the beginning or not at all.
+        self._trained = trained_voice.find(settings.max_legs) if settings.voice_detector == "trained" else None
+        self._plane = MediaPlane(
+            settings.max_legs,
+            settings.media_timeout_s,
+            libraries,
+            settings.automatic_gain,
+            cname,
+            ListeningSettings(settings.barge_in_ms, settings.voice_detector),
+            self._trained,
+        )
         self._recorder = Recorder()
         self._live_audio = LiveAudio()
         self._clips = Clips(settings.tones)
@@ -104,6 +115,8 @@ class MediaLoop:
                 self._take_reports()
                 for tick in self._ticker.due(self._clock.now()):
                     self._tick(tick)
+                if self._trained is not None:
+                    self._trained.work(time_of(self._ticker.next_tick), self._clock.now)
         finally:
             self._end()
 

@@ -135,7 +135,16 @@ class Prompts:
 
     def _start(self, play: Play, paths: tuple[str, ...]) -> None:
         self._ready(
-            PlaySamples(play.leg, play.playback, paths, play.barge_in, play.loop, play.level_db, play.offset_ms)
+            PlaySamples(
+                play.leg,
+                play.playback,
+                paths,
+                play.barge_in,
+                play.loop,
+                play.level_db,
+                play.offset_ms,
+                play.barge_in_by_voice,
+            )
         )
 
 

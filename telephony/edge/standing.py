@@ -27,6 +27,7 @@ from telephony.events import (
     Join,
     Leave,
     LegOpened,
+    ListenForVoice,
     OpenLeg,
     PauseRecording,
     PlaySamples,
@@ -42,7 +43,7 @@ from telephony.events import (
     WebRtc,
 )
 
-KEPT: Final[tuple[type[Command], ...]] = (ConnectLeg, GuardKeys, Join, PlaySamples)
+KEPT: Final[tuple[type[Command], ...]] = (ConnectLeg, GuardKeys, ListenForVoice, Join, PlaySamples)
 """Of each leg the last one, told again in this order."""
 LOST: Final = "the media worker died"
 ENDS: Final[dict[type[Command], type[Command]]] = {Leave: Join, StopPlaying: PlaySamples}

@@ -105,8 +105,8 @@ class LegTable:
         (`telephony.media.key_guard`), which is a reason for it."""
         self.heeded = np.ones(rows, np.bool_)
         """Whose samples somebody needs in this tick."""
-        self.recorded = np.zeros(rows, np.bool_)
-        """Whose samples are taken down, or listened to by a machine."""
+        self.recorded, self.watched = np.zeros(rows, np.bool_), np.zeros(rows, np.bool_)
+        """Whose samples are taken down, or listened to by a machine; whose voice is listened for."""
         self.playing = np.zeros(rows, np.bool_)
         """Who has a playback."""
         self.mixed = np.zeros(rows, np.bool_)

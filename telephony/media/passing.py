@@ -61,10 +61,10 @@ class Passing:
 
     def _heed(self, rows: Integers) -> None:
         """Whoever is passed on to the only one who hears it needs no decoding, unless the other hears a prompt as well,
-        one of the two is recorded, or the keys of either have to be found in its voice."""
+        one of the two is recorded or listened to, or the keys of either have to be found in its voice."""
         table = self._table
         keyed = table.guarded[rows] | (table.telephone_event[rows] < 0)
-        busy = table.recorded[rows] | keyed | table.playing[rows]
+        busy = table.recorded[rows] | table.watched[rows] | keyed | table.playing[rows]
         table.heeded[rows] = self._gained | busy | ~self._wants(rows) | busy[table.place[table.partner[rows]]]
 
     def choose(self, played: Playout, coded: dict[int, bytes]) -> Passed:

@@ -3,9 +3,9 @@
 Rule 1: pure. Datagrams come in as rows and go out as rows; the edge owns sockets, files and clocks. Files of prompts
 come in as sample arrays, recordings leave as rows of samples.
 
-Rule 2: a tick does, in this order: headers, jitter ring, decoding, keys, the guard of secret keys, mixing, recording
-tap, prompts, keys that are sent, encoding. So a key ends a prompt within the tick in which it is heard, a recording has
-what was said, not what was played or pressed, and behind the guard nobody hears what it keeps back.
+Rule 2: a tick does, in this order: headers, jitter ring, decoding, keys and voices, the guard of secret keys, mixing,
+recording tap, prompts, keys that are sent, encoding. So a key ends a prompt within the tick in which it is heard, a
+recording has what was said, not what was played or pressed, and behind the guard nobody hears what it keeps back.
 
 Rule 3: `perform` is called between ticks, with the tick that comes next. What it starts is in that tick.
 """
@@ -25,6 +25,7 @@ from telephony.events import (
     Join,
     Leave,
     LegClosed,
+    ListenForVoice,
     MediaEvent,
     MediaResumed,
     MediaStalled,
@@ -64,6 +65,7 @@ from telephony.media.reception import Fault, Reception
 from telephony.media.reports import Report, Reports
 from telephony.media.sending import Sending
 from telephony.media.tap import Kind, Tap, Tapped, Taps
+from telephony.media.voices import ListeningSettings, TrainedDetector, Voices
 from telephony.rtp.packet import Integers, Octets
 from telephony.rtp.rtcp import RtcpError
 from telephony.rtp.telephone_event import Press
@@ -109,6 +111,8 @@ class MediaPlane:
         libraries: Libraries | None = None,
         automatic_gain: GainMode = "off",
         cname: str = "hotline",
+        listening: ListeningSettings | None = None,
+        trained: TrainedDetector | None = None,
     ) -> None:
         self._libraries = libraries or Libraries()
         self._legs = LegTable(max_legs)
@@ -120,6 +124,7 @@ class MediaPlane:
         self._sending = Sending(self._legs)
         self._tones = ToneListener(max_legs)
         self._guard = KeyGuard(self._legs, max_legs)
+        self._voices = Voices(self._legs, max_legs, listening or ListeningSettings(), trained)
         self._mixing = Mixing(self._legs, max_legs, automatic_gain)
         self._taps = Taps(self._legs)
         self._playing = Playing(self._legs, max_legs)
@@ -137,6 +142,7 @@ class MediaPlane:
         self._reports.reset(row)
         self._passing.reset(row)
         self._tones.reset(row)
+        self._voices.reset(row)
         self._mixing.reset(row)
         return row
 
@@ -154,7 +160,7 @@ class MediaPlane:
                 return self._play(command, tick, clips)
             case SeekPlaying() | StopPlaying():
                 return self._seek_or_stop(command, tick)
-            case Join() | Leave() | GuardKeys():
+            case Join() | Leave() | GuardKeys() | ListenForVoice():
                 self._arrange(command, tick)
                 return []
             case StartRecording():
@@ -205,8 +211,8 @@ class MediaPlane:
         self._legs.heard_at[leg.row], self._legs.timed_out[leg.row] = tick, False
         return []
 
-    def _arrange(self, command: Join | Leave | GuardKeys, tick: int) -> None:
-        """Who hears a leg, and what of it."""
+    def _arrange(self, command: Join | Leave | GuardKeys | ListenForVoice, tick: int) -> None:
+        """Who hears a leg, and what of it; whether its voice is listened for."""
         leg = self._legs.named(command.leg)
         match command:
             case Join():
@@ -215,6 +221,8 @@ class MediaPlane:
                 self._legs.join(leg, "")
             case GuardKeys():
                 self._guard.turn(leg.row, tick, on=command.on)
+            case ListenForVoice():
+                self._voices.listen_for(leg, on=command.on, detector=command.detector)
 
     def _play(self, command: PlaySamples, tick: int, clips: Sequence[Samples]) -> list[MediaEvent]:
         leg = self._legs.named(command.leg)
@@ -226,6 +234,8 @@ class MediaPlane:
         except (NothingToPlay, LevelOutOfRange) as error:
             return [*events, PromptFinished(command.leg, command.playback, "failed", tick, str(error))]
         self._playing.start(leg, playback)
+        if command.barge_in_by_voice:
+            self._voices.interrupt(leg, playback, command.detector)
         return events
 
     def _seek_or_stop(self, command: SeekPlaying | StopPlaying, tick: int) -> list[MediaEvent]:
@@ -281,6 +291,7 @@ class MediaPlane:
             events += self._stop(tapped.kind, tapped.name, tick)
         row, table = leg.row, self._legs
         self._guard.forget(row)
+        self._voices.reset(row)
         counts = int(table.received[row]), int(table.sent[row]), self._reception.lost(row), int(table.concealed[row])
         self._keying.reset(row)
         table.close(leg)
@@ -297,10 +308,12 @@ class MediaPlane:
         self._passing.begin()
         heard = self._reception.play_out(tick)
         events = self._keys(presses, heard, tick)
+        events += self._listen(heard, tick)
         heard = self._guard.keep_from(heard, tick)
         mixed, said = self._mixing.mix(heard, tick)
         tap = self._taps.take(heard, said)
         events += self._speak(mixed, tick)
+        self._voices.send(mixed, tick)
         events += self._stall(tick)
         events += self._time_out(tick)
         keys = self._keying.press(mixed, tick)
@@ -354,6 +367,11 @@ class MediaPlane:
         if leg.playback is not None and leg.playback.barge_in:
             pressed += self._end_playback(leg, "barged_in", tick)
         return pressed
+
+    def _listen(self, heard: Samples, tick: int) -> list[MediaEvent]:
+        """Tell of voices, and end the prompts that they end."""
+        told, interrupted = self._voices.listen(heard, tick)
+        return [*told, *(over for leg in interrupted for over in self._end_playback(leg, "barged_in", tick))]
 
     def _speak(self, mixed: Samples, tick: int) -> list[MediaEvent]:
         """Add each leg's prompt to what it hears of its bridge."""

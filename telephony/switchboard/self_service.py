@@ -102,7 +102,8 @@ def _perform(board: Board, call: Call, actions: tuple[FlowAction, ...], now: flo
         match action:
             case PlayPrompts():
                 call.talk_ended_by = ""
-                board.emit(Play(call.leg, f"flow.{action.playback}", action.prompts, action.interruptible, action.loop))
+                how = action.interruptible, action.loop, action.by_voice
+                board.emit(Play(call.leg, f"flow.{action.playback}", action.prompts, *how))
             case StopPrompts():
                 board.emit(StopPlaying(call.leg, f"flow.{action.playback}"))
             case EnterQueue():

@@ -12,6 +12,7 @@ from telephony.media.latch import Address
 from telephony.media.legs import Origin
 from telephony.media.plane import MediaPlane, TickResult
 from telephony.media.tap import Tap
+from telephony.media.voices import ListeningSettings, TrainedDetector
 from telephony.rtp.packet import HEADER_OCTETS
 from tests.telephony.rtp.packets import lay, packet
 
@@ -56,8 +57,16 @@ class Phone:
 class Room:
     """A plane, its phones and everything that happened."""
 
-    def __init__(self, media_timeout_s: float = 30.0, automatic_gain: GainMode = "off") -> None:
-        self.plane = MediaPlane(MAX_LEGS, media_timeout_s, automatic_gain=automatic_gain)
+    def __init__(
+        self,
+        media_timeout_s: float = 30.0,
+        automatic_gain: GainMode = "off",
+        listening: ListeningSettings | None = None,
+        trained: TrainedDetector | None = None,
+    ) -> None:
+        self.plane = MediaPlane(
+            MAX_LEGS, media_timeout_s, automatic_gain=automatic_gain, listening=listening, trained=trained
+        )
         self.next_tick = FIRST_TICK
         self.phones: dict[str, Phone] = {}
         self.events: list[MediaEvent] = []

@@ -1,4 +1,5 @@
-"""The command line. What runs the server, the demo or the phone is imported by its command alone: the rest is quick."""
+"""The command line. What only one command needs is imported by it alone, if it is more than a few milliseconds: a
+person who adds a token does not wait for what the server needs."""
 
 import asyncio
 import getpass
@@ -14,10 +15,9 @@ from types import ModuleType
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from sqlalchemy import select
 
-from hotline import auth, database, doctor, models
+from hotline import auth, database
 from hotline.auth import NewUser, Role
 from hotline.config import chosen_file
 from hotline.config_values import host_port
@@ -34,7 +34,6 @@ from hotline.terminal import (
     say,
     settings_of,
 )
-from ivr_flows.load import check
 from recordings.tables import Recording
 from telephony.clock import datetime_of
 
@@ -274,6 +273,8 @@ def flow_check(
     files: Annotated[list[Path], typer.Argument(metavar="F…", help="Flows.")], config: Config = None
 ) -> None:
     """Prove flows sound; every error as `file:line:column: code: text`."""
+    from ivr_flows.load import check  # noqa: PLC0415
+
     settings_of(config)
     errors = [error for file in files for error in check(file)]
     for error in errors:
@@ -308,6 +309,8 @@ def recordings_list(
 @models_group.command("list")
 def models_list(config: Config = None) -> None:
     """List how each language is heard and spoken."""
+    from hotline import models  # noqa: PLC0415
+
     rows = [
         [state.language, state.role, state.engine or "-", state.model or "-", state.cause or "ready"]
         for state in models.model_states(settings_of(config))
@@ -318,6 +321,10 @@ def models_list(config: Config = None) -> None:
 @app.command("doctor")
 def doctor_(config: Config = None, data: Data = None) -> None:
     """Say what is missing or wrong, and the command that mends it."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from hotline import doctor  # noqa: PLC0415
+
     settings = settings_of(config, data)
     findings = asyncio.run(doctor.examine(settings, chosen_file(config, os.environ)))
     console = Console(highlight=False, soft_wrap=True)

@@ -11,6 +11,7 @@ for writers takes `engine.execution_options(read_only=True)`.
 """
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import Callable
 from importlib import import_module
@@ -18,12 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, MetaData, event
+from sqlalchemy import Connection, Engine, MetaData, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -32,6 +28,7 @@ from sqlalchemy.util import await_only
 BUSY_TIMEOUT_MS: Final = 10_000
 WAL_RETRY_MS: Final = 20
 DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+MIGRATIONS: Final = Path(__file__).parent / "migrations" / "versions"
 ROOMS_WITH_TABLES: Final = ("crm_bridge.tables", "recordings.tables", "telephony.tables", "hotline.tables")
 
 Sessions = async_sessionmaker[AsyncSession]
@@ -73,28 +70,33 @@ def reading(sessions: Sessions) -> Sessions:
     return session_factory(engine.execution_options(read_only=True))
 
 
-async def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the database to `revision`, making it if need be; may be called at every start. Raises `DatabaseError`."""
-    await _migrate(url, lambda config: command.upgrade(config, revision))
+async def upgrade(url: str) -> None:
+    """Bring the database to the newest revision, making it if need be; for every start. Raises `DatabaseError`."""
+    current, newest = await revisions(url)
+    if current != newest:
+        from hotline import migration  # noqa: PLC0415 - rarely needed, and heavy
+
+        await _migrate(url, lambda connection: migration.upgrade(connection, "head"))
 
 
 async def downgrade(url: str, revision: str) -> None:
     """Take migrations back, down to `revision` (`base` for an empty database). Raises `DatabaseError`."""
-    await _migrate(url, lambda config: command.downgrade(config, revision))
+    from hotline import migration  # noqa: PLC0415
+
+    await _migrate(url, lambda connection: migration.downgrade(connection, revision))
 
 
-async def revisions(url: str) -> tuple[str | None, str | None]:
+async def revisions(url: str) -> tuple[str | None, str]:
     """Return (where the database is, where it should be); None for a database without tables of ours.
 
     Raises `DatabaseError` when it does not answer. A SQLite file that does not exist is not made.
     """
-    head = ScriptDirectory.from_config(_config()).get_current_head()
     if _is_missing_file(_with_driver(url)):
-        return None, head
+        return None, _newest()
     engine = open_engine(url)
     try:
         async with engine.connect() as connection:
-            return await connection.run_sync(_current), head
+            return await connection.run_sync(_current), _newest()
     except (DBAPIError, OSError) as error:
         raise DatabaseError(_cause(error)) from error
     finally:
@@ -103,40 +105,43 @@ async def revisions(url: str) -> tuple[str | None, str | None]:
 
 def draft(message: str) -> None:
     """Write a new migration: what brings a database at the newest revision to the tables. For whoever changes them."""
+    from hotline import migration  # noqa: PLC0415
+
     with TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/draft.db"
         asyncio.run(upgrade(url))
-        asyncio.run(_migrate(url, lambda config: command.revision(config, message, autogenerate=True)))
+        asyncio.run(_migrate(url, lambda connection: migration.draft(connection, message)))
+
+
+def _newest() -> str:
+    """The revision of the last of the migrations, whose names are in order."""
+    last = max(MIGRATIONS.glob("[0-9]*.py")).read_text("utf-8")
+    found = re.search(r'^revision = "(.+)"$', last, re.MULTILINE)
+    assert found is not None, "every migration says which one it is"  # noqa: S101
+    return found[1]
 
 
 def _current(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
 
 
-async def _migrate(url: str, run: Callable[[Config], object]) -> None:
+async def _migrate(url: str, run: Callable[[Connection], None]) -> None:
+    from hotline.migration import UnknownRevision  # noqa: PLC0415
+
     # Foreign keys are off: SQLite alters a table by making it anew, which would delete the rows that point to it.
     engine = open_engine(url, foreign_keys=False)
-
-    def with_connection(connection: Connection) -> None:
-        run(_config(connection))
-
     try:
         async with engine.begin() as connection:
-            await connection.run_sync(with_connection)
-    except CommandError as error:
+            await connection.run_sync(run)
+    except UnknownRevision as error:
         raise DatabaseError(f"{error}; this database was made by a newer hotline: install that version") from error
     except (DBAPIError, OSError) as error:
         raise DatabaseError(_cause(error)) from error
     finally:
         await engine.dispose()
-
-
-def _config(connection: Connection | None = None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    return config
 
 
 def _with_driver(url: str) -> URL:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
-from hotline import database
+from hotline import database, migration
 from hotline.tables import User
 from telephony.tables import Agent
 
@@ -31,6 +32,11 @@ async def test_the_migrations_add_up_to_the_tables_of_all_rooms(tmp_path: Path) 
     async with engine.connect() as connection:
         assert await connection.run_sync(differences) == []
     await engine.dispose()
+
+
+def test_the_last_migration_by_name_is_the_newest() -> None:
+    versions = ScriptDirectory(str(database.MIGRATIONS.parent))
+    assert database._newest() == versions.get_current_head()
 
 
 async def test_every_migration_can_be_taken_back_and_done_again(tmp_path: Path) -> None:
@@ -141,7 +147,7 @@ async def test_errors_say_what_mends_them(tmp_path: Path) -> None:
 def test_a_draft_of_a_migration_says_what_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     migrations = tmp_path / "migrations"
     shutil.copytree(Path(database.__file__).parent / "migrations", migrations)
-    monkeypatch.setattr(database, "__file__", str(tmp_path / "database.py"))
+    monkeypatch.setattr(migration, "__file__", str(tmp_path / "migration.py"))
     before = set(migrations.glob("versions/*.py"))
     database.draft("nothing new")
     (new,) = set(migrations.glob("versions/*.py")) - before

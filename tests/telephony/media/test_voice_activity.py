@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telephony.media.g711 import LAWS, Samples
-from telephony.media.tones import busy, dtmf, ringback
+from telephony.media.tones import dtmf, progress
 from telephony.media.voice_activity import ENDED_TICKS, FAINTEST, NoiseFloor, Spurts, VoiceActivity, voice_power
 from telephony.rtp.packet import Flags
 from tests.telephony.media.signals import sine
@@ -153,7 +153,11 @@ def after_a_quiet_line(sound: Samples | Sound) -> Samples:
 
 def test_keys_and_tones_are_no_voice() -> None:
     keys = [dtmf("123A456B789C*0#D", tone, 60, level) for tone in (60, 150, 800) for level in (-6.0, -15.0, -28.0)]
-    tones = [busy(), ringback(), *(sine(hertz, 1.5) for hertz in (300, 425, 1000, 2100))]
+    tones = [
+        progress("vn", "busy"),
+        progress("vn", "ringback"),
+        *(sine(hertz, 1.5) for hertz in (300, 425, 1000, 2100)),
+    ]
     assert not listen([after_a_quiet_line(sound) for sound in (*keys, *tones)]).any()
 
 

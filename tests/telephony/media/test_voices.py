@@ -46,7 +46,7 @@ def happened(room: Room) -> list[MediaEvent]:
 
 
 def play(room: Room, *, by_voice: bool = True, by_key: bool = True, loop: bool = True) -> None:
-    room.do(PlaySamples("a", "p", (), by_key, loop, by_voice), [prompts()[0]])
+    room.do(PlaySamples("a", "p", (), by_key, loop, barge_in_by_voice=by_voice), [prompts()[0]])
 
 
 def test_a_voice_ends_a_prompt() -> None:
@@ -146,7 +146,7 @@ def test_nobody_is_watched_any_more_when_the_reason_is_gone() -> None:
     room.idle(1)
     assert room.plane._legs.watched.sum() == 1
     play(room)
-    room.do(PlaySamples("a", "q", (), True, False, False), [noise(50, 1)])
+    room.do(PlaySamples("a", "q", ()), [noise(50, 1)])
     room.idle(1)
     assert room.plane._legs.watched.sum() == 1
     play(room)
@@ -229,7 +229,7 @@ def test_a_trained_detector_takes_echo_for_a_voice_and_is_not_believed() -> None
     trained = Trained([1.0] * 1000)
     room = Room(trained=trained)
     room.add("a", payload_type=8)
-    room.do(PlaySamples("a", "p", (), True, True, True, "trained"), [prompts()[0]])
+    room.do(PlaySamples("a", "p", (), loop=True, barge_in_by_voice=True, detector="trained"), [prompts()[0]])
     echo = at_level(prompts()[0], -18.0 - 12.0)
     room.talk({"a": over_a_line(np.concatenate((np.zeros(1600), echo))).reshape(-1)})
     assert not happened(room)
@@ -238,7 +238,7 @@ def test_a_trained_detector_takes_echo_for_a_voice_and_is_not_believed() -> None
 def test_without_one_the_plain_detector_is_used() -> None:
     room = Room(listening=ListeningSettings(detector="trained"))
     room.add("a", payload_type=8)
-    room.do(PlaySamples("a", "p", (), True, True, True, "trained"), [prompts()[0]])
+    room.do(PlaySamples("a", "p", (), loop=True, barge_in_by_voice=True, detector="trained"), [prompts()[0]])
     room.talk({"a": caller_says(1.5)[0]})
     (over,) = happened(room)
     assert isinstance(over, PromptFinished)

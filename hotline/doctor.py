@@ -27,6 +27,7 @@ from hotline.config_values import Listen, host_port
 from hotline.models import model_states
 from ivr_flows import flow as flows
 from ivr_flows.load import FlowErrors, flow_files, load
+from telephony.edge import silero
 from telephony.edge.dns import Dns, Unanswered
 from telephony.edge.ice import try_server
 from telephony.edge.ice_servers import IceServer
@@ -56,7 +57,7 @@ async def examine(settings: Settings, file: Path | None) -> list[Finding]:
     findings += await _trunks(settings)
     findings += await asyncio.gather(*(_ice_server(server) for server in settings.media.servers))
     findings += await _database(settings)
-    findings += await asyncio.to_thread(lambda: [*_models(settings), *_extras()])
+    findings += await asyncio.to_thread(lambda: [*_models(settings), *_voice_detector(settings), *_extras()])
     return findings
 
 
@@ -313,6 +314,16 @@ def _models(settings: Settings) -> Iterator[Finding]:
             yield Finding(what, "note", model.cause, model.mend)
         else:
             yield Finding(what, "wrong", f"{name}: {model.cause}", model.mend)
+
+
+def _voice_detector(settings: Settings) -> Iterator[Finding]:
+    if settings.media.voice_detector != "trained":
+        return
+    mend = "pip install 'hotline[whisper]', or set media.voice_detector to plain, which is used until then"
+    try:
+        yield Finding("media.voice_detector", "ok", f"trained: {silero.installed().name}")
+    except silero.NoModel as error:
+        yield Finding("media.voice_detector", "wrong", str(error), mend)
 
 
 def _extras() -> Iterator[Finding]:

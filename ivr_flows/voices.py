@@ -54,14 +54,17 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 
 class Espeak:
-    """espeak-ng. The library has one state for the whole process, hence the lock."""
+    """espeak-ng. The library has one state for the whole process, hence one lock for all of these, and an owner of that
+    state: whoever speaks next makes it its own, and is kept as long as the library may call it."""
+
+    _lock = threading.Lock()
+    _owner: "Espeak | None" = None
 
     def __init__(self) -> None:
         try:
             import espeakng_loader  # noqa: PLC0415 - under the GPL, and optional
         except ImportError as error:
             raise PromptError(f"espeak-ng is not installed; {INSTALL}") from error
-        self._lock = threading.Lock()
         self._pieces: list[bytes] = []
         folder = str(espeakng_loader.get_data_path())
         if len(folder.encode()) > _LONGEST_FOLDER:
@@ -70,13 +73,20 @@ class Espeak:
             link = Path(short) / "espeak-ng-data"
             link.symlink_to(folder)
             folder = str(link)
+        self._folder = folder
         self._library: Any = ctypes.CDLL(str(espeakng_loader.get_library_path()))
-        self._rate_hz = int(self._library.espeak_Initialize(_SYNCHRONOUS, 0, folder.encode(), _DONT_EXIT))
-        if self._rate_hz <= 0:
-            raise PromptError(f"espeak-ng cannot read its voices in {folder}; install the extra `voice` again")
-        # Kept as long as the library may call it.
         self._callback = _Callback(self._collect)
+        with self._lock:
+            self._take_over()
+
+    def _take_over(self) -> None:
+        if Espeak._owner is self:
+            return
+        self._rate_hz = int(self._library.espeak_Initialize(_SYNCHRONOUS, 0, self._folder.encode(), _DONT_EXIT))
+        if self._rate_hz <= 0:
+            raise PromptError(f"espeak-ng cannot read its voices in {self._folder}; install the extra `voice` again")
         self._library.espeak_SetSynthCallback(self._callback)
+        Espeak._owner = self
 
     def _collect(self, samples: Any, count: int, _events: int | None) -> int:
         if samples and count > 0:
@@ -86,6 +96,7 @@ class Espeak:
     def speak(self, text: str, language: str, voice: VoiceSettings) -> Speech:
         """Return the text in the voice's name, else in the language's own voice."""
         with self._lock:
+            self._take_over()
             self._choose(language, voice)
             words_per_minute = round(min(max(_WORDS_PER_MINUTE * voice.speed, _SLOWEST), _FASTEST))
             self._library.espeak_SetParameter(_RATE, words_per_minute, 0)

@@ -29,6 +29,7 @@ from telephony.events import (
     ConnectLeg,
     LegOpened,
     LegRefused,
+    ListenForVoice,
     MediaEvent,
     OpenLeg,
     PlaneCommand,
@@ -72,6 +73,8 @@ class MediaLoop:
         cname = f"{secrets.token_hex(12)}@hotline"  # RFC 7022: it tells nobody where it runs
         # Loading it takes longer than a tick: it is there from the beginning or not at all.
         self._trained = trained_voice.find(settings.max_legs) if settings.voice_detector == "trained" else None
+        self._missed_trained = settings.voice_detector == "trained"
+        """Whether it has been said that there is none."""
         self._plane = MediaPlane(
             settings.max_legs,
             settings.media_timeout_s,
@@ -201,6 +204,8 @@ class MediaLoop:
                 self._link.send(answer)
 
     def _perform_in_plane(self, command: PlaneCommand, tick: int) -> None:
+        if isinstance(command, PlaySamples | ListenForVoice) and command.detector == "trained":
+            self._miss_trained()
         match command:
             case PlaySamples():
                 self._tell(self._plane.perform(command, tick, [self._clips.open(path) for path in command.paths]))
@@ -231,6 +236,11 @@ class MediaLoop:
                 log.info("leg_closed leg=%s port=%d %s", command.leg, port, counts)
             case _:
                 self._tell(self._plane.perform(command, tick))
+
+    def _miss_trained(self) -> None:
+        if self._trained is None and not self._missed_trained:
+            self._missed_trained = True
+            log.warning("trained_voice_missing mend='the plain detector is used; set media.voice_detector to trained'")
 
     def _refusal(self, command: ToMedia, tick: int, cause: str) -> list[MediaEvent]:
         if isinstance(command, OpenLeg):

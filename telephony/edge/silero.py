@@ -21,7 +21,7 @@ WINDOW: Final = 512
 CONTEXT: Final = 64
 """Samples before them that are seen again."""
 MEMORY: Final = 128
-PACKAGE: Final = "faster_whisper"
+PACKAGE, RUNTIME = "faster_whisper", "onnxruntime"
 
 # Field numbers of onnx.proto3.
 _GRAPH, _NODE, _INPUT, _OUTPUT, _ATTRIBUTE = 7, 1, 11, 12, 5
@@ -44,11 +44,9 @@ class Silero:
     """The model. Raises `NoModel` where it is not installed, or is another one than this was made for."""
 
     def __init__(self) -> None:
-        try:
-            import onnxruntime  # noqa: PLC0415 - of the extra `whisper`
-        except ImportError as error:
-            raise NoModel("onnxruntime is not installed: pip install 'hotline[whisper]'") from error
-        path = model_path()
+        path = installed()
+        import onnxruntime  # noqa: PLC0415 - of the extra `whisper`
+
         options = onnxruntime.SessionOptions()
         options.inter_op_num_threads = options.intra_op_num_threads = 1
         options.enable_cpu_mem_arena = False
@@ -71,8 +69,10 @@ class Silero:
         return likely, np.concatenate((hidden, cell))
 
 
-def model_path() -> Path:
-    """Return where the model's file is. Raises `NoModel`."""
+def installed() -> Path:
+    """Return where the model's file is, loading nothing. Raises `NoModel`."""
+    if importlib.util.find_spec(RUNTIME) is None:
+        raise NoModel("onnxruntime is not installed: pip install 'hotline[whisper]'")
     spec = importlib.util.find_spec(PACKAGE)
     folder = Path(spec.origin).parent / "assets" if spec is not None and spec.origin else None
     found = sorted(folder.glob("silero_vad*.onnx")) if folder is not None else []

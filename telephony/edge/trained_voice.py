@@ -27,7 +27,8 @@ HOP: Final = WINDOW // 2
 REACH: Final = len(EVEN_TAPS) - 1
 SEEN: Final = REACH + (CONTEXT + WINDOW) // 2
 """Samples at 8 kHz that a window is made of."""
-FIRST_GUESS_S: Final = 0.0002
+FIRST_GUESS_S, LEAST_S = 0.0002, 0.000001
+"""What judging a leg takes, as long as it has not been measured, and by a clock that stood still."""
 WEIGHT: Final = 0.1
 
 log = logging.getLogger("hotline.media")
@@ -102,7 +103,8 @@ class TrainedVoice:
                 rows, seen = rows[:fits], seen[:fits]
             if len(rows):
                 self._judge(rows, seen)
-                self._cost_s += WEIGHT * ((now() - began) / len(rows) - self._cost_s)
+                cost_s = max(LEAST_S, (now() - began) / len(rows))
+                self._cost_s += WEIGHT * (cost_s - self._cost_s)
 
     def _judge(self, rows: Integers, seen: Samples) -> None:
         sound = seen.astype(np.float32) @ self._doubling

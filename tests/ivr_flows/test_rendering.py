@@ -1,6 +1,7 @@
 """`ivr_flows.rendering` with the real engines: what comes out is speech at the telephone's rate and level."""
 
 import builtins
+import gc
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -127,6 +128,16 @@ def test_long_folder_of_espeak(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.setattr(espeakng_loader, "get_data_path", lambda: str(deep / "espeak-ng-data"))
     speech = voices.Espeak().speak("xin chào", "vi", VoiceSettings())
     assert len(speech.sound) > speech.rate_hz / 4
+
+
+def test_engines_that_take_turns_each_speak_for_themselves() -> None:
+    """The library has but one state, and calls whom it was told last."""
+    first, second = voices.Espeak(), voices.Espeak()
+    usual = [len(engine.speak("xin chào", "vi", VoiceSettings()).sound) for engine in (first, second, first)]
+    del second
+    gc.collect()
+    usual += [len(first.speak("xin chào", "vi", VoiceSettings()).sound) for _ in range(2)]
+    assert min(usual) > 0.9 * max(usual) > 0
 
 
 def test_a_prompt_is_rendered_once(tmp_path: Path) -> None:

@@ -186,6 +186,20 @@ def test_barge_in_goes_on_at_once() -> None:
     assert caller.does(PromptsFinished(2, "barged_in")) == ()
 
 
+def test_a_voice_ends_a_prompt_and_answers_nothing(tmp_path: Path) -> None:
+    caller = Caller(flow_of(tmp_path, QUESTIONS.replace("interruptible: no", "interruptible: voice")))
+    (asked,) = caller.does(PromptsFinished(1, "barged_in"))
+    assert isinstance(asked, PlayPrompts)
+    assert (caller.state.step, caller.state.phase, asked.by_voice) == ("ask", "asking", False)
+    for key in "1234":
+        caller.does(KeyPressed(key))
+    menu = caller.actions[-1]
+    assert isinstance(menu, PlayPrompts)
+    assert (menu.interruptible, menu.by_voice) == (True, True)
+    assert caller.does(PromptsFinished(menu.playback, "barged_in")) == ()
+    assert (caller.state.step, caller.state.phase) == ("pick", "listening")
+
+
 def test_a_lost_prompt_does_not_hold_the_call(questions: Flow) -> None:
     caller = _asked(questions)
     caller.does(TimePassed(), after=PROMPT_LIMIT_S)

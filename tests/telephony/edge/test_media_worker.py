@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import msgspec
 import numpy as np
@@ -35,6 +35,7 @@ from telephony.events import (
     LegClosed,
     LegOpened,
     LegRefused,
+    ListenForVoice,
     MediaTimedOut,
     OpenLeg,
     PauseRecording,
@@ -53,11 +54,15 @@ from telephony.events import (
     StartRecording,
     StopRecording,
     TicksCounted,
+    VoiceDetector,
+    VoiceStarted,
     WorkerStarted,
 )
 from telephony.media import g711
 from telephony.media.g711 import Samples
 from tests.telephony.edge.srtp import Direction
+from tests.telephony.media.signals import sine
+from tests.telephony.media.speech import at_level, over_a_line, sentences
 
 TIMEOUT_S = 10.0
 TELEPHONE_EVENT = 101
@@ -105,10 +110,13 @@ def worker(
     media_timeout_s: float = 30.0,
     ports: tuple[int, int] = (42000, 42999),
     ice_servers: tuple[IceServer, ...] = (),
+    voice_detector: VoiceDetector = "plain",
 ) -> Iterator[Worker]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     anchor = time.time() - time.monotonic()
-    settings = MediaSettings("127.0.0.1", ports, anchor, media_timeout_s, max_legs, ice_servers=ice_servers)
+    settings = MediaSettings(
+        "127.0.0.1", ports, anchor, media_timeout_s, max_legs, ice_servers=ice_servers, voice_detector=voice_detector
+    )
     text = msgspec.json.encode(settings).decode()
     command = [sys.executable, "-m", "telephony.edge.media_worker", "--fd", str(theirs.fileno()), "--settings", text]
     with ours, theirs, subprocess.Popen(command, pass_fds=[theirs.fileno()]) as process:
@@ -304,6 +312,30 @@ def test_keys_are_sent_from_leg_to_leg(phones: Callable[[], Phone]) -> None:
         assert [(each.leg, each.digit, each.source) for each in pressed] == [
             ("hearing", digit, "rfc4733") for digit in "42#"
         ]
+
+
+@pytest.mark.parametrize("detector", get_args(VoiceDetector))
+def test_a_voice_ends_a_prompt(
+    detector: VoiceDetector, tmp_path: Path, phones: Callable[[], Phone], capfd: pytest.CaptureFixture[str]
+) -> None:
+    if detector == "trained":
+        pytest.importorskip("onnxruntime")
+        pytest.importorskip("faster_whisper")
+    phone = phones()
+    with worker(voice_detector=detector) as running:
+        connect(running, "a", phone)
+        prompt = (sine(440, 4.0) // 4).astype(np.int16)
+        running.send(
+            ListenForVoice("a", detector="trained"),
+            PlaySamples("a", "menu", (write_clip(tmp_path, prompt),), loop=True, barge_in_by_voice=True),
+        )
+        phone.hear()
+        phone.says += [*over_a_line(np.zeros(8000)), *over_a_line(at_level(sentences()[0], -15.0))]
+        began = running.wait_for(VoiceStarted, phone.pump)
+        finished = running.wait_for(PromptFinished, phone.pump)
+        assert (finished.playback, finished.ending, finished.tick) == ("menu", "barged_in", began.tick)
+    missing = [line for line in capfd.readouterr().err.splitlines() if "trained_voice_missing" in line]
+    assert len(missing) == (detector == "plain")
 
 
 def test_two_legs_are_bridged_and_recorded(tmp_path: Path, phones: Callable[[], Phone]) -> None:

@@ -1,13 +1,30 @@
 """The model that faster-whisper brings along, for many legs at once."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from telephony.edge import silero
-from telephony.edge.silero import CONTEXT, MEMORY, WINDOW, NoModel, Silero, edited_by, for_many, model_path
+from telephony.edge.silero import CONTEXT, MEMORY, WINDOW, NoModel, Silero, edited_by, for_many, installed
+from telephony.edge.trained_voice import TrainedVoice
+from telephony.media.tones import dtmf, progress
+from tests.telephony.media.speech import (
+    CAR,
+    PINK,
+    WHITE,
+    after_a_quiet_line,
+    after_s,
+    bursts,
+    echoes,
+    hum,
+    listen,
+    noise,
+    over_a_line,
+    speech,
+    steps,
+    within,
+)
 
 pytest.importorskip("onnxruntime")
 vad = pytest.importorskip("faster_whisper.vad")
@@ -36,7 +53,7 @@ def test_many_legs_at_once_are_judged_as_each_alone() -> None:
 
 
 def test_only_what_has_to_is_changed_in_the_file() -> None:
-    model = model_path().read_bytes()
+    model = installed().read_bytes()
     changed = for_many(model)
     assert changed != model
     assert 0 <= len(model) - len(changed) < 32
@@ -49,7 +66,7 @@ def test_only_what_has_to_is_changed_in_the_file() -> None:
 def test_a_broken_file_is_told_of(broken: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "silero_vad_v9.onnx"
     path.write_bytes(broken)
-    monkeypatch.setattr(silero, "model_path", lambda: path)
+    monkeypatch.setattr(silero, "installed", lambda: path)
     with pytest.raises(NoModel, match=r"silero_vad_v9\.onnx"):
         Silero()
 
@@ -58,6 +75,35 @@ def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(silero, "PACKAGE", "no_such_package")
     with pytest.raises(NoModel, match=r"pip install 'hotline\[whisper\]'"):
         Silero()
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setattr(silero, "RUNTIME", "no_such_package")
     with pytest.raises(NoModel, match="onnxruntime is not installed"):
         Silero()
+
+
+@pytest.mark.parametrize(
+    ("slope", "snr", "soon"), [(PINK, 35, 0.8), (WHITE, 10, 0.85), (WHITE, 0, 0.55), (PINK, 5, 0.7), (CAR, 0, 0.7)]
+)
+def test_speech_is_found_in_noise_as_loud_as_itself(slope: float, snr: float, soon: float) -> None:
+    lines, begins = speech(slope, snr)
+    delays = after_s(listen(lines, trained=TrainedVoice(Silero(), len(lines))), begins)
+    assert within(delays, 0.2) >= soon
+    assert within(delays, 0.45) >= 0.95
+
+
+def test_nothing_else_is_a_voice_to_it() -> None:
+    lines = [over_a_line(noise(15, dbfs, slope, 1)) for dbfs in (-60, -35, -12) for slope in (WHITE, PINK, CAR)]
+    lines += [line for slope in (WHITE, PINK, CAR) for line in steps(slope, 20)]
+    lines += [bursts(seed) for seed in range(6)]
+    lines += [
+        after_a_quiet_line(sound)
+        for sound in (dtmf("123A456B789C*0#D", 150, 60), progress("vn", "busy"), progress("vn", "ringback"))
+    ]
+    lines += [after_a_quiet_line(hum(8, dbfs, hertz)) for dbfs in (-32.0, -20.0) for hertz in (50.0, 60.0)]
+    lines += [over_a_line(hum(8, dbfs, hertz)) for dbfs in (-32.0, -20.0) for hertz in (50.0, 60.0)]
+    assert not listen(lines, trained=TrainedVoice(Silero(), len(lines))).any()
+
+
+def test_the_echo_of_a_prompt_is_one_but_not_believed() -> None:
+    back, sent = echoes(-12)
+    assert not listen(back, sent, TrainedVoice(Silero(), len(back))).any()
+    assert listen(back, trained=TrainedVoice(Silero(), len(back))).any(axis=1).all()

@@ -49,8 +49,9 @@ def desk(tmp_path: Path) -> Desk:
 
 async def test_what_is_cached_plays_at_once(desk: Desk) -> None:
     desk.path(HELLO).write_bytes(b"\0\0")
-    desk.prompts.play(Play("leg", "1", (HELLO,), barge_in=False, loop=True))
-    assert desk.played == [PlaySamples("leg", "1", (str(desk.path(HELLO)),), barge_in=False, loop=True)]
+    desk.prompts.play(Play("leg", "1", (HELLO,), barge_in=False, loop=True, barge_in_by_voice=True))
+    played = PlaySamples("leg", "1", (str(desk.path(HELLO)),), barge_in=False, loop=True, barge_in_by_voice=True)
+    assert desk.played == [played]
     assert not desk.asked
 
 

@@ -8,16 +8,25 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from telephony.edge.trained_voice import TrainedVoice
 from telephony.media import g711
 from telephony.media.g711 import Samples
+from telephony.media.voice_activity import VoiceActivity
+from telephony.rtp.packet import Flags
 
 Sound = npt.NDArray[np.float64]
+BEFORE_S = 2.0
+WHITE, PINK, CAR = 0.0, 1.0, 3.0
+"""Slopes of noise; a car's is steep."""
+FIRST_TICK = 1_000_000
+SHORTEST_TICKS = 6
 
 SENTENCES = {
     "vi": ("Cho tôi gặp nhân viên.", "Tôi muốn hỏi về đơn hàng.", "Xin chào, có ai ở đó không?", "Không, cảm ơn."),
@@ -104,3 +113,93 @@ def over_a_line(sound: npt.NDArray[np.generic], payload_type: int = 8) -> Sample
     ticks = np.clip(np.rint(sound[: count * 160]), -32768, 32767).astype(np.int16).reshape(count, 160)
     law = np.full(count, payload_type, np.uint8)
     return g711.decode(g711.encode(ticks, law), law)
+
+
+def after_s(found: Flags, begins: Sequence[int]) -> list[float]:
+    """How long after its beginning (in samples) each voice was found; infinite for one that was not. No voice may be
+    found before it begins."""
+    delays = []
+    for ticks, begin in zip(found, begins, strict=True):
+        hits = np.flatnonzero(ticks)
+        delays.append(np.inf if not hits.size else (hits[0] + 1) * 0.02 - begin / 8000)
+    assert min(delays) > 0, "voice is found where there is none yet"
+    return delays
+
+
+def within(delays: Sequence[float], seconds: float) -> float:
+    """The share of voices that were found so soon."""
+    return float(np.mean(np.array(delays) <= seconds))
+
+
+def listen(lines: Sequence[Samples], sent: Sequence[Samples] = (), trained: TrainedVoice | None = None) -> Flags:
+    """Say of each line and tick whether there was voice: bool[lines, ticks]. All lines are legs of one plane; a trained
+    detector is asked of all or of none."""
+    ticks, count = max(map(len, lines)), len(lines)
+    heard, told = np.zeros((2, ticks, count, 160), np.int16)
+    for row, line in enumerate(lines):
+        heard[: len(line), row] = line
+    for row, line in enumerate(sent):
+        told[: min(ticks, len(line)), row] = line[:ticks]
+    activity, rows = VoiceActivity(count, SHORTEST_TICKS), np.arange(count)
+    found = []
+    for tick in range(ticks):
+        for of, likely in trained.verdicts() if trained is not None else ():
+            activity.judge(of, likely, FIRST_TICK + tick)
+        if trained is not None:
+            trained.hear(rows, heard[tick])
+        found.append(activity.listen(rows, heard[tick], FIRST_TICK + tick).voice)
+        activity.send(rows, told[tick], FIRST_TICK + tick)
+        if trained is not None:
+            trained.work(1e6, lambda: 0.0)
+    return np.array(found).T
+
+
+def speech(slope: float, snr_db: float, level: float = -22.0, payload_type: int = 8) -> tuple[list[Samples], list[int]]:
+    """Every sentence after a while of noise, and where it begins."""
+    lines, begins = [], []
+    for number, sentence in enumerate(sentences()):
+        said = at_level(sentence, level)
+        at = round(BEFORE_S * 8000) + 37 * number
+        sound = noise(len(said) / 8000 + BEFORE_S + 1, level - snr_db, slope, seed=number)
+        sound[at : at + len(said)] += said
+        lines.append(over_a_line(sound, payload_type))
+        begins.append(at + beginning(said))
+    return lines, begins
+
+
+def steps(slope: float, db: float) -> list[Samples]:
+    """Noise that grows for a while by so many dB, abruptly."""
+    lines = []
+    for seed in range(8):
+        sound = noise(14, -50.0, slope, seed)
+        sound[40_000 + 37 * seed : 80_000] *= 10 ** (db / 20)
+        lines.append(over_a_line(sound))
+    return lines
+
+
+def bursts(seed: int) -> Samples:
+    """Breath, knocks and rustling: bursts of noise of every length and colour."""
+    random = np.random.default_rng(seed)
+    sound = noise(14, -60.0, PINK, seed)
+    for begin in range(16_000, 110_000, 7_000):
+        count = int(random.integers(400, 5_000))
+        sound[begin : begin + count] += noise(1, -25.0, random.uniform(0, 2), seed + begin)[:count]
+    return over_a_line(sound)
+
+
+def after_a_quiet_line(sound: Samples | Sound) -> Samples:
+    whole = np.concatenate((np.zeros(16_000 + 77), sound.astype(np.float64)))
+    return over_a_line(whole + noise(len(whole) / 8000, -62.0)[: len(whole)])
+
+
+def echoes(db: float, line_noise: float = -62.0) -> tuple[list[Samples], list[Samples]]:
+    """What comes back of prompts, so much softer and after any delay, and the prompts."""
+    back, sent = [], []
+    for prompt in prompts():
+        played = np.concatenate([at_level(prompt, -18.0)] * 2)
+        for delay in (0, 160, 1_000, 2_100, 3_999):
+            sound = noise(len(played) / 8000, line_noise)[: len(played)]
+            sound[delay:] += played[: len(played) - delay] * 10 ** (db / 20)
+            back.append(over_a_line(sound))
+            sent.append(over_a_line(played))
+    return back, sent

@@ -1,76 +1,33 @@
 """What the detector finds in speech, and what it does not find in anything else. Figures are in docs/media.md."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telephony.media.g711 import LAWS, Samples
+from telephony.media.g711 import LAWS
 from telephony.media.tones import dtmf, progress
 from telephony.media.voice_activity import ENDED_TICKS, FAINTEST, NoiseFloor, Spurts, VoiceActivity, voice_power
-from telephony.rtp.packet import Flags
 from tests.telephony.media.signals import sine
 from tests.telephony.media.speech import (
-    Sound,
+    CAR,
+    PINK,
+    WHITE,
+    after_a_quiet_line,
+    after_s,
     at_level,
     beginning,
+    bursts,
+    echoes,
     hum,
+    listen,
     noise,
     over_a_line,
-    prompts,
     sentences,
+    speech,
+    steps,
+    within,
 )
-
-BEFORE_S = 2.0
-WHITE, PINK, CAR = 0.0, 1.0, 3.0
-"""Slopes of noise; a car's is steep."""
-
-
-def listen(lines: Sequence[Samples], sent: Sequence[Samples] | None = None, shortest: int = 6) -> Flags:
-    """Say of each line and tick whether there was voice: bool[lines, ticks]. All lines are legs of one plane."""
-    ticks = max(map(len, lines))
-    heard, told = np.zeros((2, ticks, len(lines), 160), np.int16)
-    for row, line in enumerate(lines):
-        heard[: len(line), row] = line
-    for row, line in enumerate(sent or ()):
-        told[: len(line), row] = line
-    activity, rows, judged = VoiceActivity(len(lines), shortest), np.arange(len(lines)), np.zeros(len(lines), np.bool_)
-    found = []
-    for tick in range(ticks):
-        found.append(activity.listen(rows, heard[tick], judged, 1_000_000 + tick).voice)
-        activity.send(rows, told[tick], 1_000_000 + tick)
-    return np.array(found).T
-
-
-def after_s(found: Flags, begins: Sequence[int]) -> list[float]:
-    """How long after its beginning (in samples) each voice was found; infinite for one that was not. No voice may be
-    found before it begins."""
-    delays = []
-    for ticks, begin in zip(found, begins, strict=True):
-        hits = np.flatnonzero(ticks)
-        delays.append(np.inf if not hits.size else (hits[0] + 1) * 0.02 - begin / 8000)
-    assert min(delays) > 0, "voice is found where there is none yet"
-    return delays
-
-
-def speech(slope: float, snr_db: float, level: float = -22.0, payload_type: int = 8) -> tuple[list[Samples], list[int]]:
-    """Every sentence after a while of noise, and where it begins."""
-    lines, begins = [], []
-    for number, sentence in enumerate(sentences()):
-        said = at_level(sentence, level)
-        at = round(BEFORE_S * 8000) + 37 * number
-        sound = noise(len(said) / 8000 + BEFORE_S + 1, level - snr_db, slope, seed=number)
-        sound[at : at + len(said)] += said
-        lines.append(over_a_line(sound, payload_type))
-        begins.append(at + beginning(said))
-    return lines, begins
-
-
-def within(delays: Sequence[float], seconds: float) -> float:
-    """The share of voices that were found so soon."""
-    return float(np.mean(np.array(delays) <= seconds))
 
 
 @pytest.mark.parametrize("payload_type", LAWS)
@@ -97,23 +54,13 @@ def test_speech_in_noise_is_found(slope: float, snr: float, soon: float, later: 
 def test_a_voice_ends_when_it_has_been_silent_for_a_moment() -> None:
     sound = np.concatenate((noise(2, -60), at_level(sentences()[0], -20), noise(2, -60)))
     line = over_a_line(sound)
-    activity, row, judged = VoiceActivity(1, 6), np.array([0]), np.array([False])
-    heard = [activity.listen(row, tick[None], judged, number) for number, tick in enumerate(line)]
+    activity, row = VoiceActivity(1, 6), np.array([0])
+    heard = [activity.listen(row, tick[None], number) for number, tick in enumerate(line)]
     began = [tick for tick, (_, began, _) in enumerate(heard) if began[0]]
     ended = [tick for tick, (_, _, ended) in enumerate(heard) if ended[0]]
     assert len(began) == len(ended) == 1
     last = (len(sound) - 16000) // 160
     assert last <= ended[0] <= last + ENDED_TICKS
-
-
-def steps(slope: float, db: float) -> list[Samples]:
-    """Noise that grows for a while by so many dB, abruptly."""
-    lines = []
-    for seed in range(8):
-        sound = noise(14, -50.0, slope, seed)
-        sound[40_000 + 37 * seed : 80_000] *= 10 ** (db / 20)
-        lines.append(over_a_line(sound))
-    return lines
 
 
 @pytest.mark.parametrize("slope", [WHITE, PINK, CAR])
@@ -128,27 +75,12 @@ def test_noise_that_grows_is_no_voice(slope: float, db: float) -> None:
     assert not listen(steps(slope, db)).any()
 
 
-def bursts(seed: int) -> Samples:
-    """Breath, knocks and rustling: bursts of noise of every length and colour."""
-    random = np.random.default_rng(seed)
-    sound = noise(14, -60.0, PINK, seed)
-    for begin in range(16_000, 110_000, 7_000):
-        count = int(random.integers(400, 5_000))
-        sound[begin : begin + count] += noise(1, -25.0, random.uniform(0, 2), seed + begin)[:count]
-    return over_a_line(sound)
-
-
 def test_bursts_of_noise_are_no_voice() -> None:
     assert listen([bursts(seed) for seed in range(12)]).any(axis=1).sum() == 0
 
 
 def test_silence_is_no_voice() -> None:
     assert not listen([over_a_line(np.zeros(80_000)), np.zeros((500, 160), np.int16)]).any()
-
-
-def after_a_quiet_line(sound: Samples | Sound) -> Samples:
-    whole = np.concatenate((np.zeros(16_000 + 77), sound.astype(np.float64)))
-    return over_a_line(whole + noise(len(whole) / 8000, -62.0)[: len(whole)])
 
 
 def test_keys_and_tones_are_no_voice() -> None:
@@ -167,19 +99,6 @@ def test_hum_is_no_voice_whether_it_was_there_or_begins(hertz: float) -> None:
     there = [over_a_line(hum(12, dbfs, hertz) + noise(12, -62.0)) for dbfs in levels]
     begins = [after_a_quiet_line(hum(8, dbfs, hertz)) for dbfs in levels]
     assert not listen([*there, *begins]).any()
-
-
-def echoes(db: float, line_noise: float = -62.0) -> tuple[list[Samples], list[Samples]]:
-    """What comes back of prompts, so much softer and after any delay, and the prompts."""
-    back, sent = [], []
-    for prompt in prompts():
-        played = np.concatenate([at_level(prompt, -18.0)] * 2)
-        for delay in (0, 160, 1_000, 2_100, 3_999):
-            sound = noise(len(played) / 8000, line_noise)[: len(played)]
-            sound[delay:] += played[: len(played) - delay] * 10 ** (db / 20)
-            back.append(over_a_line(sound))
-            sent.append(over_a_line(played))
-    return back, sent
 
 
 @pytest.mark.parametrize("db", [-12, -18, -30, -45])
@@ -222,13 +141,13 @@ def test_rows_that_come_and_go_are_their_own_and_reset_forgets() -> None:
     whole = listen(lines[:1])[0]
     activity = VoiceActivity(8, 6)
     for tick, said in enumerate(lines[1]):
-        activity.listen(np.array([5]), said[None], np.array([False]), tick)
+        activity.listen(np.array([5]), said[None], tick)
     activity.reset(5)
     found = []
     for tick, said in enumerate(lines[0]):
         rows = np.array([2, 5] if tick % 3 else [5])
         heard = np.stack([said] * len(rows))
-        found.append(activity.listen(rows, heard, np.zeros(len(rows), np.bool_), 5_000_000 + tick).voice[-1])
+        found.append(activity.listen(rows, heard, 5_000_000 + tick).voice[-1])
     assert (np.array(found) == whole).all()
     assert whole[: begins[0] // 160].sum() == 0
 
@@ -240,12 +159,12 @@ def test_a_spurt_is_voice_only_after_its_shortest(ticks: list[tuple[bool, bool]]
     loud: list[bool] = []
     for is_loud, is_voiced in ticks:
         loud.append(is_loud)
-        found = spurts.follow(row, np.array([is_loud]), np.array([is_loud and is_voiced]), shortest)
+        found = spurts.follow(row, np.array([is_loud]), np.array([is_loud and is_voiced]), np.array([shortest]))
         if found[0]:
             assert sum(loud) >= shortest
             assert any(loud[-5:]), "a spurt ends with its gap"
     spurts.reset(0)
-    assert not spurts.follow(row, np.array([True]), np.array([True]), 2)[0]
+    assert not spurts.follow(row, np.array([True]), np.array([True]), np.array([2]))[0]
 
 
 def test_the_floor_follows_noise_down_at_once_and_up_within_two_seconds() -> None:

@@ -235,6 +235,20 @@ def test_a_trained_detector_takes_echo_for_a_voice_and_is_not_believed() -> None
     assert not happened(room)
 
 
+def test_one_that_has_no_time_leaves_the_word_to_the_plain_detector() -> None:
+    class Busy(Trained):
+        def verdicts(self) -> list[tuple[Integers, Floats]]:
+            return []
+
+    busy = Busy()
+    room = Room(trained=busy, listening=ListeningSettings(detector="trained"))
+    room.add("a", payload_type=8)
+    play(room)
+    room.talk({"a": caller_says(1.5)[0]})
+    assert [type(event) for event in happened(room)] == [PromptFinished]
+    assert busy.heard > 50
+
+
 def test_without_one_the_plain_detector_is_used() -> None:
     room = Room(listening=ListeningSettings(detector="trained"))
     room.add("a", payload_type=8)

@@ -59,7 +59,7 @@ steps:
     full: sorry
     closed: sorry
   sorry:
-    say: {en: Nobody is free.}
+    say: {text: {en: Nobody is free.}, interruptible: voice}
     next: bye
   after:
     say: {en: Thank you.}

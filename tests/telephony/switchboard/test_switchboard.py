@@ -390,6 +390,7 @@ def test_a_wait_that_is_too_long_leaves_by_its_own_exit(room: Room) -> None:
     room.happened(DigitPressed(f"{call}.caller", "1", "rfc4733", 0))
     room.wait(61)
     assert room.last(Play).prompts[0].value == "Nobody is free."
+    assert [play.barge_in_by_voice for play in room.said(Play)] == [False] * (len(room.said(Play)) - 1) + [True]
     assert room.switchboard.calls()[0].flow_path == ("menu", "agent", "sorry")
 
 

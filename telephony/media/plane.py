@@ -283,7 +283,7 @@ class MediaPlane:
         self._passing.begin()
         heard = self._reception.play_out(tick)
         events = self._keys(presses, heard, tick)
-        heard = self._guard.keep_from(heard, tick)
+        heard = self._guard.keep(heard, self._reception, tick)
         mixed, said = self._mixing.mix(heard, tick)
         tap = self._taps.take(heard, said)
         events += self._speak(mixed, tick)

@@ -41,12 +41,14 @@ REVERSE_TWIST: Final = 10 ** (6.0 / 10)
 HARMONIC: Final = 0.12
 NO_KEY: Final = -1
 
+SHARE_IN_PART: Final = 0.4
+"""What a block holds of which half is a key: it is feared to be one."""
 TRACE_SOFTEST_DBFS: Final = -48.0
 TRACE_SHARE: Final = 0.2
 TRACE_DOMINANCE: Final = 10 ** (4.0 / 10)
 TRACE_TWIST: Final = 10 ** (14.0 / 10)
-"""What is feared to be a key, though it is not believed to be one: two tones over speech or noise of four times their
-power, from a phone that is louder at one end of the band."""
+"""What is feared to be a key if it lasts, though it is not believed to be one: two tones over speech or noise of four
+times their power, from a phone that is louder at one end of the band."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -70,8 +72,9 @@ def _powers(blocks: Floats, basis: Floats) -> Floats:
     return sums[:, :half] ** 2 + sums[:, half:] ** 2
 
 
-def key_of_blocks(blocks: Floats) -> Integers:
-    """Judge float32[n, BLOCK]; return the index into KEYS that each block holds, or NO_KEY."""
+def key_of_blocks(blocks: Floats, share: float = SHARE) -> Integers:
+    """Judge float32[n, BLOCK]; return the index into KEYS that each block holds, or NO_KEY. `share` is the least part
+    of a block's power that counts."""
     keys = np.full(len(blocks), NO_KEY, np.int64)
     energy = np.einsum("ij,ij->i", blocks, blocks) / BLOCK
     loud = np.flatnonzero(energy >= _SOFTEST)
@@ -80,7 +83,7 @@ def key_of_blocks(blocks: Floats) -> Integers:
     powers = _powers(blocks[loud], _TONES)
     row, row_power, row_clear = _strongest(powers[:, :4])
     column, column_power, column_clear = _strongest(powers[:, 4:])
-    tonal = (row_power + column_power) / 2 >= SHARE * energy[loud]
+    tonal = (row_power + column_power) / 2 >= share * energy[loud]
     heard = np.minimum(row_power, column_power) >= _SOFTEST
     twisted = (column_power > TWIST * row_power) | (row_power > REVERSE_TWIST * column_power)
     found = np.flatnonzero(row_clear & column_clear & tonal & heard & ~twisted)
@@ -176,7 +179,7 @@ class ToneListener:
 
 
 class Suspicion:
-    """Where a key may sound: one block that holds a key, or three in a row with a trace of the same one."""
+    """Where a key may sound: one block that holds one, be it in half, or three in a row with a trace of the same."""
 
     def __init__(self, legs: int) -> None:
         self._tail = np.zeros((legs, BLOCK - HOP), np.int16)
@@ -193,7 +196,7 @@ class Suspicion:
         60 ms before the end of this tick, or was feared in a tick before."""
         count = len(legs)
         blocks = _blocks(self._tail, legs, heard)
-        feared = key_of_blocks(blocks) != NO_KEY
+        feared = key_of_blocks(blocks, SHARE_IN_PART) != NO_KEY
         traces = trace_of_blocks(blocks)
         found: Flags = feared[:count] | feared[count:]
         for trace in (traces[:count], traces[count:]):

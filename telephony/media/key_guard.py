@@ -4,7 +4,7 @@ Rule 1: what a guarded leg says waits `WAITING_TICKS` before it goes on to mixin
 within that time, so its beginning is still here to be silenced, wherever in a tick it lies.
 
 Rule 2: in doubt there is silence. A tone is feared sooner than it is believed (`telephony.media.dtmf.Suspicion`), and
-silence goes on for longer than any concealment of a lost packet could go on sounding.
+lost packets are not concealed.
 
 Rule 3: a guard ends some time after it was told to, and never while a key sounds.
 
@@ -19,12 +19,17 @@ from telephony.clock import SAMPLES_PER_TICK, TICKS_PER_S
 from telephony.media.dtmf import Suspicion
 from telephony.media.g711 import Samples
 from telephony.media.legs import LONG_AGO, LegTable
+from telephony.media.reception import Reception
 from telephony.rtp.jitter import MAX_TARGET_TICKS
 from telephony.rtp.packet import Integers
 
 WAITING_TICKS: Final = 3
 AFTER_TONE_TICKS: Final = 5
-"""A decoder conceals so many ticks at most (`telephony.media.waiting`), by going on with the tone."""
+"""What is left of a tone in its last tick may be too short to be known, codecs ring on, and under speech a tone is lost
+from sight for some ticks."""
+AFTER_LOSS_TICKS: Final = 1
+"""A lost packet may have been the greater part of a key, and what conceals it repeats a key of a while ago. The next is
+faded in from that."""
 AFTER_EVENT_TICKS: Final = MAX_TARGET_TICKS + AFTER_TONE_TICKS
 """Events are read as they come; the audio around them, in which gateways leave the beginning of the tone, may wait in
 the ring as long as that."""
@@ -61,7 +66,7 @@ class KeyGuard:
             self._table.guarded[row] = False
             self._look_who()
 
-    def keep_from(self, heard: Samples, tick: int) -> Samples:
+    def keep(self, heard: Samples, reception: Reception, tick: int) -> Samples:
         """Return what others may hear of what each open leg says, int16[n, 160] both: the same, but for guarded legs
         what they said a while ago, without keys."""
         rows = self._rows
@@ -69,13 +74,14 @@ class KeyGuard:
             return heard
         places = self._table.place[rows]
         now = heard[places]
-        tone = self._suspicion.of(rows, now)
-        event = self._table.event_at[rows] == tick
-        after = np.where(event, AFTER_EVENT_TICKS, np.where(tone, AFTER_TONE_TICKS, LONG_AGO))
+        event, lost = self._table.event_at[rows] == tick, reception.missing(rows)
+        key = self._suspicion.of(rows, now)
+        silent = tick <= self._silent_until[rows]
+        after = np.select((event, key, lost), (AFTER_EVENT_TICKS, AFTER_TONE_TICKS, AFTER_LOSS_TICKS), LONG_AGO)
         self._silent_until[rows] = np.maximum(self._silent_until[rows], tick + after)
         line = np.concatenate((self._waiting[rows], now[:, None]), axis=1)
-        line[tone | event] = 0
-        line[tick <= self._silent_until[rows], -1] = 0
+        line[after > 0] = 0
+        line[silent, -1] = 0
         self._waiting[rows] = line[:, 1:]
         kept = heard.copy()
         kept[places] = line[:, 0]

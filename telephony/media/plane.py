@@ -309,7 +309,7 @@ class MediaPlane:
         heard = self._reception.play_out(tick)
         events = self._keys(presses, heard, tick)
         events += self._listen(heard, tick)
-        heard = self._guard.keep_from(heard, tick)
+        heard = self._guard.keep(heard, self._reception, tick)
         mixed, said = self._mixing.mix(heard, tick)
         tap = self._taps.take(heard, said)
         events += self._speak(mixed, tick)

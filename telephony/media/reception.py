@@ -89,6 +89,14 @@ class Reception:
         waiting = self._table.at(row).waiting
         return int(self._ring.late[row]) + (waiting.late if waiting is not None else 0)
 
+    def missing(self, rows: Integers) -> Flags:
+        """Return whose last tick was not there when it was due, whatever was heard in its place."""
+        places = self._table.place[rows]
+        missing: Flags = self.played.missing[places]
+        if self.coded:
+            missing |= np.array([self.coded.get(place) == b"" for place in places.tolist()], np.bool_)
+        return missing
+
     def receive(
         self, rows: Octets, lengths: Integers, legs: Integers, sources: Sequence[Address], tick: int
     ) -> tuple[list[tuple[int, Press]], list[tuple[int, Fault]]]:

@@ -30,6 +30,7 @@ from telephony.events import (
     Command,
     ConnectLeg,
     DigitPressed,
+    GuardKeys,
     Join,
     Leave,
     LegClosed,
@@ -60,6 +61,7 @@ from telephony.events import (
 )
 from telephony.media import g711
 from telephony.media.g711 import Samples
+from telephony.media.tones import dtmf
 from tests.telephony.edge.srtp import Direction
 from tests.telephony.media.signals import sine
 from tests.telephony.media.speech import at_level, over_a_line, sentences
@@ -358,6 +360,35 @@ def test_two_legs_are_bridged_and_recorded(tmp_path: Path, phones: Callable[[], 
     assert missing(agent_says, caller.audio()) <= STALLED
     assert missing(caller_says, spool.samples[:, 0].tobytes()) <= STALLED
     assert missing(agent_says, spool.samples[:, 1].tobytes()) <= STALLED
+
+
+def test_keys_of_a_guarded_caller_are_in_no_spool_and_the_agent_hears_none(
+    tmp_path: Path, phones: Callable[[], Phone]
+) -> None:
+    caller, agent = phones(), phones()
+    spool_path = tmp_path / "call.spool"
+
+    def pump() -> None:
+        caller.pump()
+        agent.pump()
+
+    with worker() as running:
+        connect(running, "caller", caller)
+        connect(running, "agent", agent)
+        running.send(Join("caller", "b"), Join("agent", "b"), GuardKeys("caller", on=True))
+        running.send(StartRecording("r", "call", "caller", str(spool_path)))
+        running.wait_for(RecordingStarted, pump)
+        caller.says = list(dtmf("47", 100, 100).reshape(-1, 160))
+        pressed = running.wait_for(DigitPressed, pump).digit + running.wait_for(DigitPressed, pump).digit
+        until = time.monotonic() + 0.5
+        while time.monotonic() < until:
+            pump()
+            time.sleep(0.002)
+        running.send(StopRecording("r"))
+        running.wait_for(RecordingStopped, pump)
+    assert pressed == "47"
+    assert not read_spool(spool_path).samples.any()
+    assert set(agent.audio()) == {0xFF}  # silence in µ-law
 
 
 def test_garbage_on_one_leg_leaves_the_others_alone(tmp_path: Path, phones: Callable[[], Phone]) -> None:

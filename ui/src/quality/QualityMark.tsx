@@ -1,5 +1,5 @@
 import { SignalHigh, SignalLow, SignalMedium } from "lucide-react";
-import type { ReactElement, ReactNode } from "react";
+import { Fragment, type ReactElement, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Badge } from "../design/components";
 import { figure } from "../i18n/format";
@@ -53,8 +53,18 @@ function Way(props: { title: string; figures: Figures | undefined; trip?: number
     loss !== undefined && t("quality.loss", { value: figure(100 * loss, 1) }),
     jitterMs !== undefined && t("quality.jitter", { value: figure(jitterMs) }),
     props.trip !== undefined && t("quality.trip", { value: figure(props.trip) }),
-  ].filter(Boolean);
-  return known.length > 0 ? <Line title={props.title}>{known.join(" · ")}</Line> : null;
+  ].filter((each) => each !== false);
+  if (known.length === 0) return null;
+  return (
+    <Line title={props.title}>
+      {known.map((each, index) => (
+        <Fragment key={each}>
+          {index > 0 && " · "}
+          <span className="nowrap">{each}</span>
+        </Fragment>
+      ))}
+    </Line>
+  );
 }
 
 /** A line of figures. */

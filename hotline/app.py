@@ -1,8 +1,13 @@
-"""The running program: rooms, processes and sockets put together, started in order and stopped in the reverse of it."""
+"""The running program: rooms, processes and sockets put together, started in order and stopped in the reverse of it.
+
+Processes take as long to come up as everything else: they are started first, and what can be done meanwhile is. The
+web side is imported by then, not above.
+"""
 
 import asyncio
 import contextlib
 import fcntl
+import importlib
 import os
 import resource
 import secrets
@@ -10,9 +15,9 @@ import signal
 import socket
 import sys
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import structlog
@@ -21,11 +26,8 @@ import uvloop
 from hotline import auth, database, logs, models, sessions, tls, trunks
 from hotline.cannot_start import CannotStart, cause
 from hotline.config import Settings, TlsFiles
-from hotline.guard import SessionSockets
 from hotline.metrics import Metrics
 from hotline.sip_listeners import SipListeners, told_address
-from hotline.web import create_app
-from hotline.web_server import WebServer
 from ivr_flows import prompts as prompt_cache
 from ivr_flows.flow import Flow
 from ivr_flows.load import flow_files, load
@@ -49,8 +51,14 @@ from telephony.sip.endpoint import Endpoint, EndpointSettings
 from telephony.sip.settings import SubscriptionSettings, TextSettings
 from telephony.switchboard import Switchboard, SwitchboardSettings
 
+if TYPE_CHECKING:
+    from hotline.guard import SessionSockets
+
 __all__ = ["CannotStart", "Hotline", "load_flows", "serve"]
 
+NEEDED: Final = ("media", "render")
+"""The workers without which calls cannot come in. Transcripts and the words of running talks are waited for by nobody:
+those workers come up behind the first calls, and what is to be heard waits for them."""
 USERS_EVERY_S: Final = 2.0
 HANG_UP_S: Final = 10.0
 
@@ -85,26 +93,19 @@ class Hotline:
             raise
 
     async def _start(self) -> None:
-        settings, now = self.settings, self.clock.now()
+        settings = self.settings
         _make_folder("data", settings.data)
         _make_folder("recordings.store", settings.recordings_folder)
         self._exit.callback(_lock(settings.data))
         flows = load_flows(settings)
-        await database.upgrade(settings.database_url)
         engine = database.open_engine(settings.database_url)
         self._exit.push_async_callback(engine.dispose)
         self.sessions = database.session_factory(engine)
-        async with self.sessions() as session:
-            self.new_users = await auth.first_run(session, settings.sip.domain, now)
-            await session.commit()
-            self._secrets = await auth.sip_secrets(session)
-        journal = Journal(settings.data / "journals")
-        await recovery.recover(self.sessions, journal, settings.recordings_folder, now, settings.region)
         self.funnel = Funnel(
             clock=self.clock,
             switchboard=self._switchboard(flows),
             sessions=self.sessions,
-            journal=journal,
+            journal=Journal(settings.data / "journals"),
             recordings_folder=settings.recordings_folder,
             region=settings.region,
             prompt_path=self._prompt_path,
@@ -115,7 +116,7 @@ class Hotline:
         self._exit.push_async_callback(self.funnel.close)
         await self.funnel.audio.start()
         self._exit.push_async_callback(self.funnel.audio.stop)
-        await self._start_workers()
+        await _at_once(self._start_workers(), self._open_database())
         self.metrics = Metrics(self.funnel, self._registrations, [*self.media.processes, *self.speech])
         await self._restore_agents()
         await self._start_sip()
@@ -127,6 +128,25 @@ class Hotline:
         low = settings.recordings.low_space << 20
         watch = watch_disk(self.funnel.alarms, settings.recordings_folder, low)
         self._exit.callback(asyncio.create_task(watch, name="disk").cancel)
+        for worker in self.speech:
+            if worker.kind not in NEEDED:
+                worker.come_up()
+
+    async def _open_database(self) -> None:
+        """Bring the tables up to date, meet the people, and close what the last run left open."""
+        settings, now = self.settings, self.clock.now()
+        await database.upgrade(settings.database_url)
+        # Passwords are hashed by threads, and so one more may import meanwhile.
+        await _at_once(self._meet_people(now), asyncio.to_thread(_import_what_comes_later))
+        await recovery.recover(self.sessions, self.funnel.journal, settings.recordings_folder, now, settings.region)
+
+    async def _meet_people(self, now: float) -> None:
+        async with self.sessions() as session:
+            self.new_users = await auth.first_run(session, self.settings.sip.domain, now)
+            await session.commit()
+            self._secrets = await auth.sip_secrets(session)
+        for name in self._agents():
+            self.funnel.switchboard.know(name)
 
     def _switchboard(self, flows: Mapping[str, Flow]) -> Switchboard:
         settings = self.settings
@@ -140,7 +160,6 @@ class Hotline:
             )
             for name, queue in settings.queues.items()
         }
-        agents = {name: acd.AgentSettings(name) for name in self._agents()}
         return Switchboard(
             SwitchboardSettings(
                 numbers=settings.numbers,
@@ -156,7 +175,7 @@ class Hotline:
                 record_channels=settings.recordings.channels,
             ),
             flows,
-            acd.Acd(queues, agents),
+            acd.Acd(queues, {}),  # agents are known once the database is open
             lambda: uuid.uuid4().hex,
         )
 
@@ -220,7 +239,8 @@ class Hotline:
         self._exit.push_async_callback(self.media.stop)
         for worker in self.speech:
             self._exit.push_async_callback(worker.stop)
-        await asyncio.gather(self.media.start(), *(worker.start() for worker in self.speech))
+        needed = (worker.start() for worker in self.speech if worker.kind in NEEDED)
+        await asyncio.gather(self.media.start(), *needed)
         funnel.media, funnel.render, funnel.transcribe, funnel.listen = self.media, render, transcribe, listen
 
     async def _restore_agents(self) -> None:
@@ -297,16 +317,18 @@ class Hotline:
             raise CannotStart(f"the web cannot be private: {error}") from None
 
     async def _start_web(self) -> None:
+        from hotline.web import create_app  # noqa: PLC0415 - see `_import_what_comes_later`
+        from hotline.web_server import WebServer  # noqa: PLC0415
+
         self.certificate = self._certificate()
         app = create_app(
             self.settings,
             self.sessions,
             self.clock,
             publish=self.funnel.publish,
-            # Calls go on without the words of running talks.
             ready=lambda: {
                 "media": self.media.ready,
-                "speech": all(worker.ready for worker in self.speech if worker.kind != "live"),
+                **{worker.kind: worker.ready for worker in self.speech if worker.kind in NEEDED},
             },
         )
         app.state.funnel = self.funnel
@@ -424,12 +446,30 @@ def _lock(data: Path) -> Callable[[], None]:
     return lambda: os.close(file)
 
 
+def _import_what_comes_later() -> None:
+    """For a thread, while processes come up: a quarter of a second of the processor."""
+    number_tables.load()
+    for module in ("hotline.web", "hotline.web_server"):
+        importlib.import_module(module)
+
+
+async def _at_once(*work: Awaitable[None]) -> None:
+    """Wait for all of it. If any fails nothing of it goes on, and the first failure is raised."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+
+
 async def _serve(settings: Settings, announce: Callable[[Hotline], None]) -> None:
     asked = asyncio.Queue[signal.Signals]()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.put_nowait, number)
-    number_tables.load()
     hotline = Hotline(settings)
     await hotline.start()
     collector.look_rarely()

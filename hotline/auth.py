@@ -154,7 +154,9 @@ async def _end_sessions(session: AsyncSession, name: str) -> None:
     await session.execute(delete(WebSession).where(WebSession.user == name))
 
 
-async def _give_secrets(row: User, role: Role, realm: str, password: str | None, sip_password: str | None) -> NewUser:
+async def _give_secrets(
+    row: User, role: Role, realm: str, password: str | None = None, sip_password: str | None = None
+) -> NewUser:
     if password is not None and len(password) < 8:
         raise AuthError("the password is too short: give 8 characters or more, or none to have one made")
     if sip_password is not None and len(sip_password) < 12:
@@ -171,7 +173,12 @@ async def first_run(session: AsyncSession, realm: str, now: float) -> list[NewUs
     then shows."""
     if await session.scalar(select(func.count()).select_from(User)):
         return []
-    return [await add_user(session, name, role, realm, now) for name, role in FIRST_PEOPLE]
+    rows = [User(id=uuid4().hex, name=name, role=role, created_at=now) for name, role in FIRST_PEOPLE]
+    hashing = (_give_secrets(row, role, realm) for row, (_, role) in zip(rows, FIRST_PEOPLE, strict=True))
+    new = await asyncio.gather(*hashing)  # by threads, all at once: nobody can be called before
+    session.add_all(rows)
+    await session.flush()
+    return new
 
 
 async def disable_user(session: AsyncSession, name: str, now: float) -> None:

@@ -36,6 +36,7 @@ from hotline.terminal import (
 )
 from recordings.tables import Recording
 from telephony.clock import datetime_of
+from telephony.edge import collector
 
 app = typer.Typer(
     cls=FriendlyGroup,
@@ -74,21 +75,22 @@ def main() -> None:
 @app.command()
 def serve(config: Config = None, data: Data = None) -> None:
     """Run the server; SIGTERM drains it: no new calls, running calls go on."""
-    from hotline import app as server  # noqa: PLC0415
-    from hotline.welcome import welcome  # noqa: PLC0415
+    with collector.resting():
+        from hotline import app as server  # noqa: PLC0415
+        from hotline.welcome import welcome  # noqa: PLC0415
 
-    settings = settings_of(config, data)
-    options = "".join(f" {name} {value}" for name, value in (("--config", config), ("--data", data)) if value)
+        settings = settings_of(config, data)
+        options = "".join(f" {name} {value}" for name, value in (("--config", config), ("--data", data)) if value)
 
-    def announce(started: "server.Hotline") -> None:
-        fingerprint = started.certificate.fingerprint if started.certificate else ""
-        text = welcome(settings, started.sip.address, started.new_users, options, fingerprint, started.sip.told)
-        typer.echo(pasteable(text))
+        def announce(started: "server.Hotline") -> None:
+            fingerprint = started.certificate.fingerprint if started.certificate else ""
+            text = welcome(settings, started.sip.address, started.new_users, options, fingerprint, started.sip.told)
+            typer.echo(pasteable(text))
 
-    try:
-        server.serve(settings, announce)
-    except server.CannotStart as error:
-        raise Failed(str(error)) from error
+        try:
+            server.serve(settings, announce)
+        except server.CannotStart as error:
+            raise Failed(str(error)) from error
 
 
 @app.command()

@@ -99,8 +99,13 @@ class Worker(Generic[M]):
             await self.stop()
             raise WorkerUnstartable(f"the {self.kind} worker did not start; its messages are above")
 
+    def come_up(self) -> None:
+        """Have the process started once the loop is free, and wait for nothing. What keeps it from starting is logged,
+        and it is tried again; it gets what is sent meanwhile."""
+        self._watch = asyncio.create_task(self._come_up(), name=f"worker {self.kind}")
+
     def send(self, message: msgspec.Struct) -> None:
-        """Send a message; while the worker is being restarted it waits."""
+        """Send a message; while there is no process, before the first or between two, it waits."""
         if self._running is not None:
             self._running.writer.write(encode(message))
         else:
@@ -122,6 +127,9 @@ class Worker(Generic[M]):
             self._watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watch
+
+    async def _come_up(self) -> None:
+        await self._watch_over(await self._spawn_again(0.0))
 
     async def _spawn(self) -> _Running:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)

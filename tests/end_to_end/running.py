@@ -1,6 +1,8 @@
 """A real server in a process of its own, and the foreign phones that talk to it, for the end-to-end tests."""
 
+import asyncio
 import contextlib
+import functools
 import json
 import os
 import random
@@ -8,18 +10,23 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
+from hotline import auth, database
+
 T = TypeVar("T")
+DOMAIN = "hotline.test"
 HOST = "127.0.0.1"
 SCENARIOS = Path(__file__).parent.parent / "sipp"
 
@@ -72,6 +79,27 @@ def wait_for(what: str, look: Callable[[], T | None], timeout_s: float = 20.0) -
     raise AssertionError(f"not within {timeout_s:g} s: {what}")
 
 
+@functools.cache
+def _furnished() -> tuple[bytes, str]:
+    """A database with the first people and an admin's token, and that token. It is made once, and every server gets a
+    copy: tables, passwords and a command of its own would cost each of them two seconds."""
+
+    async def furnish(folder: str) -> str:
+        url = f"sqlite:///{folder}/hotline.db"
+        await database.upgrade(url)
+        engine = database.open_engine(url)
+        async with database.session_factory(engine).begin() as session:
+            await auth.first_run(session, DOMAIN, time.time())
+            token = await auth.add_token(session, "tests", ["admin"], time.time())
+        await engine.dispose()
+        return token
+
+    # In a thread, where no loop runs: Playwright has one in this.
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as pool:
+        token = pool.submit(lambda: asyncio.run(furnish(folder))).result()
+        return (Path(folder) / "hotline.db").read_bytes(), token
+
+
 @dataclass
 class Server:
     """`hotline serve` with its own data folder and ports."""
@@ -122,12 +150,18 @@ class Server:
             listen += [f"tcp:{self.address}:{self.tcp_port}", f"tls:{self.address}:{self.tls_port}"]
         self.config.write_text(
             f"data: {self.data}\n"
-            f"sip: {{listen: {listen}, domain: hotline.test}}\n"
+            f"sip: {{listen: {listen}, domain: {DOMAIN}}}\n"
             f"web: {{listen: '{HOST}:{self.web_port}'}}\n"
             f"media: {{address: {self.address}, ports: {media_port}-{media_port + self.media_ports - 1}}}\n"
             + self.settings,
             encoding="utf-8",
         )
+
+    def furnish(self) -> None:
+        """Give it a database with the first people, and an admin's token."""
+        octets, self.token = _furnished()
+        self.data.mkdir(mode=0o700)
+        (self.data / "hotline.db").write_bytes(octets)
 
     def start(self) -> None:
         """Start the process and wait for its `ready`."""
@@ -212,7 +246,7 @@ def running_server(
     """A server with an admin token, stopped at the end."""
     server = Server(folder, settings, streams, media_ports, address)
     server.write_config()
-    server.token = server.hotline("tokens", "add", "tests", "--scope", "admin").strip()
+    server.furnish()
     server.start()
     try:
         yield server

@@ -102,7 +102,7 @@ def start(folder: Path, trunk: str, *, registered: bool, streams: bool = False) 
     settings = f"domain: hotline.test, dns: ['{HOST}:{dns.port}'], trunks: [{{{trunk}}}]"
     config = server.config.read_text("utf-8")
     server.config.write_text(config.replace("domain: hotline.test", settings), encoding="utf-8")
-    server.token = server.hotline("tokens", "add", "tests", "--scope", "admin").strip()
+    server.furnish()
     try:
         dns.start()
         for pbx in pbxs:

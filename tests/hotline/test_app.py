@@ -1,12 +1,14 @@
 """The program put together: what keeps it from starting says so, and what was started is stopped."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
@@ -16,9 +18,12 @@ from hotline.config import Settings, load
 from hotline.config_values import Listen
 from ivr_flows.load import FlowErrors
 from telephony.edge import rows
-from telephony.events import AgentStateRequested, BindingChanged, BindingRow
+from telephony.edge.workers import Worker
+from telephony.events import AgentStateRequested, BindingChanged, BindingRow, WorkerKind
 
 pytestmark = pytest.mark.timeout(60)
+
+M = TypeVar("M")
 
 
 def free_port(kind: socket.SocketKind) -> int:
@@ -60,6 +65,9 @@ async def test_it_starts_once_a_folder_and_tells_the_first_agents_secrets_once(
 async def test_a_restart_keeps_people_agents_and_registrations(tmp_path: Path) -> None:
     first = Hotline(settings_in(tmp_path))
     await first.start()
+    async with asyncio.timeout(20):
+        while not all(worker.ready for worker in first.speech):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
     workers = [each.process_id for each in first.media.processes if each.process_id]
     workers += [each.process_id for each in first.speech]
     binding = BindingRow("sip:agent1@127.0.0.1:5099", "127.0.0.1", 5099, first.clock.now() + 600)
@@ -81,6 +89,29 @@ async def test_a_restart_keeps_people_agents_and_registrations(tmp_path: Path) -
             assert await rows.bindings(session, again.clock.now()) == {"agent1": [binding]}
     finally:
         await again.stop()
+
+
+class Wordless(Worker[M]):
+    """A worker; one that writes words never comes up."""
+
+    def __init__(self, kind: WorkerKind, module: str, arguments: Sequence[str], *rest: Any) -> None:
+        if kind in {"transcribe", "live"}:
+            module, arguments = "tests.telephony.edge.echo_worker", ["--fail"]
+        super().__init__(kind, module, arguments, *rest)
+
+
+async def test_calls_do_not_wait_for_the_workers_that_write_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hotline.app.Worker", Wordless)
+    settings = settings_in(tmp_path)
+    hotline = Hotline(settings)
+    await hotline.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", settings.web.listen.port)
+    writer.write(b"GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+    assert b" 200 " in await asyncio.wait_for(reader.readline(), 5)
+    writer.close()
+    await hotline.stop()
 
 
 async def test_somebody_added_while_it_runs_is_known_soon(hotline: Hotline) -> None:
@@ -154,6 +185,18 @@ def test_a_number_that_leads_to_no_flow_and_a_broken_flow_are_refused(tmp_path: 
         load_flows(settings_in(tmp_path, f"flows: {flows}\n"))
 
 
+def workers_of_ours() -> list[str]:
+    """The command lines of this process's children that are workers."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            command = (folder / "cmdline").read_text().replace("\0", " ")
+            if int(parent) == os.getpid() and "telephony.edge." in command:
+                found.append(command)
+    return found
+
+
 async def test_a_database_of_a_later_version_is_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def refuse(_url: str) -> None:
         raise database.DatabaseError("the database is of a later version")
@@ -162,7 +205,10 @@ async def test_a_database_of_a_later_version_is_not_touched(tmp_path: Path, monk
     settings = settings_in(tmp_path)
     with pytest.raises(database.DatabaseError):
         await Hotline(settings).start()
-    # And the folder is free again.
+    # The processes that were coming up are gone, and the folder is free again.
+    async with asyncio.timeout(20):
+        while workers_of_ours():  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
     monkeypatch.undo()
     again = Hotline(settings)
     await again.start()

@@ -96,6 +96,7 @@ async def test_the_first_run_adds_two_agents_and_a_supervisor_once(sessions: Ses
     assert len({user.password for user in first} | {user.sip_password for user in first}) == 6
     async with sessions.begin() as session:
         assert await auth.first_run(session, "r", NOW) == []
+        assert all([await auth.check_password(session, user.name, user.password) for user in first])
         assert [user.name for user in await auth.users(session)] == ["agent1", "agent2", "supervisor1"]
 
 

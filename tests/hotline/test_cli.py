@@ -199,6 +199,13 @@ async def _elsewhere(folder: Path, *arguments: str) -> str:
     return out.decode()
 
 
+def test_whoever_adds_a_token_does_not_wait_for_what_the_server_needs() -> None:
+    heavy = {"aioice", "alembic", "dns", "fastapi", "numpy", "rich", "uvicorn"}
+    script = f"import sys, hotline.cli; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_models_are_listed(run: Run) -> None:
     rows = [line.split()[:2] for line in run("models", "list").stdout.splitlines()[1:]]
     assert rows == [["vi", "recogniser"], ["vi", "voice"], ["en", "recogniser"], ["en", "voice"]]

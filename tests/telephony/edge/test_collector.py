@@ -20,10 +20,19 @@ def as_before() -> Iterator[None]:
     (gc.enable if enabled else gc.disable)()
 
 
-def test_it_looks_rarely() -> None:
-    collector.look_rarely()
+def test_it_looks_at_nothing_during_a_start_and_rarely_after_it() -> None:
+    with collector.resting():
+        assert not gc.isenabled()
+        collector.look_rarely()
+        assert gc.isenabled()
     assert gc.get_threshold()[0] == collector.ALLOCATIONS
     assert gc.get_freeze_count() > 0
+    assert gc.isenabled()
+
+
+def test_after_a_start_that_failed_it_looks_as_before() -> None:
+    with pytest.raises(OSError, match="no port"), collector.resting():
+        raise OSError("no port")
     assert gc.isenabled()
 
 

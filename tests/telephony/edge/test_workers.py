@@ -50,6 +50,34 @@ async def test_a_worker_answers_and_ends_when_its_socket_closes() -> None:
         os.kill(process, 0)
 
 
+async def test_a_worker_may_come_up_by_itself_and_gets_what_was_sent_before() -> None:
+    room = Room()
+    room.worker.send(render("a"))
+    room.worker.come_up()
+    ready = [room.worker.ready]
+    room.worker.send(render("b"))
+    assert await room.next() == WorkerStarted("render", room.worker.process_id)
+    assert [*ready, room.worker.ready] == [False, True]
+    assert [await room.next(), await room.next()] == [PromptRendered("a"), PromptRendered("b")]
+    await room.worker.stop()
+
+
+async def test_a_worker_that_does_not_come_up_by_itself_is_started_again() -> None:
+    room = Room("--fail")
+    room.worker.come_up()
+    deaths = [await room.next(), await room.next()]
+    assert [death.cause for death in deaths if isinstance(death, WorkerDied)] == ["exit status 3", "exit status 3"]
+    await room.worker.stop()
+
+
+async def test_a_worker_may_be_stopped_before_it_has_come_up() -> None:
+    room = Room()
+    room.worker.come_up()
+    await asyncio.sleep(0)
+    await room.worker.stop()
+    assert room.worker.process_id == 0
+
+
 async def test_a_worker_that_dies_is_started_again_and_gets_what_waited() -> None:
     room = Room()
     await room.worker.start()

@@ -74,10 +74,12 @@ class Case:
     presses: bool = False
     tones: bool = False
     opus: bool = False
+    echo: bool = False
 
 
 CASES: Final[dict[str, Case]] = {
     "prompt": Case(LEGS, prompt=True),
+    "echo": Case(LEGS, talks=True, echo=True),
     "bridge": Case(LEGS, 2, talks=True),
     "bridge_recorded": Case((100, 250, 500, 800, 1000, 1500), 2, talks=True, recorded=True),
     "conference": Case((100, 250, 500, 1000), 10, talks=True),
@@ -281,6 +283,8 @@ class Run:
             return [said.PROMPT] * self.n
         if self.case.group == 2:
             return [leg ^ 1 for leg in range(self.n)]
+        if self.case.echo:
+            return list(range(self.n))
         first = [leg - leg % self.case.group for leg in range(self.n)]
         return [UNNUMBERED if leg == head else head for leg, head in enumerate(first)]
 
@@ -297,7 +301,7 @@ class Run:
             on.send(*(self._play(leg, 0) for leg in self.legs))
             return
         for place, leg in enumerate(self.legs):
-            on.send(Join(leg, f"{self.prefix}{place // case.group}"))
+            on.send(Join(leg, f"{self.prefix}{place // case.group}", "echo" if case.echo else "party"))
         if case.recorded:
             for pair in range(self.n // 2):
                 name = f"{self.prefix}{pair}"

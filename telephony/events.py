@@ -94,7 +94,7 @@ class CallerContext(Value, frozen=True):
 Codec = Literal["PCMU", "PCMA", "opus", "G722", "L16/8000", "L16/16000"]
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 LegKind = Literal["rtp", "webrtc"]
-Role = Literal["party", "monitor", "whisper"]
+Role = Literal["party", "monitor", "whisper", "echo"]
 Channels = Literal["stereo", "legs"]
 GainMode = Literal["off", "conference", "always"]
 
@@ -1007,7 +1007,8 @@ class Join(Command, frozen=True):
     """Let a leg hear the other legs of `bridge`, and be heard by them as its role says.
 
     A `party` is heard by all, a `monitor` by nobody, a `whisper` by the leg `to` alone; all of them hear the parties.
-    Whoever barges in is a party. Said again, it changes the role. Who is no party is in no recording.
+    An `echo` hears itself, and nobody else hears it: the test of a line. Whoever barges in is a party. Said again, it
+    changes the role. Who is no party is in no recording.
     """
 
     leg: str

@@ -24,7 +24,7 @@ ALONE: Final = -1
 NOBODY: Final = -1
 ROLES: Final = get_args(Role)
 """Their places here are their numbers in the table."""
-PARTY, MONITOR, WHISPER = 0, 1, 2
+PARTY, MONITOR, WHISPER, ECHO = range(len(ROLES))
 CODECS: Final = get_args(Codec)
 """Their places here are their numbers in the table."""
 NEXT_SSRC: Final = 0x9E3779B9
@@ -234,6 +234,8 @@ class LegTable:
         if len(parties) == 2:
             whispered = self.whispers_to[rows[self.role[rows] == WHISPER]]
             self.partner[parties] = np.where(np.isin(parties, whispered), NO_PARTNER, parties[::-1])
+        echoes = rows[self.role[rows] == ECHO]
+        self.partner[echoes] = echoes
 
     def _index(self) -> None:
         self.version += 1

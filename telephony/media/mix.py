@@ -18,7 +18,7 @@ import numpy.typing as npt
 from telephony.events import GainMode
 from telephony.media.g711 import Samples
 from telephony.media.gain import AutomaticGain
-from telephony.media.legs import ALONE, PARTY, WHISPER, LegTable
+from telephony.media.legs import ALONE, ECHO, PARTY, WHISPER, LegTable
 from telephony.media.limiter import Limiter, saturate
 from telephony.rtp.packet import Flags, Integers
 
@@ -31,7 +31,7 @@ Sums = npt.NDArray[np.int32]
 
 def who_hears(role: Integers, row: Integers, to: Integers) -> Flags:
     """Return bool[n, n] for the n members of a bridge: whether i hears j. Everybody hears the parties, nobody a
-    monitor, and a whisper is heard by the one whose table row is its `to`."""
+    monitor, and a whisper is heard by the one whose table row is its `to`. An echo is in no matrix."""
     hears: Flags = (role == PARTY)[None, :] | ((role == WHISPER)[None, :] & (to[None, :] == row[:, None]))
     np.fill_diagonal(hears, val=False)
     return hears
@@ -76,7 +76,7 @@ class _Plan:
 
     listener: Integers
     partner: Integers
-    """Of bridges of two parties: `listener[i]` hears `partner[i]`."""
+    """Of bridges of two parties: `listener[i]` hears `partner[i]`. An echo is its own partner."""
     crowd: _Crowd
     staged: list[_Staged]
     gained: Integers
@@ -141,14 +141,18 @@ class Mixing:
         table = self._table
         rows = table.open_rows
         bridge, role = table.bridge[rows], table.role[rows]
-        joined = bridge != ALONE
+        echoes = np.flatnonzero((bridge != ALONE) & (role == ECHO))
+        joined = (bridge != ALONE) & (role != ECHO)
         has_roles = joined & np.isin(bridge, bridge[joined & (role != PARTY)])
         plain = _grouped(bridge, np.flatnonzero(joined & ~has_roles))
         size = np.bincount(plain.number)[plain.number] if plain.members.size else plain.members
         pairs = plain.members[size == 2].reshape(-1, 2)
         crowd = _grouped(bridge, plain.members[size >= CONFERENCE])
-        staged = [self._staged(np.flatnonzero(bridge == each)) for each in np.unique(bridge[has_roles]).tolist()]
-        return _Plan(pairs.reshape(-1), pairs[:, ::-1].reshape(-1), crowd, staged, self._gained(bridge, role, joined))
+        staged = [
+            self._staged(np.flatnonzero(joined & (bridge == each))) for each in np.unique(bridge[has_roles]).tolist()
+        ]
+        listener, partner = (np.concatenate((each.reshape(-1), echoes)) for each in (pairs, pairs[:, ::-1]))
+        return _Plan(listener, partner, crowd, staged, self._gained(bridge, role, joined))
 
     def _staged(self, members: Integers) -> _Staged:
         table = self._table

@@ -1,6 +1,6 @@
 """Who hears whom: by definition, and by a tone of each leg's own that is or is not in what another one hears."""
 
-from typing import cast
+from typing import cast, get_args
 
 import numpy as np
 from hypothesis import given
@@ -64,7 +64,7 @@ def test_any_matrix_is_what_it_says(cells: list[bool], seed: int) -> None:
 
 
 members = st.lists(
-    st.tuples(st.integers(0, 2), st.sampled_from(["party", "monitor", "whisper"]), st.integers(0, 9)),
+    st.tuples(st.integers(0, 2), st.sampled_from(get_args(Role)), st.integers(0, 9)),
     min_size=1,
     max_size=10,
 )
@@ -79,7 +79,10 @@ def test_bridges_with_roles_are_their_naive_definition(joins: list[tuple[int, Ro
     heard = np.random.default_rng(seed).integers(-3000, 3000, (len(legs), 160)).astype(np.int16)
     by_row = {leg.row: place for place, leg in enumerate(table.legs())}
     hears, said = Mixing(table, 10, "off").mix(heard, 0)
-    for me, (bridge, _, _) in enumerate(joins):
+    for me, (bridge, mine, _) in enumerate(joins):
+        if mine == "echo":
+            assert (hears[by_row[legs[me].row]] == heard[by_row[legs[me].row]]).all()
+            continue
         others = [(j, each) for j, each in enumerate(joins) if j != me and each[0] == bridge]
         parties = [by_row[legs[j].row] for j, (_, role, _) in others if role == "party"]
         whispers = [by_row[legs[j].row] for j, (_, role, to) in others if role == "whisper" and to == me]
@@ -120,6 +123,12 @@ def test_conference_each_hears_all_but_itself() -> None:
 
 def out(leg: str) -> Join:
     return Join(leg, "")
+
+
+def test_an_echo_hears_itself_and_is_heard_by_nobody() -> None:
+    legs = {leg: party(leg) for leg in ("customer", "agent")}
+    heard = heard_by({**legs, "third": Join("third", "b", "echo"), "boss": Join("boss", "c", "echo")})
+    assert heard == {"customer": {"agent"}, "agent": {"customer"}, "third": {"third"}, "boss": {"boss"}}
 
 
 def test_a_talk_is_the_two_alone() -> None:

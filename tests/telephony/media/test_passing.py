@@ -66,6 +66,16 @@ def test_payloads_of_one_law_pass_bit_for_bit(law: int) -> None:
     assert pair.heard[began:] == pair.said[: len(pair.heard) - began]
 
 
+def test_an_echo_is_what_was_said_bit_for_bit() -> None:
+    room = Room()
+    phone = room.add("a")
+    room.do(Join("a", "a", "echo"))
+    said = [payload(n) for n in range(100)]
+    heard = [room.step({"a": [phone.packet(each, phone.payload_type)]}).datagrams[0, 12:172].tobytes() for each in said]
+    began = heard.index(said[0])
+    assert heard[began:] == said[: len(heard) - began]
+
+
 def test_two_laws_are_translated() -> None:
     pair = Pair(0, 8)
     for _ in range(20):

@@ -7,7 +7,6 @@ import msgspec
 from telephony.edge.ice_servers import IceServer
 from telephony.events import GainMode, VoiceDetector
 from telephony.media.tone_plans import Country
-from telephony.media.voices import SHORTEST_MS
 
 ICE_SERVERS: Final = "HOTLINE_ICE_SERVERS"
 """The environment's variable with STUN and TURN servers in JSON: arguments are for all to see."""
@@ -38,7 +37,7 @@ class MediaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The processors it may run on; nothing: all."""
     nice: int = 0
     """Its priority, from -20 (first) to 19, as nice(1) counts."""
-    barge_in_ms: int = SHORTEST_MS
+    barge_in_ms: int = 120
     """So much voice ends a prompt."""
     voice_detector: VoiceDetector = "plain"
     """What tells voice from other sounds where a command does not say."""

@@ -102,8 +102,17 @@ def _perform(board: Board, call: Call, actions: tuple[FlowAction, ...], now: flo
         match action:
             case PlayPrompts():
                 call.talk_ended_by = ""
-                how = action.interruptible, action.loop, action.by_voice
-                board.emit(Play(call.leg, f"flow.{action.playback}", action.prompts, *how))
+                playback, by_voice = f"flow.{action.playback}", action.by_voice
+                board.emit(
+                    Play(
+                        call.leg,
+                        playback,
+                        action.prompts,
+                        action.interruptible,
+                        action.loop,
+                        barge_in_by_voice=by_voice,
+                    )
+                )
             case StopPrompts():
                 board.emit(StopPlaying(call.leg, f"flow.{action.playback}"))
             case EnterQueue():

@@ -263,7 +263,7 @@ async def test_prometheus_reads_the_whole_program(hotline: Hotline, client: http
     hotline.funnel.happened(BindingChanged("agent1", 1))
     text = (await client.get(f"{hotline.settings.web.url}/metrics")).text
     lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
-    assert {lines[f'hotline_worker_up{{worker="{kind}"}}'] for kind in ("media", "render", "live")} == {"1.0"}
+    assert {lines[f'hotline_worker_up{{worker="{kind}"}}'] for kind in ("media-1", "render")} == {"1.0"}
     assert lines['hotline_agents{state="ready"}'] == "1.0"
     assert lines['hotline_registrations{transport="UDP"}'] == "0.0"
     assert float(lines["process_resident_memory_bytes"]) > 10e6

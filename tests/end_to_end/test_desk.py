@@ -229,6 +229,7 @@ def test_the_callers_page_reaches_the_desk(
         hears_tone(agent, CALLER_HZ)
         hears_tone(tab, AGENT_HZ)
         # What the caller speaks, the agent's phone speaks too.
+        agent.page.get_by_text("Call quality").click()  # there once something is known: five seconds
         expect(agent.page.get_by_text(f"{codec} ·").or_(agent.page.get_by_text(f"{codec.upper()} ·"))).to_be_visible()
         tab.page.get_by_role("button", name="Hang up").click()
         expect(tab.page.get_by_text("The call is over.")).to_be_visible()

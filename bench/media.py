@@ -52,8 +52,8 @@ SUITE: Final[SrtpSuite] = "AES_CM_128_HMAC_SHA1_80"
 SECONDS: Final = 5.0
 WARM_UP_S: Final = 3.0
 SETTLE_S: Final = 10.0
-"""Playout begins two ticks behind, and goes to one where three windows of 2 s were calm and 3 s more had no silence. Until
-then a tick may be faded into the next one, and is not what was said."""
+"""Playout begins two ticks behind, and goes to one where three windows of 2 s were calm and 3 s more had no silence.
+Until then a tick may be faded into the next one, and is not what was said."""
 PORTS: Final = (20_000, 28_000)
 ROOT: Final = Path(__file__).parent.parent
 LEGS: Final = (100, 250, 500, 1000, 1500)

@@ -193,8 +193,7 @@ class SpoolReader:
     def __init__(self, path: Path) -> None:
         """Open a spool. Raises `SpoolNotBegun` before its header is there, `SpoolDamaged` or `OSError`."""
         self._path = path
-        self._part = 0
-        self._file, head = _open_spool(path)
+        self._part, self._file, head = _first_part(path)
         self._begin = head.octets
         self._first_tick = head.first_tick
         self._part_tick = head.first_tick
@@ -315,6 +314,16 @@ class _Head:
     first_tick: int
     channels: int
     octets: int
+
+
+def _first_part(path: Path) -> tuple[int, BinaryIO, _Head]:
+    """Open the first part that there is: writers may have died too soon. Raises as `_open_spool` does for a spool."""
+    for number in range(1, 1 + MISSING_PARTS):
+        with contextlib.suppress(FileNotFoundError, SpoolNotBegun):
+            return 0, *_open_spool(path)
+        with contextlib.suppress(FileNotFoundError, SpoolNotBegun):
+            return number, *_open_spool(part_path(path, number))
+    return 0, *_open_spool(path)
 
 
 def _open_spool(path: Path) -> tuple[BinaryIO, _Head]:

@@ -144,9 +144,10 @@ async def note_pause(session: AsyncSession, recording: str, at: float, *, paused
     """Note that a recording is silent on purpose from an instant on, or no more. Raises `NoRecording`."""
     row = await _row(session, recording)
     pauses = [list(pause) for pause in row.pauses]
-    if paused:
+    stands = bool(pauses) and pauses[-1][1] is None
+    if paused and not stands:  # a pause that goes on in another media worker is told again
         pauses.append([at, None])
-    elif pauses and pauses[-1][1] is None:
+    elif not paused and stands:
         pauses[-1][1] = at
     row.pauses = pauses
     await session.flush()
@@ -228,7 +229,9 @@ async def _unlisted(session: AsyncSession, folder: Path) -> list[Recovered]:
 
 
 def _spools(folder: Path) -> list[str]:
-    return sorted(path.stem for path in folder.glob(f"*{SPOOL_SUFFIX}")) if folder.is_dir() else []
+    """Return the recordings of which there is a spool, or any part of one."""
+    names = (path.name.partition(SPOOL_SUFFIX)[0] for path in folder.glob(f"*{SPOOL_SUFFIX}*"))
+    return sorted(set(names)) if folder.is_dir() else []
 
 
 def _close(spool: Path, wav: Path) -> _Audio:

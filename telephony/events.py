@@ -871,12 +871,15 @@ class OpenLeg(Command, frozen=True):
     """Bind an RTP socket for a leg; `LegOpened` or `LegRefused` answers. A `webrtc` leg gathers its candidates first;
     `offers` says that the SDP which comes of it is the offer, so that we are the controlling side of ICE (RFC 8445
     section 6.1.1). `at` are addresses and ports that it is to have where they are free: the leg was there in another
-    worker, and its far end sends to them."""
+    worker, and its far end sends to them. `beside` is a leg that it may be put together with later: in one worker that
+    takes no moving.
+    """
 
     leg: str
     kind: LegKind = "rtp"
     offers: bool = False
     at: tuple[tuple[str, int], ...] = ()
+    beside: str = ""
 
 
 class ConnectLeg(Command, frozen=True):

@@ -278,7 +278,9 @@ class Funnel:
         log.error("a worker died", worker=event.worker, process=event.process, cause=event.cause)
         match event.worker:
             case "media":  # its calls go on in another: `telephony.edge.media_workers`
-                mend = "its calls have gone on in another one; the log before this line says what went wrong in it"
+                mend = (
+                    "its calls go on in another where there is one; the log before this line says what went wrong in it"
+                )
                 self.alarms.tell("media_worker_died", f"a media worker was gone: {event.cause}", mend)
             case "render":
                 self.prompts.renderer_died()

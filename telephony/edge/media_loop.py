@@ -34,6 +34,7 @@ from telephony.events import (
     OpenLeg,
     PlaneCommand,
     PlaySamples,
+    PromptFinished,
     RecordingStopped,
     RestartIce,
     SrtpKey,
@@ -94,7 +95,7 @@ class MediaLoop:
         """Of each phone's leg, for what we send should it be encrypted."""
         self._over: deque[str] = deque(maxlen=REMEMBERED_RECORDINGS)
         self._ticker = Ticker(self._clock.now())
-        self._reported = 0
+        self._reported = self._beat = 0
         self._stopping = False
 
     def stop(self) -> None:
@@ -138,7 +139,8 @@ class MediaLoop:
             log.warning("rtp_ignored leg=%s kind=%s", leg, fault)
         for stopped in self._recorder.ended():
             self._recording_over(stopped, tick)
-        if tick % BEAT_TICKS == 0:
+        if tick >= self._beat + BEAT_TICKS:  # whichever ticks were skipped
+            self._beat = tick
             self._link.send(WorkerBeat(tick))
         self._link.flush()
         if tick % COLLECT_TICKS == 0:
@@ -208,7 +210,7 @@ class MediaLoop:
             self._miss_trained()
         match command:
             case PlaySamples():
-                self._tell(self._plane.perform(command, tick, [self._clips.open(path) for path in command.paths]))
+                self._play(command, tick)
             case ConnectLeg():
                 if not self._browsers.connect(command.leg, command.webrtc):
                     self._check_address(command.address)
@@ -241,6 +243,17 @@ class MediaLoop:
         if self._trained is None and not self._missed_trained:
             self._missed_trained = True
             log.warning("trained_voice_missing mend='the plain detector is used; set media.voice_detector to trained'")
+
+    def _play(self, command: PlaySamples, tick: int) -> None:
+        try:
+            clips = [self._clips.open(path) for path in command.paths]
+        except (UnknownTone, OSError) as error:
+            log.warning("not_played leg=%s cause=%r", command.leg, str(error))
+            # What played before is over all the same; nothing takes its place.
+            ended = self._plane.perform(command, tick, [])
+            self._tell([*ended[:-1], PromptFinished(command.leg, command.playback, "failed", tick, str(error))])
+        else:
+            self._tell(self._plane.perform(command, tick, clips))
 
     def _refusal(self, command: ToMedia, tick: int, cause: str) -> list[MediaEvent]:
         if isinstance(command, OpenLeg):

@@ -31,8 +31,12 @@ from telephony.events import (
     LegMoved,
     LegOpened,
     LegRefused,
+    MediaResumed,
     OpenLeg,
+    PauseRecording,
+    ResumeRecording,
     StopRecording,
+    StopStream,
     WorkerBeat,
     WorkerDied,
     WorkerStarted,
@@ -42,6 +46,7 @@ SPARE_AFTER_S: Final = 3.0
 """The spare is started when the server has had so long to come up."""
 KILLED_S: Final = 0.3
 """So long the end of a worker that hangs is waited for."""
+ENDINGS: Final = (StopRecording, PauseRecording, ResumeRecording, StopStream)
 NO_WORKER_S: Final = 10.0
 """So long calls wait for a worker where there is no spare; then they are lost."""
 
@@ -133,6 +138,9 @@ class MediaWorkers:
 
     async def stop(self) -> None:
         """End them all."""
+        for timer in (*(slot.patience for slot in self._slots), *(each.end for each in self._processes)):
+            if timer is not None:
+                timer.cancel()
         for task in list(self._tasks):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -160,22 +168,30 @@ class MediaWorkers:
             slot = self._slots[self._place(message)]
         else:
             found = self._standing.slot_of(message)
+            if found is None and isinstance(message, ENDINGS):
+                return  # its end has been told
             slot = self._slots[found if found is not None else 0]
+        is_lost = self._standing.is_lost(getattr(message, "leg", ""))
         self._standing.note(message, slot.number)
-        if isinstance(message, Join) and len(self._slots) > 1:
+        if isinstance(message, Join) and len(self._slots) > 1 and not is_lost:
             self._bring_together(message, slot)
-        else:
+        elif not is_lost:
             self._send_to(slot, message)
         if isinstance(message, CloseLeg) and not self._standing.has_call(call := call_of(message.leg)):
             self._slot_of_call.pop(call, None)
+        if slot.worker is None:
+            self._tell_ends(self._standing.unfinished(slot.number))
 
     def _send_to(self, slot: _Slot, message: Command) -> None:
         if slot.worker is not None:
             self._processes[slot.worker].worker.send(message)
 
     def _place(self, command: OpenLeg) -> int:
-        """Return the slot of a leg: that of its call, for a new call the one with the fewest legs."""
-        call = call_of(command.leg)
+        """Return the slot of a leg: that of its call, for a new call that of the leg beside which it is to be, or else
+        the one with the fewest legs."""
+        call, beside = call_of(command.leg), self._standing.legs.get(command.beside)
+        if call not in self._slot_of_call and beside is not None:
+            self._slot_of_call[call] = beside.slot
         if call not in self._slot_of_call:
             legs = [0] * len(self._slots)
             for leg in self._standing.legs.values():
@@ -225,6 +241,10 @@ class MediaWorkers:
         self._standing.heard(event)
         if was_told and isinstance(event, LegOpened):
             event = LegMoved(event.leg, event.address, event.port, event.webrtc, event.keys)
+            self._tell(event)
+            if leg is None or not leg.stalled:
+                return
+            leg.stalled, event = False, MediaResumed(event.leg, 0)  # the new worker knows nothing of a silence
         elif was_told and isinstance(event, LegRefused):
             event = LegLost(event.leg, event.cause)
         self._tell(event)
@@ -237,7 +257,7 @@ class MediaWorkers:
     def _hung(self, number: int, silent_s: float) -> None:
         process = self._processes[number]
         log.error(
-            "a media worker hangs and is killed; its calls go on in the spare",
+            "a media worker hangs and is killed",
             process=process.process_id,
             silent_s=round(silent_s, 1),
             mend="if the machine was short of processors, give media workers cores of their own (media.cores)",
@@ -261,21 +281,27 @@ class MediaWorkers:
         if slot is None:
             return
         slot.worker = None
-        self._tell_ends(self._standing.unfinished(slot.number))
+        hopeless = self._standing.hopeless(slot.number, asyncio.get_running_loop().time())
+        self._give_up(slot, hopeless)
+        if not self._take_spare():
+            slot.patience = asyncio.get_running_loop().call_later(NO_WORKER_S, self._wait_no_longer, slot)
+
+    def _take_spare(self) -> bool:
+        """Have the spare serve, if there is one."""
         spare = next((n for n, each in enumerate(self._processes) if each.ready and not self._has_slot(n)), None)
         if spare is not None:
             self._take_slot(spare)
-        else:
-            slot.patience = asyncio.get_running_loop().call_later(NO_WORKER_S, self._give_up, slot)
+        return spare is not None
 
     def _has_slot(self, number: int) -> bool:
         return any(slot.worker == number for slot in self._slots)
 
     def _take_slot(self, number: int) -> None:
         """Have a worker that is free serve a slot that has none, if there is one."""
-        slot = next((each for each in self._slots if each.worker is None), None)
-        if slot is None or self._has_slot(number):
+        empty = [each for each in self._slots if each.worker is None]
+        if not empty or self._has_slot(number):
             return
+        slot = max(empty, key=lambda each: len(self._standing.of_slot(each.number)))
         slot.worker = number
         if slot.patience is not None:
             slot.patience.cancel()
@@ -290,14 +316,18 @@ class MediaWorkers:
         for command in self._standing.again(legs):
             self._send_to(slot, command)
 
-    def _give_up(self, slot: _Slot) -> None:
+    def _wait_no_longer(self, slot: _Slot) -> None:
         slot.patience = None
-        legs = self._standing.of_slot(slot.number)
-        mend = "the lines above say why no media worker starts"
-        log.error("calls are lost, there is no media worker", legs=len(legs), waited_s=NO_WORKER_S, mend=mend)
+        self._give_up(slot, self._standing.of_slot(slot.number))
+
+    def _give_up(self, slot: _Slot, legs: list[str]) -> None:
+        if legs:
+            mend = "the lines above say why media workers die, or do not start"
+            log.error("calls are lost, no media worker could go on with them", legs=len(legs), mend=mend)
+        self._standing.give_up(legs)
         for leg in legs:
             self._tell(LegLost(leg, LOST))
-        self._tell_ends(self._standing.unfinished(slot.number, all_of_them=True))
+        self._tell_ends(self._standing.unfinished(slot.number))
 
     def _tell_ends(self, ends: list[Event]) -> None:
         for end in ends:

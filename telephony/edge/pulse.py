@@ -18,6 +18,8 @@ from typing import Final
 EVERY_S: Final = 0.1
 HUNG_S: Final = 1.0
 """So long without a beat a worker that does nothing hangs. It beats five times a second."""
+FIRST_BEAT_S: Final = 4.0
+"""So long the first tick of a worker may take."""
 STARVED_S: Final = 4.0
 """So long one that is busy or waits for a processor: an endless loop."""
 _STATE, _UTIME, _STIME = 0, 11, 12
@@ -26,10 +28,11 @@ _STATE, _UTIME, _STIME = 0, 11, 12
 
 @dataclass(slots=True)
 class Pulse:
-    """When a process was last heard (`time.monotonic`), 0 before its first beat, and the processor time it had then."""
+    """When a process was last heard (`time.monotonic`), and the processor time it had used then. Before its first beat
+    it is as one that will be heard in a while."""
 
     process: int = 0
-    beat_at: float = 0.0
+    beat_at: float = field(default_factory=lambda: time.monotonic() + FIRST_BEAT_S)
     used: int = 0
 
 
@@ -58,15 +61,14 @@ class Pulses:
     def look(self, now: float, late_s: float) -> None:
         """Find those that hang; `late_s` is how much later than meant this comes."""
         for number, pulse in list(self.watched.items()):
-            if not pulse.beat_at:
-                continue  # it has not had its first tick yet
-            pulse.beat_at += max(0.0, late_s)
+            pulse.beat_at = max(pulse.beat_at, min(now, pulse.beat_at + late_s))
             silent_s = now - pulse.beat_at
             if silent_s < EVERY_S * 2.5:
                 pulse.used = 0
                 continue
             state, used = activity(pulse.process)
-            is_busy = state == "R" or (pulse.used and used > pulse.used)
+            # "D" is a wait for the disk, say for a page of a prompt: another process would wait likewise.
+            is_busy = state in ("R", "D") or (pulse.used and used > pulse.used)
             pulse.used = pulse.used or used
             if silent_s > (STARVED_S if is_busy else HUNG_S):
                 del self.watched[number]

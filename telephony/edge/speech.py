@@ -68,7 +68,9 @@ class Prompts:
         """Play at once if every prompt is there, else when the last one is."""
         paths = tuple(self._path(prompt) for prompt in play.prompts)
         missing = {path for path in paths if not (path.startswith(TONE) or Path(path).exists())}
-        self._waiting.pop(play.leg, None)  # a new playback takes the place of the last
+        before = self._waiting.pop(play.leg, None)  # a new playback takes the place of the last
+        if before is not None:
+            self._failed(PromptFinished(play.leg, before.play.playback, "stopped", 0))
         if not missing:
             self._start(play, paths)
             return

@@ -28,6 +28,8 @@ from telephony.events import (
     Leave,
     LegOpened,
     ListenForVoice,
+    MediaResumed,
+    MediaStalled,
     OpenLeg,
     PauseRecording,
     PlaySamples,
@@ -43,28 +45,36 @@ from telephony.events import (
     WebRtc,
 )
 
-KEPT: Final[tuple[type[Command], ...]] = (ConnectLeg, GuardKeys, ListenForVoice, Join, PlaySamples)
-"""Of each leg the last one, told again in this order."""
+ALONE: Final[tuple[type[Command], ...]] = (ConnectLeg, GuardKeys, ListenForVoice)
+TOGETHER: Final[tuple[type[Command], ...]] = (Join, PlaySamples)
+"""Of each leg the last one of each kind, told again in this order: what is of itself, then what is of others, too."""
 LOST: Final = "the media worker died"
+DEATHS, DEATHS_S = 3, 60.0
+"""Whose worker died so often in so long is given up: it may be what ends them, one after the other."""
 ENDS: Final[dict[type[Command], type[Command]]] = {Leave: Join, StopPlaying: PlaySamples}
 """What takes back which."""
 
 
 @dataclass(slots=True)
 class Leg:
-    """A leg that is open, or is being opened, in a slot. `told`: its `LegOpened` has been passed on. `at` is where its
-    far end sends to."""
+    """A leg that is open, or is being opened, in a slot. `told`: its `LegOpened` has been passed on, `stalled`: that
+    it is not heard. `at` is where its far end sends to."""
 
     opening: OpenLeg
     slot: int
     told: bool = False
+    stalled: bool = False
+    lost: bool = False
+    """Given up: it is nowhere until it is closed."""
+    moves: int = 0
+    moved_at: float = 0.0
+    """How often its worker died of late, and when it did last."""
     at: tuple[tuple[str, int], ...] = ()
     words: dict[type[Command], Command] = field(default_factory=dict)
 
-    def again(self) -> Iterator[Command]:
-        """Give what another worker is to be told."""
-        yield msgspec.structs.replace(self.opening, at=self.at)
-        for kind in KEPT:
+    def again(self, kinds: tuple[type[Command], ...]) -> Iterator[Command]:
+        """Give what another worker is to be told, of these kinds."""
+        for kind in kinds:
             word = self.words.get(kind)
             if word is not None and not (isinstance(word, ConnectLeg) and word.webrtc is not None):
                 yield word
@@ -139,7 +149,7 @@ class Standing:
         if leg is None:
             return
         ended = ENDS.get(type(command))
-        if type(command) in KEPT:
+        if type(command) in (*ALONE, *TOGETHER):
             leg.words[type(command)] = command
         elif ended is not None and not self._is_of_another_playback(command, leg):
             leg.words.pop(ended, None)
@@ -162,6 +172,8 @@ class Standing:
                 self.legs[event.leg].at = _hosts(event.webrtc)
             case PromptFinished():
                 self._played(event)
+            case MediaStalled() | MediaResumed() if event.leg in self.legs:
+                self.legs[event.leg].stalled = isinstance(event, MediaStalled)
             case RecordingStopped():
                 self.recordings.pop(event.recording, None)
             case StreamStopped():
@@ -176,8 +188,27 @@ class Standing:
             del leg.words[PlaySamples]
 
     def of_slot(self, slot: int) -> list[str]:
-        """Return the legs of a slot."""
-        return [name for name, leg in self.legs.items() if leg.slot == slot]
+        """Return the legs of a slot, but those that are given up."""
+        return [name for name, leg in self.legs.items() if leg.slot == slot and not leg.lost]
+
+    def hopeless(self, slot: int, now: float) -> list[str]:
+        """A worker died at `now`: return the legs that have had that too often."""
+        legs = [(name, self.legs[name]) for name in self.of_slot(slot)]
+        for _, leg in legs:
+            leg.moves, leg.moved_at = leg.moves + 1 if now - leg.moved_at < DEATHS_S else 1, now
+        return [name for name, leg in legs if leg.moves >= DEATHS]
+
+    def give_up(self, legs: list[str]) -> None:
+        """Tell nobody of legs any more."""
+        for name in legs:
+            self.legs[name].lost = True
+
+    def is_lost(self, leg: str) -> bool:
+        """Whether a leg is given up, and not closed yet."""
+        return leg in self.legs and self.legs[leg].lost
+
+    def _is_gone(self, leg: str) -> bool:
+        return leg not in self.legs or self.is_lost(leg)
 
     def has_call(self, call: str) -> bool:
         """Whether any leg of a call is open."""
@@ -200,7 +231,11 @@ class Standing:
         stopped is over, and is not: see `over`."""
         known = set(legs)
         for name in legs:
-            yield from self.legs[name].again()
+            leg = self.legs[name]
+            yield msgspec.structs.replace(leg.opening, at=leg.at)
+            yield from leg.again(ALONE)
+        for name in legs:
+            yield from self.legs[name].again(TOGETHER)
         for recording in self.recordings.values():
             if recording.starting.leg in known and not recording.stopping:
                 yield from recording.again()
@@ -208,18 +243,18 @@ class Standing:
             if stream.starting.leg in known:
                 yield stream.starting
 
-    def unfinished(self, slot: int, *, all_of_them: bool = False) -> list[Event]:
-        """Return what a worker that is gone cannot tell any more: the end of recordings and streams that were being
-        stopped, or whose leg is closed; `all_of_them`: of every one in its slot."""
+    def unfinished(self, slot: int) -> list[Event]:
+        """Return what a worker that is gone cannot tell any more: the end of recordings that were being stopped, and of
+        recordings and streams whose leg is closed or given up."""
         over = [
             RecordingStopped(name, 0, LOST)
             for name, each in self.recordings.items()
-            if each.slot == slot and (all_of_them or each.stopping or each.starting.leg not in self.legs)
+            if each.slot == slot and (each.stopping or self._is_gone(each.starting.leg))
         ]
         ended = [
             StreamStopped(name, 0, LOST)
             for name, each in self.streams.items()
-            if each.slot == slot and (all_of_them or each.starting.leg not in self.legs)
+            if each.slot == slot and self._is_gone(each.starting.leg)
         ]
         return [*over, *ended]
 
@@ -228,7 +263,8 @@ class Standing:
         known = set(legs)
         for name in legs:
             self.legs[name].slot = slot
-        runs: list[Recording | Stream] = [*self.recordings.values(), *self.streams.values()]
+        goes_on = (each for each in self.recordings.values() if not each.stopping)
+        runs: list[Recording | Stream] = [*goes_on, *self.streams.values()]
         for what in runs:
             if what.starting.leg in known:
                 what.slot = slot

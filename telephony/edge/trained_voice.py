@@ -73,6 +73,7 @@ class TrainedVoice:
         self._recent[row] = 0
         self._memory[:, row] = 0
         self._waiting = deque((rows[rows != row], seen[rows != row]) for rows, seen in self._waiting)
+        self._verdicts = [(rows[rows != row], verdicts[rows != row]) for rows, verdicts in self._verdicts]
 
     def hear(self, rows: Integers, heard: Samples) -> None:
         """Take a tick of n distinct rows, int16[n, 160]."""

@@ -79,6 +79,8 @@ class _Plan:
     """Of bridges of two parties: `listener[i]` hears `partner[i]`. An echo is its own partner."""
     crowd: _Crowd
     staged: list[_Staged]
+    echoes: Integers
+    """Who hears itself, of which nothing is said to it."""
     gained: Integers
     """Whose level the automatic gain looks after."""
 
@@ -107,11 +109,12 @@ class Mixing:
         if loud is not heard:
             self._table.altered[self._table.open_rows[plan.gained]] = True
         hears = self._sum(plan, loud)
-        if loud is heard and not plan.staged:
+        if loud is heard and not (plan.staged or plan.echoes.size):
             return hears, hears
         said = hears.copy() if loud is heard else self._said(plan, heard)
         for bridge in plan.staged:
             said[bridge.members] = saturate(mix_by_matrix(bridge.parties, heard[bridge.members]))
+        said[plan.echoes] = 0
         return hears, said
 
     def _sum(self, plan: _Plan, loud: Samples) -> Samples:
@@ -152,7 +155,7 @@ class Mixing:
             self._staged(np.flatnonzero(joined & (bridge == each))) for each in np.unique(bridge[has_roles]).tolist()
         ]
         listener, partner = (np.concatenate((each.reshape(-1), echoes)) for each in (pairs, pairs[:, ::-1]))
-        return _Plan(listener, partner, crowd, staged, self._gained(bridge, role, joined))
+        return _Plan(listener, partner, crowd, staged, echoes, self._gained(bridge, role, joined))
 
     def _staged(self, members: Integers) -> _Staged:
         table = self._table

@@ -65,7 +65,10 @@ class Passing:
         table = self._table
         keyed = table.guarded[rows] | (table.telephone_event[rows] < 0)
         busy = table.recorded[rows] | table.watched[rows] | keyed | table.playing[rows]
-        table.heeded[rows] = self._gained | busy | ~self._wants(rows) | busy[table.place[table.partner[rows]]]
+        wants = self._wants(rows)
+        heeded = self._gained | busy | ~wants
+        heeded[wants] |= busy[table.place[table.partner[rows[wants]]]]
+        table.heeded[rows] = heeded
 
     def choose(self, played: Playout, coded: dict[int, bytes]) -> Passed:
         """Return who gets what of the payloads of this tick; `coded` are those of legs with a coder, by

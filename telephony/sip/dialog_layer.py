@@ -193,8 +193,8 @@ class DialogLayer:
         """The far end of a dialog cannot be reached until it speaks."""
         if not dialog.unreachable:
             dialog.unreachable = True
+            self.step(dialog, Input.LOST, Occasion(now))  # first: so it is known why an offer of ours is refused
             self.sessions.lost(dialog, now)
-            self.step(dialog, Input.LOST, Occasion(now))
 
     def came_back(self, dialog: Dialog, flow: Flow) -> None:
         """The far end of a dialog speaks over a new connection: that is where it is from now on."""

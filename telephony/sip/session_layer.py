@@ -176,6 +176,7 @@ class SessionLayer:
             case Action.SEND_ANSWER:
                 self._send_answer(dialog, occasion.sdp, occasion.now)
             case Action.SEND_STANDING:
+                self._let_theirs_go_first(dialog)
                 self._take_offer(dialog, occasion)
                 self._send_answer(dialog, dialog.session.local, occasion.now)
             case Action.TELL_OFFERED | Action.TELL_ANSWERED | Action.TELL_REFUSED:
@@ -201,9 +202,7 @@ class SessionLayer:
         session = dialog.session
         match action:
             case Action.TELL_OFFERED:
-                if session.ours:  # ours was waiting to be sent again: theirs goes first
-                    session.kept, session.ours = session.kept or session.ours, ""
-                    self._deadlines.cancel(dialog, Input.RETRY_DUE)
+                self._let_theirs_go_first(dialog)
                 self._take_offer(dialog, occasion)
                 self._deadlines.set(dialog, Input.NOT_ANSWERED, occasion.now + ANSWER_S)
                 self._outbox.events.append(SessionOffered(dialog.id, session.theirs))
@@ -211,6 +210,13 @@ class SessionLayer:
                 self._take_answer(dialog, occasion.sdp)
             case Action.TELL_REFUSED:
                 self._give_up_offer(dialog, occasion.status)
+
+    def _let_theirs_go_first(self, dialog: Dialog) -> None:
+        """Where an offer of ours was waiting to be sent again, it follows theirs."""
+        session = dialog.session
+        if session.ours:
+            session.kept, session.ours = session.kept or session.ours, ""
+            self._deadlines.cancel(dialog, Input.RETRY_DUE)
 
     @staticmethod
     def _take_offer(dialog: Dialog, occasion: Occasion) -> None:

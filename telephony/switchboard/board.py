@@ -98,6 +98,8 @@ class Board:
     commands: list[Command] = field(default_factory=list)
     acd_outputs: deque[AcdOutput] = field(default_factory=deque)
     flow_inputs: deque[tuple[Call, FlowInput]] = field(default_factory=deque)
+    unreachable: set[str] = field(default_factory=set)
+    """Dialogs whose far end cannot be told anything for the moment: a page is reloaded, a network is lost."""
     lamps_due: set[str] = field(default_factory=set)
     """Agents of whom something has changed that lamps show."""
     lamps: dict[str, TellLamp] = field(default_factory=dict)

@@ -32,6 +32,7 @@ from telephony.events import (
 )
 from telephony.switchboard import early, encryption, outbound, outside, party
 from telephony.switchboard.board import Board
+from telephony.switchboard.call import TALKS
 from telephony.switchboard.outbound import Outgoing
 from telephony.switchboard.side import Side
 
@@ -122,9 +123,10 @@ def _begin(board: Board, event: InviteReceived, identity: str, far: Side, now: f
         board.tell_queues(AgentEngaged(side.agent, identity), now)
     board.deadlines.put((identity, "ring"), now + RING_S)
     board.deadlines.put((identity, "max_call"), now + board.settings.max_call_s)
+    talk = next((call.leg for call in board.calls.values() if call.agent == event.user and call.state in TALKS), "")
     board.emit(
-        OpenLeg(near.leg, "webrtc" if sdp.is_webrtc(event.sdp) else "rtp"),
-        OpenLeg(far.leg, board.kind_of(far.agent), offers=True),
+        OpenLeg(near.leg, "webrtc" if sdp.is_webrtc(event.sdp) else "rtp", beside=talk),
+        OpenLeg(far.leg, board.kind_of(far.agent), offers=True, beside=talk),
     )
     return between
 

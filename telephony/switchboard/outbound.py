@@ -106,7 +106,8 @@ def answered(board: Board, outgoing: Outgoing, near: Side, far: Side, now: float
     board.calls[call.id] = call
     call.recording = board.new_id()
     board.open_recordings[call.recording] = (call.id, call.language)
-    board.emit(Record(call.recording, call.id, call.leg, call.context.customer, call.language))
+    channels = board.settings.record_channels
+    board.emit(Record(call.recording, call.id, call.leg, call.context.customer, call.language, channels))
     board.save(call)
     board.publish("call.talking", call)
     return call

@@ -85,6 +85,7 @@ def _say(party: Party, text: str) -> str:
     a new one, with the next version."""
     if not (party.said and sdp.is_same(party.said, text)):
         party.said, party.version = text, party.version + 1
+    party.moved = False  # whoever is told anything is told where the leg is now
     return party.said
 
 

@@ -7,8 +7,15 @@ flows; the call goes on.
 import msgspec
 
 from telephony import sdp
-from telephony.events import AnswerSession, IceRestarted, RefuseSession, SessionAnswered, SessionOffered
-from telephony.switchboard import direct, ice, talk
+from telephony.events import (
+    AnswerSession,
+    IceRestarted,
+    RefuseSession,
+    SessionAnswered,
+    SessionOffered,
+    SessionRefused,
+)
+from telephony.switchboard import direct, failover, ice, talk
 from telephony.switchboard import party as parties
 from telephony.switchboard.board import Board
 from telephony.switchboard.party import Party
@@ -45,7 +52,6 @@ def _answer(board: Board, found: Party, event: SessionOffered, now: float) -> No
     except sdp.SdpError as error:
         board.emit(RefuseSession(event.dialog, 488, error.warning, str(error)))
         return
-    found.moved = False
     board.emit(parties.connection(found), AnswerSession(event.dialog, agreed.sdp))
     if parties.is_holding(found) != held:
         _changed(board, event.dialog, now)
@@ -60,6 +66,7 @@ def answered(board: Board, event: SessionAnswered, now: float) -> None:
     try:
         parties.accept(found, event.sdp)
     except sdp.SdpError:
+        failover.refused(board, SessionRefused(event.dialog, 488), now)
         return
     found.moved = False
     board.emit(parties.connection(found))

@@ -102,7 +102,7 @@ class Switchboard:
         take = ON.get(type(event))
         if take is not None:
             take(self._board, event, now)
-        if isinstance(event, DialogAnswered | DialogConfirmed):
+        if isinstance(event, DialogAnswered | DialogConfirmed | DialogReachable):
             failover.tell(self._board, event.dialog)
         self._settle(now)
         lamps.tell(self._board)
@@ -227,6 +227,7 @@ def _leg_refused(board: Board, event: LegRefused, now: float) -> None:
 
 
 def _dialog_ended(board: Board, event: DialogEnded, now: float) -> None:
+    board.unreachable.discard(event.dialog)
     call, between = board.by_dialog(event.dialog), board.direct_by_dialog(event.dialog)
     if between is not None:
         direct.dialog_ended(board, between, event, now)
@@ -284,12 +285,14 @@ def _media_resumed(board: Board, event: MediaResumed, _now: float) -> None:
 
 
 def _dialog_unreachable(board: Board, event: DialogUnreachable, _now: float) -> None:
+    board.unreachable.add(event.dialog)
     call = board.by_dialog(event.dialog)
     if call is not None and event.dialog != call.dialog:
         talk.unreachable(call)
 
 
 def _dialog_reachable(board: Board, event: DialogReachable, _now: float) -> None:
+    board.unreachable.discard(event.dialog)
     call = board.by_dialog(event.dialog)
     if call is not None and event.dialog != call.dialog:
         talk.reachable(call)

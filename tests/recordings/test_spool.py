@@ -288,6 +288,21 @@ def test_parts_whose_writers_died_at_once_are_left_out(tmp_path: Path) -> None:
         close_to_wav(path, tmp_path / "a.wav")
 
 
+def test_a_reader_begins_with_the_first_part_that_there_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.spool"
+    with pytest.raises(FileNotFoundError):
+        SpoolReader(path)
+    path.write_bytes(b"HLSP")
+    with pytest.raises(SpoolNotBegun):
+        SpoolReader(path)
+    second = SpoolWriter(part_path(path, 2), "r", FIRST)
+    second.write(FIRST, row(0))
+    second.close()
+    reader = SpoolReader(path)
+    assert (reader.read(9)[0] == row(0)).all()
+    reader.close()
+
+
 def test_a_part_of_another_time_or_shape_is_damage(tmp_path: Path) -> None:
     path = tmp_path / "a.spool"
     spooled(path, [0]).close()

@@ -22,6 +22,8 @@ from telephony.events import (
     LegMoved,
     LegOpened,
     LegRefused,
+    MediaResumed,
+    MediaStalled,
     OpenLeg,
     PlaySamples,
     RecordingStopped,
@@ -209,6 +211,73 @@ async def test_a_recording_goes_on_and_one_that_was_ending_is_over(house: House)
     assert house.take() == [RecordingStopped("c", 100)]
 
 
+async def test_what_is_stopped_while_nobody_is_there_is_over_at_once() -> None:
+    house = House(1, spare=False)
+    await started(house)
+    house.open("c.caller")
+    house.workers.send(StartRecording("r", "c", "c.caller", "/s/r.spool"))
+    house.workers.send(StartStream("s", "c.caller", "/run/audio"))
+    house.processes[0].die()
+    house.take()
+    house.workers.send(StopRecording("r"))
+    assert house.take() == [RecordingStopped("r", 0, LOST)]
+    house.workers.send(CloseLeg("c.caller"))
+    assert house.take() == [StreamStopped("s", 0, LOST)]
+    house.workers.send(StopRecording("r"))
+    assert house.take() == []
+    house.processes[0].begin()
+    assert house.processes[0].take() == []
+    await house.workers.stop()
+
+
+async def test_a_call_that_ends_one_worker_after_the_other_is_given_up(house: House) -> None:
+    first, spare = house.processes
+    house.open("c.caller")
+    for dying, taking in ((first, spare), (spare, first)):
+        dying.die()
+        assert taking.take() == [again("c.caller")]
+        dying.begin()
+    house.open("d.caller")
+    house.take()
+    first.die()
+    assert house.take() == [LegLost("c.caller", LOST)]
+    assert spare.take() == [again("d.caller")]
+    house.workers.send(Join("c.caller", "c"))
+    house.workers.send(CloseLeg("c.caller"))
+    assert spare.take() == []
+    assert house.open("e.caller") is spare
+
+
+async def test_who_was_not_heard_is_heard_again_in_the_other(house: House) -> None:
+    first, spare = house.processes
+    house.open("c.agent1")
+    house.open("c.caller")
+    first.tell(MediaStalled("c.agent1", 7))
+    first.tell(MediaStalled("c.caller", 7))
+    first.tell(MediaResumed("c.caller", 8))
+    house.take()
+    first.die()
+    spare.tell(LegOpened("c.agent1", "127.0.0.1", 30000))
+    spare.tell(LegOpened("c.caller", "127.0.0.1", 30002))
+    assert house.take() == [
+        LegMoved("c.agent1", "127.0.0.1", 30000),
+        MediaResumed("c.agent1", 0),
+        LegMoved("c.caller", "127.0.0.1", 30002),
+    ]
+
+
+async def test_a_consultation_is_where_the_talk_is() -> None:
+    house = House(2)
+    await started(house)
+    one, other, _ = house.processes
+    assert house.open("c.caller") is one
+    house.workers.send(OpenLeg("d.near", beside="c.caller"))
+    house.workers.send(OpenLeg("d.far", beside="c.caller"))
+    assert [each.leg for each in one.take() if isinstance(each, OpenLeg)] == ["d.near", "d.far"]
+    assert house.open("e.caller") is other
+    await house.workers.stop()
+
+
 async def test_without_a_spare_calls_wait_for_whoever_comes_first() -> None:
     house = House(1, spare=False)
     await started(house)
@@ -264,7 +333,9 @@ async def test_calls_go_where_there_are_fewest_and_stay_together() -> None:
     house.workers.send(CloseLeg("c.caller"))
     house.workers.send(CloseLeg("c.agent1"))
     assert house.open("f.caller") is one  # one leg there, two in the other
-    assert house.open("c.caller") in (one, other)  # a name that is free again
+    house.workers.send(CloseLeg("d.caller"))
+    house.workers.send(CloseLeg("d.agent1"))
+    assert house.open("c.caller") is other  # a name that is free again goes where any other does
     await house.workers.stop()
 
 

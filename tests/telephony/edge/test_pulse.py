@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from telephony.edge.pulse import EVERY_S, HUNG_S, STARVED_S, Pulse, Pulses, activity
+from telephony.edge.pulse import EVERY_S, FIRST_BEAT_S, HUNG_S, STARVED_S, Pulse, Pulses, activity
 
 
 @pytest.fixture
@@ -49,8 +49,10 @@ def test_one_that_does_nothing_hangs_and_is_told_once(stopped: int) -> None:
 
 def test_one_that_has_not_begun_is_waited_for(stopped: int) -> None:
     pulses, hung = watching(stopped)
-    look(pulses, time.monotonic(), 10.0)
+    look(pulses, time.monotonic(), FIRST_BEAT_S)
     assert hung == []
+    look(pulses, time.monotonic() + FIRST_BEAT_S, HUNG_S + 1.0)
+    assert len(hung) == 1
 
 
 def test_what_we_slept_through_is_nobody_s_silence(stopped: int) -> None:

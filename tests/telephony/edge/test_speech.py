@@ -66,6 +66,14 @@ async def test_tones_need_no_rendering(desk: Desk) -> None:
     assert desk.played[-1].paths == ("tone:busy", str(desk.path(HELLO)))
 
 
+async def test_what_waits_and_is_replaced_is_over(desk: Desk) -> None:
+    desk.prompts.play(Play("leg", "1", (HELLO,)))
+    desk.prompts.play(Play("leg", "2", (BUSY,)))
+    assert desk.finished == [PromptFinished("leg", "1", "stopped", 0)]
+    desk.render(HELLO)
+    assert [each.playback for each in desk.played] == ["2"]
+
+
 async def test_level_and_place_go_along(desk: Desk) -> None:
     desk.prompts.play(Play("leg", "1", (BUSY,), level_db=-6.0, offset_ms=250))
     assert (desk.played[0].level_db, desk.played[0].offset_ms) == (-6.0, 250)

@@ -124,9 +124,17 @@ def test_what_was_being_stopped_is_over() -> None:
 def test_all_is_over_where_nobody_goes_on() -> None:
     standing = told(RECORD, STREAM)
     assert standing.unfinished(0) == []
-    assert standing.unfinished(0, all_of_them=True) == [RecordingStopped("r", 0, LOST), StreamStopped("s", 0, LOST)]
+    standing.give_up(["a"])
+    assert standing.unfinished(0) == [RecordingStopped("r", 0, LOST), StreamStopped("s", 0, LOST)]
     standing.note(StopStream("s"), 0)
-    assert standing.unfinished(0, all_of_them=True) == [RecordingStopped("r", 0, LOST)]
+    assert standing.unfinished(0) == [RecordingStopped("r", 0, LOST)]
+    assert standing.of_slot(0) == []
+
+
+def test_deaths_long_ago_count_for_nothing() -> None:
+    standing = told()
+    assert [standing.hopeless(0, now) for now in (100.0, 130.0, 191.0, 200.0)] == [[], [], [], []]
+    assert standing.hopeless(0, 210.0) == ["a"]
 
 
 def test_where_things_are() -> None:

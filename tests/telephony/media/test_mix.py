@@ -82,6 +82,7 @@ def test_bridges_with_roles_are_their_naive_definition(joins: list[tuple[int, Ro
     for me, (bridge, mine, _) in enumerate(joins):
         if mine == "echo":
             assert (hears[by_row[legs[me].row]] == heard[by_row[legs[me].row]]).all()
+            assert not said[by_row[legs[me].row]].any()
             continue
         others = [(j, each) for j, each in enumerate(joins) if j != me and each[0] == bridge]
         parties = [by_row[legs[j].row] for j, (_, role, _) in others if role == "party"]

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from telephony.edge import g722_library, opus_library
 from telephony.events import (
+    CloseLeg,
     Codec,
     ConnectLeg,
     Direction,
@@ -22,7 +23,7 @@ from telephony.media.codec import CLOCK_PER_TICK, PAYLOAD_OCTETS, Libraries
 from telephony.media.legs import NO_PARTNER, LegTable, Origin
 from telephony.media.passing import GAP_TICKS
 from telephony.media.plane import MediaPlane
-from telephony.rtp.packet import parse
+from telephony.rtp.packet import ROW_OCTETS, parse
 from tests.telephony.media.room import TELEPHONE_EVENT, Room, noise
 from tests.telephony.rtp.packets import lay, packet
 
@@ -74,6 +75,18 @@ def test_an_echo_is_what_was_said_bit_for_bit() -> None:
     heard = [room.step({"a": [phone.packet(each, phone.payload_type)]}).datagrams[0, 12:172].tobytes() for each in said]
     began = heard.index(said[0])
     assert heard[began:] == said[: len(heard) - began]
+
+
+def test_a_full_table_whose_last_leg_is_closed_goes_on() -> None:
+    """A leg without a partner looks nobody up, least of all in a place that is none any more."""
+    plane = MediaPlane(2, 30.0, LIBRARIES)
+    for leg in ("a", "b"):
+        plane.open(leg, Origin(0, 0, 0))
+        plane.perform(ConnectLeg(leg, "192.0.2.1", 4000, 96, codec="L16/8000"), 0)
+    rows, none = np.zeros((0, ROW_OCTETS), np.uint8), np.zeros(0, np.int64)
+    plane.tick(rows, none, none, [], 1)
+    plane.perform(CloseLeg("b"), 2)
+    assert plane.tick(rows, none, none, [], 2).senders == [0]
 
 
 def test_two_laws_are_translated() -> None:

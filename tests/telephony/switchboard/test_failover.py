@@ -12,6 +12,8 @@ from telephony.events import (
     ConnectLeg,
     DialogAnswered,
     DialogConfirmed,
+    DialogReachable,
+    DialogUnreachable,
     DigitPressed,
     Hangup,
     Invite,
@@ -122,10 +124,46 @@ def test_whoever_offers_meanwhile_is_told_by_the_answer(room: Room) -> None:
     assert room.happened(SessionRefused("d1", 491)) == []
 
 
-@pytest.mark.parametrize("leg", ["caller", "agent1"])
-def test_whoever_does_not_follow_ends_the_call(room: Room, leg: str) -> None:
+def test_an_agent_who_does_not_follow_leaves_the_caller_to_the_flow(room: Room) -> None:
     call = room.talking()
-    (offered,) = moved(room, f"{call}.{leg}")
+    (offered,) = moved(room, f"{call}.agent1")
+    room.happened(SessionRefused(offered.dialog, 488))
+    assert room.state() == "in_flow"
+    assert [each.dialog for each in room.said(Hangup)] == [f"{call}.agent1"]
+
+
+def test_an_agent_whose_ringing_phone_has_no_leg_any_more_is_passed_over(room: Room) -> None:
+    room.agents_register("an")
+    call = room.in_menu()
+    room.happened(DigitPressed(f"{call}.caller", "1", "rfc4733", 0))
+    room.open_leg()
+    room.happened(LegLost(f"{call}.agent1", "full"))
+    assert room.state() == "queued"
+
+
+def test_a_page_that_is_being_reloaded_is_told_when_it_is_back(room: Room) -> None:
+    call = room.talking()
+    agent = f"{call}.agent1"
+    (offered,) = moved(room, agent)
+    room.happened(DialogUnreachable(agent))
+    assert room.happened(SessionRefused(offered.dialog, 500)) == []
+    assert moved(room, agent, 31006) == []
+    (again,) = [each for each in room.happened(DialogReachable(agent)) if isinstance(each, OfferSession)]
+    assert told(again) == 31006
+    assert room.state() == "talking"
+
+
+def test_where_the_port_could_be_kept_a_refusal_means_nothing(room: Room) -> None:
+    call = room.talking()
+    (offered,) = moved(room, f"{call}.caller", 20000)
+    assert told(offered) == 20000
+    room.happened(SessionRefused("d1", 488))
+    assert room.state() == "talking"
+
+
+def test_a_caller_who_does_not_follow_ends_the_call(room: Room) -> None:
+    call = room.talking()
+    (offered,) = moved(room, f"{call}.caller")
     room.happened(SessionRefused(offered.dialog, 488))
     assert room.last(SaveCall).call.ended_by == "failure: the far end did not follow to another media worker (488)"
     assert {each.dialog for each in room.said(Hangup)} == {"d1", f"{call}.agent1"}

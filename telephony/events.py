@@ -1037,13 +1037,15 @@ class GuardKeys(Command, frozen=True):
 
 class StartRecording(Command, frozen=True):
     """Record into an append-only spool. `stereo`: left is `leg` (the caller), right is everyone else in its bridge.
-    `legs`: a channel for each leg that comes into its bridge, at most eight; the first is `leg`."""
+    `legs`: a channel for each leg that comes into its bridge, at most eight; the first is `leg`. `order` are legs that
+    have a channel already, in a part before this one."""
 
     recording: str
     call: str
     leg: str
     path: str
     channels: Channels = "stereo"
+    order: tuple[str, ...] = ()
 
 
 class StopRecording(Command, frozen=True):

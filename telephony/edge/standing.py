@@ -89,11 +89,14 @@ class Recording:
     part: int = 0
     paused: bool = False
     stopping: bool = False
+    order: list[str] = field(default_factory=list)
+    """Of a recording with a channel per leg: whose they are."""
 
     def again(self) -> Iterator[Command]:
         """Give what another worker is to be told; the part is the next one."""
         self.part += 1
-        yield msgspec.structs.replace(self.starting, path=str(part_path(self.starting.path, self.part)))
+        path = str(part_path(self.starting.path, self.part))
+        yield msgspec.structs.replace(self.starting, path=path, order=tuple(self.order))
         if self.paused:
             yield PauseRecording(self.starting.recording)
 
@@ -131,6 +134,7 @@ class Standing:
                 self.legs.pop(command.leg, None)
             case StartRecording():
                 self.recordings[command.recording] = Recording(command, slot)
+                self._note_channels(self._bridge_of(command.leg))
             case StopRecording():
                 if command.recording in self.recordings:
                     self.recordings[command.recording].stopping = True
@@ -151,8 +155,23 @@ class Standing:
         ended = ENDS.get(type(command))
         if type(command) in (*ALONE, *TOGETHER):
             leg.words[type(command)] = command
+            if isinstance(command, Join):
+                self._note_channels(command.bridge)
         elif ended is not None and not self._is_of_another_playback(command, leg):
             leg.words.pop(ended, None)
+
+    def _note_channels(self, bridge: str) -> None:
+        """Whoever comes into the bridge of a recording with a channel per leg takes the next (`media.tap`)."""
+        for recording in self.recordings.values():
+            leg, order = recording.starting.leg, recording.order
+            if recording.starting.channels == "legs" and self._bridge_of(leg) == bridge:
+                there = [leg, *(name for name in self.legs if bridge and self._bridge_of(name) == bridge)]
+                order += [name for name in dict.fromkeys(there) if name not in order]
+
+    def _bridge_of(self, leg: str) -> str:
+        """Return the bridge in which a leg is a party."""
+        join = self.legs[leg].words.get(Join) if leg in self.legs else None
+        return join.bridge if isinstance(join, Join) and join.role == "party" else ""
 
     @staticmethod
     def _is_of_another_playback(command: Command, leg: Leg) -> bool:

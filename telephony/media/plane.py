@@ -256,7 +256,8 @@ class MediaPlane:
         if ("recording", command.recording) in self._taps:
             return []
         leg = self._legs.named(command.leg)
-        self._taps.start(Tapped(command.recording, "recording", leg, tick, command.channels))
+        order = {name: channel for channel, name in enumerate(command.order)}
+        self._taps.start(Tapped(command.recording, "recording", leg, tick, command.channels, order))
         return [RecordingStarted(command.recording, tick)]
 
     def _start_stream(self, command: StartStream, tick: int) -> list[MediaEvent]:

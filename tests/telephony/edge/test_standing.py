@@ -108,6 +108,18 @@ def test_a_recording_goes_on_in_a_part_of_its_own() -> None:
     assert again(standing)[1:] == [msgspec.structs.replace(RECORD, path="/spool/r.spool.3"), STREAM]
 
 
+def test_in_every_part_a_leg_has_the_channel_that_it_had() -> None:
+    standing = told(OpenLeg("b"), OpenLeg("c"), Join("c", "talk", "monitor"), Join("b", "talk"))
+    standing.note(msgspec.structs.replace(RECORD, channels="legs"), 0)
+    standing.note(Join("a", "talk"), 0)
+    standing.note(CloseLeg("b"), 0)
+    for command in (OpenLeg("d"), Join("d", "talk"), Join("d", "talk"), OpenLeg("e"), Join("e", "elsewhere")):
+        standing.note(command, 0)
+    assert standing.recordings["r"].order == ["a", "b", "d"]
+    part = next(each for each in again(standing) if isinstance(each, StartRecording))
+    assert part.order == ("a", "b", "d")
+
+
 def test_what_was_being_stopped_is_over() -> None:
     standing = told(RECORD, STREAM, StopRecording("r"))
     assert again(standing) == [OpenLeg("a"), STREAM]

@@ -205,3 +205,14 @@ def test_more_legs_than_channels_share_the_last() -> None:
     tap: Tap = taps.take(heard, heard)
     ((_, rows),) = tap.per_leg
     assert rows[0].tolist() == [*(1 << number for number in range(7)), (1 << 7) + (1 << 8) + (1 << 9) + (1 << 10)]
+
+
+def test_a_further_part_has_the_channels_of_the_parts_before() -> None:
+    room = Room()
+    for leg in ("customer", "third"):
+        room.add(leg)
+        room.do(Join(leg, "talk"))
+    room.do(StartRecording("r", "call", "customer", "unused", "legs", ("customer", "agent", "third")))
+    room.talk({"third": noise(10, 3)})
+    ((_, rows),) = room.taps[-1].per_leg
+    assert [bool(rows[:, channel].any()) for channel in range(4)] == [False, False, True, False]

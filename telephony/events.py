@@ -35,7 +35,7 @@ class Value(msgspec.Struct, frozen=True):
 
 HIDDEN_DIGIT: Final = "•"
 """What stands in a journal for a digit that is secret. A flow that gathers digits takes it for one, so that the journal
-replays."""
+replays up to the first condition over the secret."""
 
 RenderedKind = Literal["text", "file", "music"]
 PromptKind = RenderedKind | Literal["tone"]

@@ -6,7 +6,8 @@ A key is replaced by as many letters: A, and Q for those of our own that a leg i
 leg never have the same. That is a key still, as its syntax goes, so a journal replays to the same commands as before,
 blanked likewise.
 
-Digits that a caller types into a secret question: each is replaced by a `HIDDEN_DIGIT`, which a flow takes for a digit.
+Digits that a caller types into a secret question, or somebody in a talk: each is replaced by a `HIDDEN_DIGIT`, which a
+flow takes for a digit. Keys that are pressed for somebody are hidden likewise, whatever they are.
 """
 
 import re
@@ -22,7 +23,9 @@ from telephony.events import (
     Event,
     IceRestarted,
     KeySignalled,
+    KeysRequested,
     LegOpened,
+    SendKeys,
     Srtp,
     SrtpKey,
     WebRtc,
@@ -32,12 +35,13 @@ M = TypeVar("M", bound=Event | Command)
 
 _SECRETS: Final = re.compile(r"(?m)^(a=crypto:.*?inline:|a=ice-pwd:)(.*)$")
 _LETTER: Final = re.compile(r"[^=|;:\s]")
-_NO_DIGITS: Final = "*#"
-"""They end an answer, and are in none."""
+_DIGIT: Final = re.compile(r"[^*#]")
+"""Those two end an answer, and are in none."""
 
 
 def without_keys(message: M) -> M:
-    """Return an event or a command with its keys blanked: those in a session description, of SRTP and of ICE."""
+    """Return an event or a command with its keys blanked: those in a session description, of SRTP and of ICE, and those
+    that are pressed for somebody."""
     text = getattr(message, "sdp", "")
     if text and ("a=crypto:" in text or "a=ice-pwd:" in text):
         return msgspec.structs.replace(message, sdp=_SECRETS.sub(_blanked_line, text))
@@ -48,12 +52,14 @@ def without_keys(message: M) -> M:
         return msgspec.structs.replace(message, webrtc=_webrtc(message.webrtc))
     if isinstance(message, ConnectLeg) and (message.srtp is not None or message.webrtc is not None):
         return msgspec.structs.replace(message, srtp=_srtp(message.srtp), webrtc=_webrtc(message.webrtc))
+    if isinstance(message, SendKeys | KeysRequested):
+        return msgspec.structs.replace(message, keys=_DIGIT.sub(HIDDEN_DIGIT, message.keys))
     return message
 
 
 def without_digit(event: Event) -> Event:
     """Return the event of a secret key with its digit hidden."""
-    if isinstance(event, DigitPressed | KeySignalled) and event.digit not in _NO_DIGITS:
+    if isinstance(event, DigitPressed | KeySignalled) and _DIGIT.match(event.digit):
         return msgspec.structs.replace(event, digit=HIDDEN_DIGIT)
     return event
 

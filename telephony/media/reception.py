@@ -304,6 +304,8 @@ class Reception:
         for place, leg in enumerate(self._table.legs()):
             waiting = leg.waiting
             if waiting is not None and waiting.started:
+                # The ring of a leg that spoke G.711 before runs on; what is not in it is no loss.
+                self.played.missing[place] = False
                 concealed = waiting.concealed
                 heard[place] = waiting.play(bool(self._table.heeded[leg.row]))
                 self._table.concealed[leg.row] += waiting.concealed - concealed

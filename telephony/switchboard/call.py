@@ -166,7 +166,7 @@ class Call:
     guarded: bool = False
     """Nobody hears the caller's keys (`telephony.switchboard.secret_keys`)."""
     secret_until: float = 0.0
-    """Until when a key may still belong to a secret answer that was complete without it."""
+    """Until when a key may still belong to a secret answer that was complete without it, or given up."""
 
     def __post_init__(self) -> None:
         self.secrecy = secrecy_of(self.flow)

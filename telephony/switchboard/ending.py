@@ -133,5 +133,5 @@ def _forget(board: Board, call: Call) -> None:
     del board.calls[call.id]
     board.call_of_dialog.pop(call.dialog, None)
     board.call_of_leg.pop(call.leg, None)
-    for what in ("find_caller", "answer", "greet", "max_call", "flow", "away", "forward", "part"):
+    for what in ("find_caller", "answer", "greet", "max_call", "flow", "away", "forward", "part", "guard"):
         board.deadlines.put((call.id, what), None)

@@ -3,22 +3,28 @@
 Rule 1: whether a key is secret depends on where the flow stands before it takes it. So it is asked before the key is
 handled, and the journal's line is written by what was said then.
 
-Rule 2: the caller's leg is guarded before the question is played, and until the flow has left it. A call that ends is
-guarded to its end.
+Rule 2: the caller's leg is guarded before the question is played, and until its keys are secret no more. A call that
+ends is guarded to its end.
 
-Rule 3: somebody who types more digits than are asked for goes on typing for a moment. Those are secret as well.
+Rule 3: somebody who types more digits than are asked for, or too late, goes on typing for a moment. Those are secret as
+well.
+
+Rule 4: in clear are only keys that a flow may take. What somebody types in a talk may be a card's number, for a payment
+line or for nobody.
 """
 
 from typing import Final
 
 from ivr_flows.flow import Gather
-from ivr_flows.step import FlowInput, KeyPressed
+from ivr_flows.step import FlowInput, KeyPressed, TimePassed
 from telephony.events import DigitPressed, Event, GuardKeys, KeySignalled
 from telephony.switchboard.board import Board
-from telephony.switchboard.call import Call
+from telephony.switchboard.call import Call, CallState
 
 SURPLUS_S: Final = 1.0
 """So long a digit may still belong to an answer that was complete without it."""
+OF_A_FLOW: Final[frozenset[CallState]] = frozenset({"arriving", "answering", "in_flow"})
+"""Where a flow takes the caller's keys, or will."""
 
 
 def is_secret(board: Board, event: Event, now: float) -> bool:
@@ -26,30 +32,44 @@ def is_secret(board: Board, event: Event, now: float) -> bool:
     match event:
         case DigitPressed():
             call = board.by_leg(event.leg)
-            return call is not None and event.leg == call.leg and _takes_secrets(call, now)
+            return call is None or event.leg != call.leg or _takes_secrets(call, now)
         case KeySignalled():
             call = board.by_dialog(event.dialog)
-            return call is not None and event.dialog == call.dialog and _takes_secrets(call, now)
+            return call is None or event.dialog != call.dialog or _takes_secrets(call, now)
         case _:
             return False
 
 
 def _takes_secrets(call: Call, now: float) -> bool:
+    if call.state not in OF_A_FLOW:
+        return True
+    if call.flow_state is None:
+        return bool(call.secrecy.variables)  # typed ahead, for whatever question
     return now <= call.secret_until or call.step in call.secrecy.steps
 
 
-def guard(board: Board, call: Call) -> None:
+def guard(board: Board, call: Call, now: float) -> None:
     """Guard the keys of a call whose flow has moved, or let them be heard again; nothing where it is so already."""
     if call.flow_state is None or call.flow_state.ended:
         return
-    guarded = call.step in call.secrecy.guarded
+    asks = call.step in call.secrecy.guarded
+    guarded = asks or (call.guarded and now < call.secret_until)
+    board.deadlines.put((call.id, "guard"), call.secret_until if guarded and not asks else None)
     if guarded != call.guarded:
         call.guarded = guarded
         board.emit(GuardKeys(call.leg, guarded))
 
 
 def note_surplus(call: Call, before: str, message: FlowInput, now: float) -> None:
-    """Remember where a digit was the last of a secret answer; `before` is the step in which it came."""
+    """Remember where a flow has left a step whose keys are secret, `before`, by an input: more of them may come."""
+    if call.step == before or before not in call.secrecy.steps:
+        return
     question = call.flow.steps[before]
-    if isinstance(question, Gather) and question.secret and isinstance(message, KeyPressed) and call.step != before:
-        call.secret_until = now + SURPLUS_S if message.digit != question.finish else 0.0
+    if not isinstance(question, Gather):
+        call.secret_until = now + SURPLUS_S
+    elif isinstance(message, KeyPressed) and message.digit == question.finish:
+        call.secret_until = 0.0
+    else:
+        # Who was too slow for the question may be typing.
+        pause = question.between_keys_s if isinstance(message, TimePassed) else 0.0
+        call.secret_until = now + max(SURPLUS_S, pause)

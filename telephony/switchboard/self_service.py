@@ -50,10 +50,8 @@ def proceed(board: Board, call: Call, message: FlowInput, now: float) -> None:
         if isinstance(message, KeyPressed) and len(call.early_keys) < EARLY_KEYS:
             call.early_keys.append(message)
         return
-    before = call.step
     walked = flow_step.step(call.flow, call.flow_state, _facts(board, call, now), message, now)
-    _walk(board, call, walked, now)
-    secret_keys.note_surplus(call, before, message, now)
+    _walk(board, call, walked, now, message)
 
 
 def _part(board: Board, call: Call, now: float) -> None:
@@ -72,13 +70,22 @@ def part(board: Board, call: Call, now: float) -> None:
     ending.end(board, call, "nobody took it over", now)
 
 
-def _walk(board: Board, call: Call, walked: tuple[FlowState, tuple[FlowAction, ...]], now: float) -> None:
+def _walk(
+    board: Board,
+    call: Call,
+    walked: tuple[FlowState, tuple[FlowAction, ...]],
+    now: float,
+    message: FlowInput | None = None,
+) -> None:
     steps, failures = (len(call.flow_state.path), len(call.flow_state.failures)) if call.flow_state else (0, 0)
+    before = call.step
     call.flow_state, actions = walked
+    if message is not None:
+        secret_keys.note_surplus(call, before, message, now)
     board.emit(*(Note(call.id, "step", step) for step in call.flow_state.path[steps:]))
     for failure in call.flow_state.failures[failures:]:
         board.emit(Note(call.id, "failure", f"{failure.step}: {failure.cause}"))
-    secret_keys.guard(board, call)  # before the question is heard
+    secret_keys.guard(board, call, now)  # before the question is heard
     _perform(board, call, actions, now)
 
 

@@ -376,6 +376,7 @@ _DUE: Final[dict[str, Callable[[Board, Call, float], None]]] = {
     "away": talk.lost_for_good,
     "forward": forward.due,
     "part": self_service.part,
+    "guard": secret_keys.guard,
 }
 
 ON: Final[dict[type[Event], Takes]] = {

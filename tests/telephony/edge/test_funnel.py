@@ -1,8 +1,10 @@
 """The funnel with a real database, real files and a real switchboard; only sockets and workers are written down."""
 
 import asyncio
+import io
 import itertools
 import os
+import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -11,19 +13,20 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 import pytest
+import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from structlog.testing import capture_logs
 
 from crm_bridge import context
 from crm_bridge.tables import Identity, Interaction
-from hotline import database
+from hotline import database, logs
 from ivr_flows.load import load
 from recordings.journal import Journal
 from recordings.spool import SpoolWriter
 from recordings.tables import Recording
 from telephony import acd, sdp
-from telephony.edge import rows
+from telephony.edge import funnel, rows
 from telephony.edge.funnel import Funnel
 from telephony.edge.process_clock import ProcessClock
 from telephony.edge.recovery import INTERRUPTED, recover
@@ -271,6 +274,12 @@ async def test_keys_go_to_the_media_worker(house: House) -> None:
     call = await house.talk()
     house.funnel.happened(KeysRequested(call, "an", "12#"))
     assert house.media.said(SendKeys) == [SendKeys(f"{call}.caller", "12#")]
+    invite = house.sip.said(Invite)[-1]
+    house.funnel.media_event(DigitPressed(invite.dialog, "7", "rfc4733", 0))
+    assert house.media.said(SendKeys)[1:] == [SendKeys(f"{call}.caller", "7")]
+    written = [entry.message for entry in house.journal.read(call)]
+    assert [each.keys for each in written if isinstance(each, KeysRequested | SendKeys)] == ["••#", "••#", "•"]
+    assert [each.digit for each in written if isinstance(each, DigitPressed)][-1] == "•"
 
 
 async def test_a_recording_is_a_row_before_it_begins_and_is_transcribed_after_its_end(house: House) -> None:
@@ -352,7 +361,7 @@ async def test_what_is_typed_in_secret_reaches_the_flow_and_nothing_that_is_kept
 ) -> None:
     house = House(tmp_path, sessions, SECRET_FLOW)
     listener = house.funnel.live.listen()
-    with capture_logs() as logs:
+    with capture_logs() as lines:
         call = await house.call()
         leg = f"{call}.caller"
         house.funnel.media_event(DigitPressed(leg, "1", "rfc4733", 0))
@@ -364,13 +373,13 @@ async def test_what_is_typed_in_secret_reaches_the_flow_and_nothing_that_is_kept
         assert state is not None
         assert state.variables["pin"] == "9657"
         await house.funnel.lane.drained()
-    assert house.media.said(GuardKeys) == [GuardKeys(leg, on=True), GuardKeys(leg, on=False)]
+    assert house.media.said(GuardKeys) == [GuardKeys(leg, on=True)]
     pressed = [
         each.message for each in house.journal.read(call) if isinstance(each.message, DigitPressed | KeySignalled)
     ]
     assert "".join(each.digit for each in pressed) == "1••••"
     told = [await listener.next() for _ in range(house.funnel.live.seq)]
-    kept = (str(told), str(logs), str(house.funnel.switchboard.call(call)))
+    kept = (str(told), str(lines), str(house.funnel.switchboard.call(call)))
     assert not any("9657" in each for each in kept)
     await house.funnel.close()
 
@@ -386,11 +395,19 @@ async def test_a_fault_over_a_secret_key_is_logged_without_it(
         raise ValueError("a fault of ours")
 
     monkeypatch.setattr(Switchboard, "handle", fails)
-    with capture_logs() as logs:
+    for terminal in (True, False):
+        lines = io.StringIO()
+        monkeypatch.setattr(funnel, "log", logger_to(lines, terminal=terminal))
         house.funnel.media_event(DigitPressed(f"{call}.caller", "9", "rfc4733", 0))
-    assert [line["kind"] for line in logs] == ["DigitPressed"]
-    assert "'9'" not in str(logs)
+        assert "DigitPressed" in lines.getvalue()
+        assert "a fault of ours" in lines.getvalue()  # and the traceback before it
+        assert not re.search(r"""['"]9['"]""", lines.getvalue())
     await house.funnel.close()
+
+
+def logger_to(lines: io.StringIO, *, terminal: bool) -> Any:
+    """A logger that renders as the running hotline does."""
+    return structlog.wrap_logger(structlog.PrintLogger(lines), processors=logs._renderers(terminal=terminal))
 
 
 async def test_without_a_database_the_call_goes_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,10 @@ from telephony.events import (
     Event,
     InviteReceived,
     KeySignalled,
+    KeysRequested,
     LegOpened,
     SaveCall,
+    SendKeys,
     Srtp,
     SrtpKey,
     WebRtc,
@@ -97,3 +99,8 @@ def test_a_secret_digit_is_hidden_and_the_keys_that_end_it_are_not() -> None:
     assert without_digit(KeySignalled("d", "A")) == KeySignalled("d", "•")
     for event in (KeySignalled("d", "#"), DigitPressed("a", "*", "inband", 5), DialogConfirmed("d")):
         assert without_digit(event) is event
+
+
+def test_keys_that_are_pressed_for_somebody_are_hidden_whatever_they_are() -> None:
+    assert without_keys(SendKeys("a", "4711#", 80)) == SendKeys("a", "••••#", 80)
+    assert without_keys(KeysRequested("c", "an", "*9")) == KeysRequested("c", "an", "*•")

@@ -340,3 +340,24 @@ def test_a_codec_that_is_passed_undecoded_is_decoded_while_its_leg_is_guarded(co
     tone, words = heard[: tone_ticks * 160], heard[tone_ticks * 160 :]
     assert power_of_keys(tone) < 1e-6
     assert np.abs(words.astype(int)).max() > 2000
+
+
+@pytest.mark.parametrize("codec", CODED)
+def test_a_leg_that_spoke_g711_before_its_codec_is_heard_in_a_guard_and_after_it(codec: Codec) -> None:
+    """PCMU before the first packet in the codec that was agreed on; or a re-INVITE that changed it."""
+    pair = CodedPair(codec)
+    speaks, hears = LIBRARIES.make(codec), LIBRARIES.make(codec)
+    assert speaks is not None
+    assert hears is not None
+    for _ in range(3):
+        pair.tick(payload(1), 0)
+    pair.plane.perform(GuardKeys("near", on=True), pair.now)
+    spoken = whole(voice(1, 1.0) // 2).reshape(-1, 160)
+
+    sent = [pair.tick(speaks.encode(tick)) for tick in spoken]
+    heard = joined([hears.decode(each) for each in sent if each is not None])
+    assert np.abs(heard[len(heard) // 2 :].astype(int)).max() > 2000
+    pair.plane.perform(GuardKeys("near", on=False), pair.now)
+    for _ in range(2 * LINGER_TICKS):
+        pair.tick(speaks.encode(SILENCE))
+    assert not pair.plane._legs.guarded.any()

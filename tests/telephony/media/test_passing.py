@@ -210,10 +210,10 @@ class CodedPair:
         self.heard: list[bytes | None] = []
         self.datagrams: list[bytes] = []
 
-    def tick(self, payload: bytes | None) -> bytes | None:
+    def tick(self, payload: bytes | None, payload_type: int = 96) -> bytes | None:
         """One tick in which the near one sends a packet, or loses it; return what the far one is sent."""
         self.said.append(payload or b"")
-        sent = [packet(self.now, self.now * self.step, payload, 96, ssrc=9)] if payload is not None else []
+        sent = [packet(self.now, self.now * self.step, payload, payload_type, ssrc=9)] if payload is not None else []
         rows, lengths = lay(sent)
         legs = np.full(len(sent), self.rows["near"])
         result = self.plane.tick(rows, lengths, legs, [("198.51.100.1", 4000)] * len(sent), self.now)

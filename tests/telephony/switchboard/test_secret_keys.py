@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from telephony.edge.redaction import without_digit
+from ivr_flows.flow import BETWEEN_KEYS_S, FIRST_KEY_S
+from telephony.edge.redaction import without_digit, without_keys
 from telephony.events import (
     HIDDEN_DIGIT,
     Command,
@@ -16,6 +17,7 @@ from telephony.events import (
     KeySignalled,
     Play,
     PromptFinished,
+    SaveCall,
 )
 from telephony.switchboard.secret_keys import SURPLUS_S
 from tests.telephony.switchboard.room import Room
@@ -57,6 +59,10 @@ steps:
 """
 
 
+ORDER_AFTERWARDS = FLOW.replace("secret: yes}\n    next: agent", "secret: yes}\n    next: order")
+"""Whose next question takes keys that are not secret."""
+
+
 class Story(Room):
     """A room that writes a journal's events as the funnel does."""
 
@@ -68,7 +74,7 @@ class Story(Room):
     def happened(self, event: Event, after_s: float = 0.0) -> list[Command]:
         self.times.append(self.now + after_s)
         secret = self.switchboard.is_secret(event, self.times[-1])
-        self.journal.append(without_digit(event) if secret else event)
+        self.journal.append(without_keys(without_digit(event) if secret else event))
         return super().happened(event, after_s)
 
     def key(self, call: str, digit: str, after_s: float = 0.2) -> list[Command]:
@@ -103,6 +109,8 @@ def test_a_pin_is_guarded_before_it_is_asked_for_and_is_in_no_journal(room: Stor
     room.keys(call, "4711")
     assert room.written() == "1" + HIDDEN_DIGIT * 4
     assert room.state() == "queued"
+    assert room.guards() == [True]  # one too many may follow
+    room.wait(SURPLUS_S)
     assert room.guards() == [True, False]
     state = room.switchboard.board.calls[call].flow_state
     assert state is not None
@@ -135,12 +143,87 @@ def test_what_is_typed_before_the_flow_begins_may_answer_its_first_question(tmp_
     assert room.written() == HIDDEN_DIGIT * 2
 
 
-def test_one_digit_too_many_is_hidden_and_a_later_one_is_not(room: Story) -> None:
+def test_what_is_typed_before_the_flow_begins_may_answer_its_second_question(room: Story) -> None:
+    call = room.ring_in()
+    room.open_leg()
+    room.keys(call, "14")
+    room.known_caller(call)
+    room.happened(DialogConfirmed("d1"))
+    room.key(call, "7", after_s=0.1)
+    assert room.written() == HIDDEN_DIGIT * 3
+
+
+def test_where_nothing_is_secret_what_is_typed_before_the_flow_begins_is_written_down(tmp_path: Path) -> None:
+    room = Story(tmp_path, FLOW.replace(", secret: yes", ""))
+    call = room.ring_in()
+    room.open_leg()
+    room.keys(call, "14")
+    assert room.written() == "14"
+
+
+def test_one_digit_too_many_is_hidden_and_a_later_one_is_not(tmp_path: Path) -> None:
+    room = Story(tmp_path, ORDER_AFTERWARDS)
     call = room.in_menu()
     room.keys(call, "14711")
     room.key(call, "5", after_s=SURPLUS_S)
     room.key(call, "6", after_s=0.1)
     assert room.written() == "1" + HIDDEN_DIGIT * 5 + "6"
+
+
+def test_one_digit_too_many_is_hidden_after_a_question_that_is_not_interruptible(tmp_path: Path) -> None:
+    room = Story(tmp_path, ORDER_AFTERWARDS.replace("secret: yes", "secret: yes, interruptible: no"))
+    call = room.in_menu()
+    room.keys(call, "1")
+    room.said_over(call)
+    room.keys(call, "4711")
+    room.said_over(call)  # which takes the answer
+    room.key(call, "5", after_s=SURPLUS_S)
+    room.key(call, "6", after_s=0.1)
+    assert room.written() == "1" + HIDDEN_DIGIT * 5 + "6"
+
+
+def test_a_pin_that_comes_too_late_is_guarded_and_hidden(tmp_path: Path) -> None:
+    room = Story(
+        tmp_path, FLOW.replace("no_input: bye\n    no_match: {", "no_input: {retries: 0, next: order}\n    no_match: {")
+    )
+    call = room.in_menu()
+    room.keys(call, "1")
+    room.said_over(call)
+    room.said_over(call)
+    room.wait(FIRST_KEY_S)
+    for _ in range(3):
+        room.wait(BETWEEN_KEYS_S / 4)
+        room.key(call, "4", after_s=0.0)
+    assert room.switchboard.board.calls[call].step == "agent"
+    assert room.written() == "1" + HIDDEN_DIGIT * 3
+    assert room.guards() == [True]
+    room.wait(BETWEEN_KEYS_S)
+    assert room.guards() == [True, False]
+
+
+def test_the_key_that_finishes_an_answer_ends_what_is_secret(tmp_path: Path) -> None:
+    room = Story(tmp_path, ORDER_AFTERWARDS.replace("length: 4}, order", "length: 1..4}, order"))
+    call = room.in_menu()
+    room.keys(call, "147#")
+    assert room.guards() == [True, False]
+    room.key(call, "6")
+    assert room.written() == "1" + HIDDEN_DIGIT * 2 + "#6"
+
+
+def test_of_what_is_typed_in_a_talk_nothing_is_written_down(room: Story) -> None:
+    """A payment line outside may ask for a card's number."""
+    room.agents_register("an")
+    call = room.in_menu()
+    room.keys(call, "3")
+    room.open_leg()
+    room.agent_answers()
+    agent = room.switchboard.board.calls[call].agent_leg
+    assert agent is not None
+    for source in ("rfc4733", "inband"):
+        room.happened(DigitPressed(agent.leg, "4", source, 0))
+    room.happened(KeySignalled(agent.leg, "7"))
+    room.keys(call, "1")
+    assert room.written() == "3" + HIDDEN_DIGIT * 4
 
 
 def test_keys_by_info_are_hidden_too(room: Story) -> None:
@@ -183,7 +266,10 @@ def test_nothing_that_is_commanded_or_told_holds_the_pin(room: Story) -> None:
     room.agent_answers()
     room.happened(DialogEnded("d1", "bye"))
     assert not [command for command in room.commands if "4711" in repr(command)]
-    assert not [event for event in room.journal if "4711" in repr(event)]
+    assert room.last(SaveCall).call.ended_by == "caller"
+    assert room.written() == "1" + HIDDEN_DIGIT * 4
+    rest = [event for event in room.journal if not isinstance(event, DigitPressed)]
+    assert "4711" not in repr(rest)
 
 
 def test_a_call_that_ends_in_the_question_is_guarded_to_its_end(room: Story) -> None:
@@ -193,7 +279,9 @@ def test_a_call_that_ends_in_the_question_is_guarded_to_its_end(room: Story) -> 
     room.key(call, "4")
     room.happened(DialogEnded("d1", "bye"))
     assert room.guards() == [True]
-    assert not room.switchboard.is_secret(DigitPressed(f"{call}.caller", "7", "rfc4733", 0), room.now)
+    room.key(call, "7")  # before the media worker has closed the leg
+    room.happened(KeySignalled("d1", "1"), 0.2)
+    assert room.written() == "1" + HIDDEN_DIGIT * 3
 
 
 def test_a_journal_replays_to_the_same_commands(tmp_path: Path, room: Story) -> None:

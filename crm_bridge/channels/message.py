@@ -23,7 +23,7 @@ SECONDS_BELOW: Final = 1e11
 """Instants below are seconds (until the year 5138), those above milliseconds (from 1973 on): Messenger writes both."""
 _OPAQUE_ID = re.compile(r"[!-~]{1,255}")
 _URL = re.compile(rf"https?://[!-~]{{1,{MAX_URL_LENGTH}}}")
-_NUMBER = re.compile(r"\+?[\d\s().\-]{9,24}")
+_NUMBER = re.compile(r"\(?\+?[\d\s().\-]{9,24}")
 _ADDRESS = re.compile(r"\S{1,64}@\S{3,189}")
 
 Identities = Sequence[tuple[Kind, str]]

@@ -32,10 +32,12 @@ def zalo_text(text: str, msg_id: str = "96d3cdf3af150460909", **members: Any) ->
     return zalo_event("user_send_text", message={"text": text, "msg_id": msg_id}, **members)
 
 
-def signed_by_zalo(
-    document: object, *, by_header: str = "", secret: str = ZALO.oa_secret
-) -> tuple[bytes, dict[str, str]]:
-    """Return a body and its headers; `by_header` is a timestamp that stands in the header alone."""
+Signed = tuple[bytes, dict[str, str]]
+"""A body and its headers."""
+
+
+def signed_by_zalo(document: object, *, by_header: str = "", secret: str = ZALO.oa_secret) -> Signed:
+    """Sign as Zalo does; `by_header` is a timestamp that stands in the header alone."""
     body = json.dumps(document, ensure_ascii=False).encode()
     stamp = by_header or (str(document.get("timestamp", "")) if isinstance(document, dict) else "")
     mac = hashlib.sha256(ZALO.app_id.encode() + body + stamp.encode() + secret.encode()).hexdigest()
@@ -58,6 +60,6 @@ def page(*messaging: dict[str, Any]) -> dict[str, Any]:
     return {"object": "page", "entry": [{"id": PAGE, "time": NOW_MS, "messaging": list(messaging)}]}
 
 
-def signed_by_meta(document: object, *, secret: str = MESSENGER.app_secret) -> tuple[bytes, dict[str, str]]:
+def signed_by_meta(document: object, *, secret: str = MESSENGER.app_secret) -> Signed:
     body = json.dumps(document).encode()
     return body, {"x-hub-signature-256": "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}

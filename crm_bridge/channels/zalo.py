@@ -1,8 +1,8 @@
 """The webhook of a Zalo Official Account. Pure.
 
 Rule 1: a body is Zalo's if the header `X-ZEvent-Signature: mac=…` is SHA-256 of app id, body, timestamp and the
-account's secret key, joined (https://developers.zalo.me/docs/official-account/webhook/). The timestamp is the body's
-`timestamp`; what Zalo sends today repeats it, or has another, in `X-ZEvent-Timestamp`.
+account's secret key, joined (https://developers.zalo.me/docs/official-account/webhook/tong-quan). The timestamp is the
+body's `timestamp`, or that of the header `X-ZEvent-Timestamp`: receivers in the field know both.
 
 Rule 2: an event's id is `message.msg_id`. Those without a message (follow, user_submit_info) happen once for a user and
 an instant.

@@ -51,7 +51,7 @@ _VIETNAM_MOBILE = re.compile(r"\+84(?:3[2-9]|5[25689]|7[06-9]|8[1-9]|9\d)\d{7}")
 _SCHEME = re.compile(r"(?:tel|sips?|callto):", re.IGNORECASE)
 _NAME_ADDR = re.compile(r"<([^<>]*)>[^<>]*$")
 _EXTENSION = re.compile(r";(?:ext|postd)=", re.IGNORECASE)
-_WRITTEN_NUMBER = re.compile(r"\+?[\d\s().\-/]+")
+_WRITTEN_NUMBER = re.compile(r"\(?\+?[\d\s().\-/]+")
 _EMAIL_LOCAL = re.compile(r"[^\s@<>()\[\],;:\"\\]{1,64}")
 _EMAIL_DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+")
 

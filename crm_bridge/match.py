@@ -23,6 +23,7 @@ from crm_bridge.tables import Customer, Identity
 
 ATTEMPTS: Final = 5
 CLAIMED_CONFIDENCE: Final = 0.5
+SIGNED_ASSURANCE: Final = 2
 
 # What a channel itself carries of the person: anything else in its events is a claim.
 CARRIED_BY: Final[dict[str, Kind]] = {
@@ -65,12 +66,16 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The customer of an event. `matched_by` is the identity that decided, None for a customer it created."""
+    """The customer of an event. `matched_by` is the identity that decided, None for a customer it created.
+
+    `assurance` is what the event proves of that customer: no more than the deciding identity, and than its link.
+    """
 
     customer: str
     created: bool
     matched_by: Claim | None
     conflicts: tuple[Conflict, ...] = ()
+    assurance: int = 0
 
 
 def claim(channel: str, kind: Kind, value: str) -> Claim:
@@ -80,6 +85,17 @@ def claim(channel: str, kind: Kind, value: str) -> Claim:
     """
     carried = kind == "external" or CARRIED_BY.get(channel) == kind
     return Claim(kind, value, assurance=1 if carried else 0, confidence=1.0 if carried else CLAIMED_CONFIDENCE)
+
+
+def claim_by(signed: Kind | None, kind: Kind, value: str) -> Claim:
+    """Return what a normalised identity is worth in an event that a far end signed, or that anybody could have sent.
+
+    `signed` is the kind that the signature vouches for, None for an event without one. Everything else is a claim,
+    whatever the channel is called.
+    """
+    if kind == signed:
+        return Claim(kind, value, assurance=SIGNED_ASSURANCE, confidence=1.0)
+    return Claim(kind, value, assurance=0, confidence=CLAIMED_CONFIDENCE)
 
 
 async def find_or_create(
@@ -141,7 +157,8 @@ async def _join(
         for each in claims
         if (row := owners.get(each.key)) is not None and row.customer_id != customer
     )
-    return Match(customer, created=False, matched_by=decisive, conflicts=conflicts)
+    proven = min(decisive.assurance, owners[decisive.key].assurance)
+    return Match(customer, created=False, matched_by=decisive, conflicts=conflicts, assurance=proven)
 
 
 async def _create(session: AsyncSession, claims: Sequence[Claim], *, source: str, evidence: str, now: float) -> str:

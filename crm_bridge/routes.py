@@ -8,7 +8,8 @@ import base64
 import binascii
 import contextlib
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
@@ -18,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from crm_bridge import customer, timeline
 from crm_bridge.case import CaseOfAnother, CaseReference, CaseSubjectMissing, CaseUnknown
 from crm_bridge.identity import Kind, normalise
-from crm_bridge.match import MatchContended, claim
+from crm_bridge.match import Claim, MatchContended, claim
 from crm_bridge.present import customer_out, interaction_out, recorded_out
 from crm_bridge.shapes import (
     CaseIn,
@@ -70,12 +71,10 @@ Reading = Annotated[AsyncSession, Depends(_reading)]
 )
 async def post_interaction(request: Request, response: Response, body: InteractionIn) -> InteractionRecorded:
     """Record something that happened with a person, on any channel, and find or make that person's profile."""
-    answer, item = await _record(request, _event(body, request.app.state.settings.region))
-    if item is None:
+    worth = partial(claim, body.channel)
+    answer, is_new = await record_event(request, event_of(body, request.app.state.settings.region, worth))
+    if not is_new:
         response.status_code = 200
-    else:
-        published = {"customer": answer.customer} | item.model_dump(mode="json")
-        request.app.state.publish("interaction.created", published)
     return answer
 
 
@@ -126,12 +125,18 @@ async def get_timeline(session: Reading, customer_id: str, wanted: Annotated[Tim
     )
 
 
-def _event(body: InteractionIn, region: str) -> timeline.NewInteraction:
+def event_of(
+    body: InteractionIn, region: str, worth: Callable[[Kind, str], Claim], *, public: bool = False
+) -> timeline.NewInteraction:
+    """Return an event as the timeline takes it; `worth` says what a normalised identity in it proves.
+
+    Raises `RequestValidationError` if none of its identities is usable.
+    """
     claims, ignored = [], []
     for identity in body.identities:
         value = normalise(identity.kind, identity.value, region)
         if value:
-            claims.append(claim(body.channel, identity.kind, value))
+            claims.append(worth(identity.kind, value))
         else:
             ignored.append((identity.kind, identity.value))
     if not claims:
@@ -151,6 +156,7 @@ def _event(body: InteractionIn, region: str) -> timeline.NewInteraction:
         tags=tuple(body.attributes.tags),
         attributes=body.attributes.stored(),
         ignored=tuple(ignored),
+        public=public,
     )
 
 
@@ -162,6 +168,18 @@ def _case(case: str | CaseIn | None) -> CaseReference | None:
             return CaseReference(id=case)
         case CaseIn():
             return CaseReference(**case.model_dump())
+
+
+async def record_event(request: Request, event: timeline.NewInteraction) -> tuple[InteractionRecorded, bool]:
+    """Record an event, commit, and tell whoever listens; say whether it is new.
+
+    Raises `HTTPException` and `RequestValidationError`, as the answer to whoever sent it.
+    """
+    answer, item = await _record(request, event)
+    if item is not None:
+        published = {"customer": answer.customer} | item.model_dump(mode="json")
+        request.app.state.publish("interaction.created", published)
+    return answer, item is not None
 
 
 async def _record(

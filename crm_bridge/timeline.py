@@ -36,7 +36,8 @@ class NewInteraction:
     """An event as a channel tells it. `occurred_at` is seconds since the epoch; `claims` are in the event's order.
 
     `name`, `language` and `tags` fill what the profile lacks. `ignored` are identities (kind, value) that identify
-    nobody, kept so that nothing a channel said is lost.
+    nobody, kept so that nothing a channel said is lost. `public`: anybody can write to that channel, and so it fills
+    only a profile that it makes, or that it proves to be the sender's.
     """
 
     channel: str
@@ -52,6 +53,7 @@ class NewInteraction:
     tags: tuple[str, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
     ignored: tuple[tuple[str, str], ...] = ()
+    public: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,8 @@ async def record(session: AsyncSession, event: NewInteraction, now: float) -> Re
         case_id = await attach(
             session, event.case, customer_id=match.customer, channel=event.channel, occurred_at=event.occurred_at
         )
-    await customer.fill(session, match.customer, name=event.name, language=event.language, tags=event.tags, now=now)
+    if match.created or match.assurance or not event.public:
+        await customer.fill(session, match.customer, name=event.name, language=event.language, tags=event.tags, now=now)
     row = {
         "id": interaction_id,
         "customer_id": match.customer,

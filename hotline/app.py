@@ -333,6 +333,7 @@ class Hotline:
         )
         app.state.funnel = self.funnel
         app.state.metrics = self.metrics
+        self.metrics.watch_channels(app.state.channels.refused)
         app.state.sip = self.sip_sockets
         app.state.page_secrets = self.page_secrets
         app.state.end_session = self._end_session

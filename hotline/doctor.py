@@ -69,6 +69,7 @@ def _of_this_machine(settings: Settings) -> list[Finding]:
         *_voice(settings),
         *_certificates(settings),
         *_flows(settings),
+        *_channels(settings),
     ]
 
 
@@ -183,6 +184,20 @@ def _address(what: str, listen: Listen) -> Finding:
 
 
 # ----------------------------------------------------------------------------------------------------------- trunks
+
+
+def _channels(settings: Settings) -> Iterator[Finding]:
+    """Where each channel is to deliver; its secrets are not shown. The far ends speak to https: addresses alone."""
+    for name, channel in settings.channels.items():
+        what, ends = f"channels.{name}", "form" if channel.kind == "form" else "webhook"
+        address = f"{channel.kind}: {settings.web.url}/api/v1/channels/{name}/{ends}"
+        if settings.web.public_url.startswith("https:") or isinstance(settings.web.tls, TlsFiles):
+            yield Finding(what, "ok", address)
+        else:
+            mend = (
+                "set `web.public_url` to the https: address under which others reach us, or `web.tls` to a certificate"
+            )
+            yield Finding(what, "note", f"{address} is not what the world outside can reach and believe", mend)
 
 
 async def _trunks(settings: Settings) -> list[Finding]:

@@ -1,7 +1,8 @@
 """The one door of the web side: nothing answers without a valid token or session, whether it exists or not.
 
-Rule 1: the default is no. Only the addresses in `OPEN` (and the pages, which hold nothing) answer anybody; an address
-without a line in `RULES` needs the scope `admin`. A new route is closed until somebody opens it here.
+Rule 1: the default is no. Only the addresses in `OPEN` (and the pages, which hold nothing) answer anybody, and those of
+channels (`CHANNELS`), which know whom to believe; an address without a line in `RULES` needs the scope `admin`. A new
+route is closed until somebody opens it here.
 
 Rule 2: the door stands before the routes, for HTTP and WebSocket alike, so that a wrong address tells a stranger
 nothing either.
@@ -36,6 +37,8 @@ log = structlog.get_logger("hotline.web")
 
 OPEN: Final = frozenset({"/healthz", "/readyz", "/api/v1/hotline"})
 PAGES: Final = frozenset({"/", "/sign-in", "/desk", "/supervise", "/call"})
+CHANNELS: Final = re.compile(r"/api/v1/channels/[a-z][a-z0-9_-]{0,63}/(?:webhook|form)")
+"""Whoever knocks here has no token: `crm_bridge.channels` looks at signatures and origins."""
 SIGN_IN: Final = "/api/v1/session"
 SIP: Final = "/sip"
 # (method, address, scopes, any of which opens): the first line that fits counts; `*` is one segment, `**` any rest.
@@ -176,6 +179,8 @@ class Guard:
         if scope["type"] != "http":
             return False
         path = scope["path"]
+        if CHANNELS.fullmatch(path):
+            return scope["method"] in ("GET", "POST", "OPTIONS")
         is_page = path in PAGES or path in self._pages or path.startswith("/supervise/")
         return (is_page or path in OPEN) and scope["method"] in ("GET", "HEAD")
 

@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hotline.metrics_events import EventCounts
-from hotline.metrics_state import StateCollector, WorkerProcess
+from hotline.metrics_state import RefusalCollector, StateCollector, WorkerProcess
 from telephony.edge.funnel import Funnel
 
 # Prometheus sees by itself that a counter begins anew; a second series for each says nothing more.
@@ -44,6 +44,10 @@ class Metrics:
         self._registry.register(StateCollector(funnel, registrations, workers))
         events = EventCounts(self._registry, funnel.clock.now, funnel.switchboard.queues.queue_names())
         funnel.live.watch(events.take)
+
+    def watch_channels(self, refused: Mapping[tuple[str, str], int]) -> None:
+        """Show what channels turned away, by channel and reason, as it stands when somebody asks."""
+        self._registry.register(RefusalCollector(refused))
 
     def text(self) -> bytes:
         """Return all of them, in the text format 0.0.4."""

@@ -130,6 +130,21 @@ def _used(process: int) -> tuple[float, float]:
     return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS_PER_S, float(int(fields[21]) * PAGE_OCTETS)
 
 
+class RefusalCollector(Collector):
+    """Reads what channels turned away, by channel and reason."""
+
+    def __init__(self, refused: Mapping[tuple[str, str], int]) -> None:
+        self._refused = refused
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the counts as they stand now."""
+        text = "Webhooks and forms that channels turned away."
+        family = CounterMetricFamily("hotline_channels_refused", text, labels=["channel", "reason"])
+        for labels, count in self._refused.items():
+            family.add_metric(labels, count)
+        yield family
+
+
 def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(f"hotline_{name}", text, value=value)
 

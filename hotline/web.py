@@ -16,13 +16,14 @@ from starlette.responses import JSONResponse
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+import crm_bridge.channels.routes
 import crm_bridge.routes
 import recordings.routes
 import telephony.alarm_routes
 import telephony.audio_routes
 import telephony.desk_routes
 import telephony.routes
-from hotline import audit, session_routes, tls
+from hotline import audit, channels, session_routes, tls
 from hotline.config import Settings
 from hotline.config_values import is_wildcard
 from hotline.database import Sessions, reading
@@ -145,6 +146,7 @@ def create_app(
         session_routes,
         audit,
         crm_bridge.routes,
+        crm_bridge.channels.routes,
         recordings.routes,
         telephony.routes,
         telephony.desk_routes,
@@ -161,6 +163,7 @@ def create_app(
     app.state.sessions = sessions
     app.state.clock = clock
     app.state.publish = publish or _nobody_listens
+    app.state.channels = channels.door(settings)
     app.state.recordings_folder = settings.recordings_folder
     app.state.ready = ready or _not_wired
     app.state.audit = audit.Audit(sessions)

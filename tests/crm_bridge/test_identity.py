@@ -13,7 +13,7 @@ mobiles = st.builds(
     lambda prefix, rest: prefix + rest, st.sampled_from(MOBILE_PREFIXES), st.from_regex(r"\A[0-9]{7}\Z")
 )
 separators = st.sampled_from(["", " ", ".", "-", "  ", "\u00a0", "/"])
-prefixes = st.sampled_from(["0", "84", "+84", "0084", "", "+84(0)", "+84 0", "840"])
+prefixes = st.sampled_from(["0", "84", "+84", "0084", "", "+84(0)", "+84 0", "840", "(+84) "])
 wrappers = st.sampled_from(
     [
         "{}",

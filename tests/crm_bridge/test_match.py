@@ -13,7 +13,7 @@ from sqlalchemy.pool import StaticPool
 
 from crm_bridge import match
 from crm_bridge.identity import Kind
-from crm_bridge.match import Claim, Conflict, Match, MatchContended, claim, find_or_create
+from crm_bridge.match import Claim, Conflict, Match, MatchContended, claim, claim_by, find_or_create
 from crm_bridge.tables import Base, Customer, Identity
 from tests.crm_bridge.conftest import Sessions
 
@@ -47,6 +47,29 @@ async def test_new_identities_join_the_customer_of_the_known_one(session: AsyncS
     assert joined == Match(made.customer, created=False, matched_by=claim("email", "phone", PHONE))
     assert (await matched(session, "email", ("email", "an@example.vn"))).customer == made.customer
     assert (await session.get_one(Customer, made.customer)).updated_at == 2.0
+
+
+@pytest.mark.parametrize("kind", ["zalo", "facebook", "phone", "email", "external"])
+def test_a_signature_vouches_for_one_kind_and_nothing_for_none(kind: Kind) -> None:
+    assert claim_by(kind, kind, "x") == Claim(kind, "x", match.SIGNED_ASSURANCE, 1.0)
+    others: list[Kind | None] = [None, "zalo" if kind != "zalo" else "facebook"]
+    for other in others:
+        assert claim_by(other, kind, "x") == Claim(kind, "x", 0, match.CLAIMED_CONFIDENCE)
+
+
+async def test_what_an_event_proves_is_no_more_than_the_id_that_decides_and_its_link(session: AsyncSession) -> None:
+    await matched(session, "call", ("phone", PHONE))
+
+    async def proven(signed: Kind | None, *pairs: tuple[Kind, str]) -> int:
+        claims = [claim_by(signed, kind, value) for kind, value in pairs]
+        return (await find_or_create(session, claims, source="x", evidence="y", now=2.0)).assurance
+
+    assert await proven(None, ("phone", PHONE)) == 0
+    assert await proven("zalo", ("zalo", "z1"), ("phone", PHONE)) == 0
+    assert await proven("zalo", ("zalo", "z1")) == 0  # hangs on a claim, and no event raises that
+    assert (await identity(session, "zalo", "z1")).assurance == 0
+    await proven("zalo", ("zalo", "z2"))
+    assert await proven("zalo", ("zalo", "z2")) == 2
 
 
 async def test_identities_of_different_customers_are_a_conflict_and_no_merge(session: AsyncSession) -> None:

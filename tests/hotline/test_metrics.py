@@ -41,7 +41,10 @@ async def house(tmp_path: Path, sessions: Sessions) -> AsyncIterator[House]:
 
 @pytest.fixture
 def metrics(house: House) -> Metrics:
-    return Metrics(house.funnel, lambda: {"UDP": 2, "WSS": 1}, (Process("media", os.getpid()), Process("render", 0)))
+    workers = (Process("media", os.getpid()), Process("render", 0))
+    made = Metrics(house.funnel, lambda: {"UDP": 2, "WSS": 1}, workers)
+    made.watch_channels({("zalo", "signature"): 3})
+    return made
 
 
 @pytest.fixture

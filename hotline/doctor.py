@@ -189,8 +189,8 @@ def _address(what: str, listen: Listen) -> Finding:
 def _channels(settings: Settings) -> Iterator[Finding]:
     """Where each channel is to deliver; its secrets are not shown. The far ends speak to https: addresses alone."""
     for name, channel in settings.channels.items():
-        what, ends = f"channels.{name}", "form" if channel.kind == "form" else "webhook"
-        address = f"{channel.kind}: {settings.web.url}/api/v1/channels/{name}/{ends}"
+        what = f"channels.{name}"
+        address = f"{channel.kind}: {settings.web.url}/hooks/{name}"
         if settings.web.public_url.startswith("https:") or isinstance(settings.web.tls, TlsFiles):
             yield Finding(what, "ok", address)
         else:

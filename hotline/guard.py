@@ -37,7 +37,7 @@ log = structlog.get_logger("hotline.web")
 
 OPEN: Final = frozenset({"/healthz", "/readyz", "/api/v1/hotline"})
 PAGES: Final = frozenset({"/", "/sign-in", "/desk", "/supervise", "/call"})
-CHANNELS: Final = re.compile(r"/api/v1/channels/[a-z][a-z0-9_-]{0,63}/(?:webhook|form)")
+CHANNELS: Final = re.compile(r"/hooks/[a-z][a-z0-9_-]{0,63}")
 """Whoever knocks here has no token: `crm_bridge.channels` looks at signatures and origins."""
 SIGN_IN: Final = "/api/v1/session"
 SIP: Final = "/sip"

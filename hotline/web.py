@@ -146,7 +146,6 @@ def create_app(
         session_routes,
         audit,
         crm_bridge.routes,
-        crm_bridge.channels.routes,
         recordings.routes,
         telephony.routes,
         telephony.desk_routes,
@@ -154,6 +153,7 @@ def create_app(
         telephony.alarm_routes,
     ):
         app.include_router(room.router, prefix=API)
+    app.include_router(crm_bridge.channels.routes.router)
     app.router.routes += pages.routes()
     app.router.routes.append(WebSocketRoute("/sip", sip_over_websocket))
     app.add_route("/healthz", _healthz, include_in_schema=False)

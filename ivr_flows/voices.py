@@ -55,10 +55,13 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 class Espeak:
     """espeak-ng. The library has one state for the whole process, hence one lock for all of these, and an owner of that
-    state: whoever speaks next makes it its own, and is kept as long as the library may call it."""
+    state: whoever speaks next makes it its own, and is kept as long as the library may call it. It is initialised once
+    for each folder of voices: again and again it does not bear."""
 
     _lock = threading.Lock()
     _owner: "Espeak | None" = None
+    _initialised = ("", 0)
+    """The folder, and the rate that it speaks at."""
 
     def __init__(self) -> None:
         try:
@@ -82,9 +85,15 @@ class Espeak:
     def _take_over(self) -> None:
         if Espeak._owner is self:
             return
-        self._rate_hz = int(self._library.espeak_Initialize(_SYNCHRONOUS, 0, self._folder.encode(), _DONT_EXIT))
-        if self._rate_hz <= 0:
+        folder, rate_hz = Espeak._initialised
+        if folder != self._folder:
+            if folder:
+                self._library.espeak_Terminate()
+            rate_hz = int(self._library.espeak_Initialize(_SYNCHRONOUS, 0, self._folder.encode(), _DONT_EXIT))
+            Espeak._initialised = self._folder, rate_hz
+        if rate_hz <= 0:
             raise PromptError(f"espeak-ng cannot read its voices in {self._folder}; install the extra `voice` again")
+        self._rate_hz = rate_hz
         self._library.espeak_SetSynthCallback(self._callback)
         Espeak._owner = self
 

@@ -1,4 +1,4 @@
-"""Where channels deliver: webhooks of those that sign, and forms of websites. Mounted under `/api/v1`.
+"""Where channels deliver, `/hooks/NAME`: webhooks of those that sign, and forms of websites.
 
 Reads `app.state.channels` (`crm_bridge.channels.door.Door`) and what `crm_bridge.routes` reads. Nobody has a token
 here: a webhook proves itself by its signature, a form proves nothing.
@@ -23,7 +23,7 @@ from crm_bridge.channels.message import parsed
 from crm_bridge.match import claim_by
 from crm_bridge.routes import event_of, record_event
 
-router = APIRouter(prefix="/channels", tags=["channels"])
+router = APIRouter(prefix="/hooks", tags=["channels"])
 
 MAX_WEBHOOK_OCTETS: Final = 256 << 10
 MAX_FORM_OCTETS: Final = 64 << 10
@@ -33,8 +33,7 @@ NOT_HERE: Final = "There is no such form, or this page may not send it: see `cha
 
 _NO_TOKEN: Final[dict[str, Any]] = {"security": []}
 _OBJECT: Final = {"schema": {"type": "object"}}
-_WEBHOOK: Final = _NO_TOKEN | {"requestBody": {"required": True, "content": {"application/json": _OBJECT}}}
-_FORM: Final = _NO_TOKEN | {
+_DELIVERY: Final = _NO_TOKEN | {
     "requestBody": {
         "required": True,
         "content": {"application/json": _OBJECT, "application/x-www-form-urlencoded": _OBJECT},
@@ -54,7 +53,7 @@ class FormTaken(BaseModel):
     received: bool = True
 
 
-@router.get("/{name}/webhook", openapi_extra=_NO_TOKEN, response_class=PlainTextResponse)
+@router.get("/{name}", openapi_extra=_NO_TOKEN, response_class=PlainTextResponse)
 async def verify_webhook(request: Request, name: str) -> PlainTextResponse:
     """Answer Meta's question whether this address is ours (`hub.challenge`)."""
     channel = _door(request).signed.get(name)
@@ -64,12 +63,7 @@ async def verify_webhook(request: Request, name: str) -> PlainTextResponse:
     return PlainTextResponse(answer)
 
 
-@router.post(
-    "/{name}/webhook",
-    openapi_extra=_WEBHOOK,
-    responses={403: {"description": REFUSED}, 413: {"description": "The body is too long."}},
-)
-async def take_webhook(request: Request, name: str) -> WebhookTaken:
+async def _take_webhook(request: Request, name: str) -> WebhookTaken:
     """Take what a channel that signs has to tell."""
     channel = _door(request).signed.get(name)
     if channel is None:
@@ -87,7 +81,7 @@ async def take_webhook(request: Request, name: str) -> WebhookTaken:
     return WebhookTaken(events=len(events))
 
 
-@router.options("/{name}/form", include_in_schema=False, status_code=204)
+@router.options("/{name}", include_in_schema=False, status_code=204)
 async def ask_before_form(request: Request, name: str) -> Response:
     """Tell a browser whether a page may send the form (Fetch standard, CORS preflight)."""
     _, allowed = _form(request, name)
@@ -100,18 +94,26 @@ async def ask_before_form(request: Request, name: str) -> Response:
 
 
 @router.post(
-    "/{name}/form",
-    openapi_extra=_FORM,
+    "/{name}",
+    openapi_extra=_DELIVERY,
     responses={
-        403: {"description": NOT_HERE},
+        403: {"description": f"{REFUSED} Of a form: {NOT_HERE}"},
         413: {"description": "The body is too long."},
-        415: {"description": "The body is neither JSON nor form-encoded."},
+        415: {"description": "The body of a form is neither JSON nor form-encoded."},
         422: {"description": "A field is wrong, or no phone number and no e-mail address can be used."},
         429: {"description": "Too many forms came from this address."},
     },
 )
-async def take_form(request: Request, response: Response, name: str) -> FormTaken:
-    """Take a form that somebody filled in: `phone` or `email`, and `name`, `subject`, `text`, `id`, whatever else."""
+async def take(request: Request, response: Response, name: str) -> WebhookTaken | FormTaken:
+    """Take what a channel that signs has to tell, or a form that somebody filled in: `phone` or `email`, and `name`,
+    `subject`, `text`, `id`, whatever else."""
+    if name in _door(request).forms:
+        return await _take_form(request, response, name)
+    return await _take_webhook(request, name)
+
+
+async def _take_form(request: Request, response: Response, name: str) -> FormTaken:
+    """Take a form."""
     form, allowed = _form(request, name)
     response.headers.update(allowed)
     _wait_your_turn(request, name, allowed)

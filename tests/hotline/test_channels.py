@@ -38,7 +38,7 @@ async def stranger(
     settings = load(tmp_path / "hotline.yaml", {"OA": ZALO.oa_secret}, data=tmp_path / "data")
     app = create_app(settings, sessions, clock, ready=lambda: True)
     transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://hotline/api/v1/channels") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://hotline/hooks") as client:
         yield client
 
 
@@ -46,22 +46,22 @@ async def test_channels_deliver_without_a_token(
     stranger: httpx.AsyncClient, token_with: TokenMaker, sessions: database.Sessions
 ) -> None:
     body, headers = signed_by_zalo(zalo_text("0912345678"))
-    assert (await stranger.post("/zalo/webhook", content=body, headers=headers)).json() == {"events": 1}
+    assert (await stranger.post("/zalo", content=body, headers=headers)).json() == {"events": 1}
     body, headers = signed_by_meta(page(said_on_facebook("+84 912 345 678")))
-    assert (await stranger.post("/facebook/webhook", content=body, headers=headers)).json() == {"events": 1}
+    assert (await stranger.post("/facebook", content=body, headers=headers)).json() == {"events": 1}
     origin = {"Origin": ORIGIN}
-    answer = await stranger.post("/website/form", json={"phone": "0084912345678"}, headers=origin)
+    answer = await stranger.post("/website", json={"phone": "0084912345678"}, headers=origin)
     assert (answer.json(), answer.headers["access-control-allow-origin"]) == ({"received": True}, ORIGIN)
-    assert (await stranger.options("/website/form", headers=origin)).status_code == 204
+    assert (await stranger.options("/website", headers=origin)).status_code == 204
     stranger.headers["Authorization"] = f"Bearer {await token_with(['read'])}"
     found = (await stranger.get("http://hotline/api/v1/customers")).json()["items"]
     assert [len(each["identities"]) for each in found] == [3]
 
 
 async def test_errors_are_problems(stranger: httpx.AsyncClient) -> None:
-    refused = await stranger.post("/zalo/webhook", content=b'{"event_name": "user_send_text"}')
+    refused = await stranger.post("/zalo", content=b'{"event_name": "user_send_text"}')
     assert (refused.status_code, refused.headers["content-type"]) == (403, "application/problem+json")
-    fault = await stranger.post("/website/form", json={"phone": "1"}, headers={"Origin": ORIGIN})
+    fault = await stranger.post("/website", json={"phone": "1"}, headers={"Origin": ORIGIN})
     assert (fault.status_code, fault.headers["access-control-allow-origin"]) == (422, ORIGIN)
     assert fault.json()["errors"] == [
         {"pointer": "#/phone", "detail": "gives neither a phone number nor an e-mail address that could be answered"}
@@ -71,13 +71,13 @@ async def test_errors_are_problems(stranger: httpx.AsyncClient) -> None:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("PUT", "/zalo/webhook"),
-        ("DELETE", "/website/form"),
-        ("HEAD", "/zalo/webhook"),
-        ("POST", "/zalo"),
-        ("POST", "/zalo/webhook/more"),
-        ("POST", "/Zalo/webhook"),
-        ("POST", "/../channels/x%2Fy/webhook"),
+        ("PUT", "/zalo"),
+        ("DELETE", "/website"),
+        ("HEAD", "/zalo"),
+        ("POST", ""),
+        ("POST", "/zalo/more"),
+        ("POST", "/Zalo"),
+        ("POST", "/../hooks/x%2Fy"),
     ],
 )
 async def test_nothing_else_of_them_is_open(method: str, path: str, stranger: httpx.AsyncClient) -> None:
@@ -85,6 +85,6 @@ async def test_nothing_else_of_them_is_open(method: str, path: str, stranger: ht
 
 
 def test_the_door_is_no_wider_than_the_addresses() -> None:
-    assert CHANNELS.fullmatch("/api/v1/channels/zalo-2/webhook")
-    for path in ("/api/v1/channels/zalo/webhook\n", "/api/v1/channels/a/b/form", "/x/api/v1/channels/zalo/form"):
+    assert CHANNELS.fullmatch("/hooks/zalo-2")
+    for path in ("/hooks/zalo\n", "/hooks/a/b", "/x/hooks/zalo", "/hooks/"):
         assert not CHANNELS.fullmatch(path)

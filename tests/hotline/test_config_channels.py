@@ -53,16 +53,14 @@ async def test_nothing_shows_a_secret(tmp_path: Path) -> None:
         ("channels.facebook", "note"),
         ("channels.website", "note"),
     ]
-    assert "/api/v1/channels/zalo/webhook" in found[0].detail
+    assert "/hooks/zalo" in found[0].detail
     assert "web.public_url" in found[0].mend
 
 
 async def test_the_doctor_is_content_with_an_address_that_the_world_believes(tmp_path: Path) -> None:
     settings = read(WHOLE + "web: {public_url: 'https://hotline.example.com'}", tmp_path, OA="west")
     found = [each for each in await doctor.examine(settings, None) if each.what == "channels.website"]
-    assert [(each.state, each.detail) for each in found] == [
-        ("ok", "form: https://hotline.example.com/api/v1/channels/website/form")
-    ]
+    assert [(each.state, each.detail) for each in found] == [("ok", "form: https://hotline.example.com/hooks/website")]
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from hotline.config import load
 from telephony import sdp
 from telephony.clock import iso
 from telephony.desk_routes import TELEPHONE_KEYS
-from telephony.events import BindingChanged, InviteReceived, TargetState, TrunkChanged
+from telephony.events import BindingChanged, Command, Event, InviteReceived, SendKeys, TargetState, TrunkChanged
 from telephony.rtp.telephone_event import DIGITS
+from telephony.switchboard import Switchboard
 from telephony.switchboard.call import Call as TalkingCall
 from telephony.switchboard.call import CallState
 from telephony.switchboard.outbound import flow_in
@@ -206,12 +207,22 @@ def talk(hotline: Hotline) -> Iterator[TalkingCall]:
     del board.calls[call.id], board.call_of_leg[call.leg]
 
 
-async def test_keys_are_pressed_in_a_talk(hotline: Hotline, client: httpx.AsyncClient, talk: TalkingCall) -> None:
+async def test_keys_are_pressed_in_a_talk_and_stand_in_no_journal(
+    hotline: Hotline, client: httpx.AsyncClient, talk: TalkingCall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle, commands = Switchboard.handle, list[Command]()
+
+    def handled(switchboard: Switchboard, event: Event, now: float) -> list[Command]:
+        commands.extend(led_to := handle(switchboard, event, now))
+        return led_to
+
+    monkeypatch.setattr(Switchboard, "handle", handled)
     pressed = await client.post(f"/calls/{talk.id}/keys", json={"keys": "12#a"})
     assert (pressed.status_code, pressed.json()["id"]) == (202, talk.id)
+    assert [command.keys for command in commands if isinstance(command, SendKeys)] == ["12#A"]
     journal = (await client.get(f"/calls/{talk.id}/journal")).json()
     assert [(entry["type"], entry["fields"]["keys"]) for entry in journal] == [
-        ("KeysRequested", "12#A"), ("SendKeys", "12#A"),
+        ("KeysRequested", "••#•"), ("SendKeys", "••#•"),
     ]  # fmt: skip
 
 

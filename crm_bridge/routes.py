@@ -1,7 +1,8 @@
 """Customers, their timelines, and events of every channel over HTTP. Mounted under `/api/v1`.
 
-Reads `app.state.sessions` (async sessionmaker), `app.state.settings.region`, `app.state.clock` and `app.state.publish`
-(type, body), which tells the listeners on the WebSocket. Who may ask is decided before it gets here.
+Reads `app.state.sessions` (async sessionmaker), `app.state.settings.region`, `app.state.clock`, `app.state.webhooks`
+(the outbox) and `app.state.publish` (type, body), which tells the listeners on the WebSocket. Who may ask is decided
+before it gets here.
 """
 
 import base64
@@ -9,7 +10,7 @@ import binascii
 import contextlib
 import json
 from collections.abc import AsyncIterator, Sequence
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -26,7 +27,6 @@ from crm_bridge.shapes import (
     CustomerPage,
     CustomerQuery,
     InteractionIn,
-    InteractionOut,
     InteractionRecorded,
     TimelinePage,
     TimelineQuery,
@@ -70,12 +70,11 @@ Reading = Annotated[AsyncSession, Depends(_reading)]
 )
 async def post_interaction(request: Request, response: Response, body: InteractionIn) -> InteractionRecorded:
     """Record something that happened with a person, on any channel, and find or make that person's profile."""
-    answer, item = await _record(request, _event(body, request.app.state.settings.region))
-    if item is None:
+    answer, told = await _record(request, _event(body, request.app.state.settings.region))
+    if told is None:
         response.status_code = 200
     else:
-        published = {"customer": answer.customer} | item.model_dump(mode="json")
-        request.app.state.publish("interaction.created", published)
+        request.app.state.publish("interaction.created", told)
     return answer
 
 
@@ -166,14 +165,20 @@ def _case(case: str | CaseIn | None) -> CaseReference | None:
 
 async def _record(
     request: Request, event: timeline.NewInteraction
-) -> tuple[InteractionRecorded, InteractionOut | None]:
-    """Record and commit, anew where another writer was first. The item is None if it was recorded before."""
+) -> tuple[InteractionRecorded, dict[str, Any] | None]:
+    """Record and commit, anew where another writer was first; return the answer, and what others are told, None if it
+    was recorded before."""
+    state = request.app.state
     for _ in range(ATTEMPTS):
-        async with request.app.state.sessions() as session:
+        async with state.sessions() as session:
             try:
-                recorded = await timeline.record(session, event, request.app.state.clock.now())
-                answer = recorded_out(recorded.interaction)
-                item = None if recorded.repeated else interaction_out(recorded.interaction)
+                now = state.clock.now()
+                recorded = await timeline.record(session, event, now)
+                answer, told = recorded_out(recorded.interaction), None
+                if not recorded.repeated:
+                    item = interaction_out(recorded.interaction).model_dump(mode="json")
+                    told = {"customer": answer.customer} | item
+                    await state.webhooks.tell(session, "interaction.created", told, customer=answer.customer, now=now)
                 await session.commit()
             except (timeline.InteractionOvertaken, MatchContended):
                 continue
@@ -183,7 +188,7 @@ async def _record(
                 raise _invalid(("body", "case"), str(error)) from error
             except CaseSubjectMissing as error:
                 raise _invalid(("body", "case", "subject"), str(error)) from error
-            return answer, item
+            return answer, told
     raise HTTPException(503, "Other events of the same person keep coming first: send this one again.")
 
 

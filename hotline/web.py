@@ -17,11 +17,13 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import crm_bridge.routes
+import crm_bridge.webhooks.routes
 import recordings.routes
 import telephony.alarm_routes
 import telephony.audio_routes
 import telephony.desk_routes
 import telephony.routes
+from crm_bridge.webhooks.outbox import NOBODY
 from hotline import audit, session_routes, tls
 from hotline.config import Settings
 from hotline.config_values import is_wildcard
@@ -145,6 +147,7 @@ def create_app(
         session_routes,
         audit,
         crm_bridge.routes,
+        crm_bridge.webhooks.routes,
         recordings.routes,
         telephony.routes,
         telephony.desk_routes,
@@ -161,6 +164,7 @@ def create_app(
     app.state.sessions = sessions
     app.state.clock = clock
     app.state.publish = publish or _nobody_listens
+    app.state.webhooks = NOBODY
     app.state.recordings_folder = settings.recordings_folder
     app.state.ready = ready or _not_wired
     app.state.audit = audit.Audit(sessions)

@@ -239,12 +239,12 @@ async def _webhook(webhook: Webhook) -> Finding:
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
         async with asyncio.timeout(webhook.timeout):
-            address = await locate(parts.hostname or "", port, private=webhook.private)
+            addresses = await locate(parts.hostname or "", port, private=webhook.private)
     except (AddressRefused, TimeoutError) as error:
         mend = "correct its `url`, or write private: yes where it is to be in a network of yours"
         cause = str(error) or f"{parts.hostname} is not looked up within {webhook.timeout:g} s"
         return Finding("webhooks", "wrong", f"`{webhook.name}`: {cause}", mend)
-    return Finding("webhooks", "ok", f"`{webhook.name}`: {parts.hostname} is {host_port(address, port)}")
+    return Finding("webhooks", "ok", f"`{webhook.name}`: {parts.hostname} is {host_port(addresses[0], port)}")
 
 
 # ------------------------------------------------------------------------------------------------------------ flows

@@ -8,6 +8,7 @@ import socket
 from typing import Final
 
 NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address is in its last four octets
+MAX_TRIED: Final = 4
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -29,8 +30,9 @@ def is_public(address: Address) -> bool:
     return address.is_global and not address.is_multicast
 
 
-async def locate(host: str, port: int, *, private: bool) -> str:
-    """Return the address to connect to. Raises `AddressRefused`: one that is not public is enough, unless `private`."""
+async def locate(host: str, port: int, *, private: bool) -> list[str]:
+    """Return the addresses to connect to, in order. Raises `AddressRefused`: one of them that is not public is enough,
+    unless `private`."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -39,4 +41,4 @@ async def locate(host: str, port: int, *, private: bool) -> str:
     inside = next((each for each in addresses if not is_public(each)), None)
     if inside is not None and not private:
         raise AddressRefused(f"{host} leads to {inside}, which is not of the public internet")
-    return str(addresses[0])
+    return [str(each) for each in addresses[:MAX_TRIED]]

@@ -2,6 +2,8 @@
 environment not used; of the answer nothing is read but its head."""
 
 import asyncio
+import contextlib
+import ssl
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,15 +19,15 @@ USER_AGENT: Final = "hotline-webhooks/1"
 
 @dataclass(slots=True)
 class Sender:
-    """Sends to one endpoint. Its connections are its own."""
+    """Sends to one endpoint. Its connections are its own. `tls` says whom we believe: the system's authorities."""
 
     endpoint: Endpoint
+    tls: ssl.SSLContext = field(default_factory=ssl.create_default_context, repr=False)
     _transport: httpx.AsyncHTTPTransport = field(init=False)
 
     def __post_init__(self) -> None:
-        self._transport = httpx.AsyncHTTPTransport(
-            trust_env=False, limits=httpx.Limits(max_connections=self.endpoint.at_once, max_keepalive_connections=0)
-        )
+        limits = httpx.Limits(max_connections=self.endpoint.at_once, max_keepalive_connections=0)
+        self._transport = httpx.AsyncHTTPTransport(verify=self.tls, trust_env=False, limits=limits)
 
     async def send(self, id_: str, body: str, now: float) -> Answer:
         """Make an attempt, within the endpoint's time-out from the look-up of its name to the head of the answer."""
@@ -47,7 +49,13 @@ class Sender:
     async def _post(self, body: bytes, signed: dict[str, str]) -> Answer:
         url = httpx.URL(self.endpoint.url)
         port = url.port or (443 if url.scheme == "https" else 80)
-        address = await locate(url.host, port, private=self.endpoint.private)
+        *others, last = await locate(url.host, port, private=self.endpoint.private)
+        for address in others:
+            with contextlib.suppress(httpx.ConnectError):  # nothing was sent: the next one may be reached
+                return await self._post_to(address, url, body, signed)
+        return await self._post_to(last, url, body, signed)
+
+    async def _post_to(self, address: str, url: httpx.URL, body: bytes, signed: dict[str, str]) -> Answer:
         request = httpx.Request(
             "POST",
             url.copy_with(host=address),

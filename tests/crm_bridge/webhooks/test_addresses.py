@@ -27,7 +27,7 @@ def test_not_public(address: str) -> None:
 
 
 async def test_a_private_one_is_taken_where_it_is_allowed() -> None:
-    assert await locate("127.0.0.1", 80, private=True) == "127.0.0.1"
+    assert await locate("127.0.0.1", 80, private=True) == ["127.0.0.1"]
     with pytest.raises(AddressRefused, match=r"leads to 127\.0\.0\.1, which is not of the public internet"):
         await locate("127.0.0.1", 80, private=False)
 

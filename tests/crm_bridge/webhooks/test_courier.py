@@ -3,8 +3,10 @@
 import asyncio
 import json
 import signal
+import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,13 +15,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from crm_bridge.webhooks import outbox
+from crm_bridge.webhooks import outbox, sending
 from crm_bridge.webhooks.courier import Courier, Couriers
 from crm_bridge.webhooks.endpoint import Endpoint
 from crm_bridge.webhooks.outbox import Webhooks
 from crm_bridge.webhooks.sending import Sender
 from crm_bridge.webhooks.tables import WebhookEvent
 from hotline.database import Sessions
+from hotline.tls import ensure
 from tests.crm_bridge.webhooks.receiver import SECRET, Receiver, documented_verify, endpoint, receiving
 
 NOW = 1_800_000_000.0
@@ -204,6 +207,45 @@ async def test_what_leads_inside_is_refused_and_nothing_is_sent(
     assert row.error.endswith("which is not of the public internet")
     assert receiver.requests == []
     await post.sender.close()
+
+
+async def test_where_the_first_address_is_not_reached_the_next_one_is_tried(
+    sessions: Sessions, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def locate(_host: str, _port: int, *, private: bool) -> list[str]:
+        assert private
+        return ["::1", "127.0.0.1"]  # the receiver listens at the second alone
+
+    monkeypatch.setattr(sending, "locate", locate)
+    post = post_to(sessions, receiver)
+    await post.happens()
+    await post.courier.round(NOW)
+    assert [row.state for row in await post.rows()] == ["delivered"]
+    await post.sender.close()
+
+
+@pytest.mark.parametrize(("host", "state"), [("localhost", "delivered"), ("127.0.0.1", "pending")])
+async def test_the_certificate_must_name_the_host_and_not_the_address_it_leads_to(
+    sessions: Sessions, tmp_path: Path, host: str, state: str
+) -> None:
+    certificate = ensure(tmp_path / "tls", ["localhost"], time.time())
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    theirs.load_cert_chain(certificate.certificate, certificate.key)
+    with receiving(theirs) as receiver:
+        post = Post(sessions, receiver, Webhooks([endpoint(f"https://{host}:{receiver.port}/h")]))
+        sender = Sender(post.endpoint, ssl.create_default_context(cafile=certificate.certificate))
+        post.courier.send = sender.send
+        await post.happens()
+        await post.courier.round(NOW)
+        (row,) = await post.rows()
+        assert row.state == state, row.error
+        assert len(receiver.requests) == (state == "delivered")
+        if state == "delivered":
+            assert receiver.requests[0].headers["host"] == f"localhost:{receiver.port}"
+        else:
+            assert "CERTIFICATE_VERIFY_FAILED" in row.error
+        await sender.close()
+        await post.sender.close()
 
 
 CHILD = """

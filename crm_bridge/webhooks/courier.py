@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from crm_bridge.webhooks import outbox
 from crm_bridge.webhooks.endpoint import Endpoint
 from crm_bridge.webhooks.outbox import Webhooks
-from crm_bridge.webhooks.schedule import Answer, Verdict, judge
+from crm_bridge.webhooks.schedule import Answer, Verdict, judge, rest_s
 from crm_bridge.webhooks.sending import Sender
 from crm_bridge.webhooks.tables import WebhookEvent
 
@@ -48,7 +48,8 @@ class Alarms(Protocol):
 
 @dataclass(slots=True)
 class Courier:
-    """Carries one endpoint's events. `chance` gives 0 to 1, for the jitter."""
+    """Carries one endpoint's events. `chance` gives 0 to 1, for the jitter; `rests_s` is how long the endpoint is left
+    alone after the last round."""
 
     endpoint: Endpoint
     webhooks: Webhooks
@@ -56,6 +57,7 @@ class Courier:
     alarms: Alarms
     send: Send
     chance: Callable[[], float] = random.random
+    rests_s: float = 0.0
 
     async def run(self, now: Callable[[], float]) -> None:
         """Carry until cancelled."""
@@ -72,8 +74,8 @@ class Courier:
                 )
                 await asyncio.sleep(AWAY_S)
                 continue
-            if not carried:
-                await asyncio.sleep(LOOK_EVERY_S)
+            if self.rests_s or not carried:
+                await asyncio.sleep(max(self.rests_s, LOOK_EVERY_S))
 
     async def round(self, now: float) -> int:
         """Send what is due at `now`, at most as much as the endpoint takes at once, and write what became of it; return
@@ -90,6 +92,7 @@ class Courier:
         self.alarms.over(self._disabled_kind)
         if events:
             answers = await asyncio.gather(*(self.send(each.event_id, each.body, now) for each in events))
+            self.rests_s = rest_s(self.rests_s, answers)
             await self._settle(events, answers, now)
         return len(events)
 

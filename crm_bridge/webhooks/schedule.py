@@ -15,6 +15,8 @@ JITTER: Final = 0.2
 """So much longer than the schedule says a wait may be, so that a crowd which failed together does not come together."""
 MAX_RETRY_AFTER_S: Final = 86_400.0
 GONE: Final = 410
+FIRST_REST_S: Final = 1.0
+LONGEST_REST_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +55,11 @@ def judge(retries_s: Sequence[float], attempts: int, answer: Answer, now: float,
     wait_s = retries_s[attempts] * (1 + JITTER * chance)
     asked_s = min(answer.retry_after_s, MAX_RETRY_AFTER_S)
     return Verdict("pending", tried, now + max(wait_s, asked_s), error)
+
+
+def rest_s(before_s: float, answers: Sequence[Answer]) -> float:
+    """Return how long an endpoint is left alone after a round, `before_s` after the round before: not at all where it
+    took anything, else twice as long each time. One that is down or overloaded is not asked for every customer anew."""
+    if any(200 <= answer.status <= 299 for answer in answers):
+        return 0.0
+    return min(LONGEST_REST_S, max(FIRST_REST_S, 2 * before_s))

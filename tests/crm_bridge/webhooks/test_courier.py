@@ -140,8 +140,10 @@ async def test_one_that_hangs_is_given_up_after_its_time(sessions: Sessions, rec
     await post.happens()
     await post.courier.round(NOW)
     assert [(row.state, row.error) for row in await post.rows()] == [("pending", "no answer within 0.5 s")]
+    assert post.courier.rests_s == 1.0
     await post.courier.round(NOW + 5)
     assert [row.state for row in await post.rows()] == ["delivered"]
+    assert post.courier.rests_s == 0.0
     await post.sender.close()
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_bridge.webhooks.schedule import JITTER, Answer, Verdict, judge
+from crm_bridge.webhooks.schedule import JITTER, Answer, Verdict, judge, rest_s
 
 RETRIES = (5.0, 300.0)
 
@@ -57,3 +57,12 @@ def test_an_event_that_always_fails_is_tried_as_often_as_the_schedule_says(
     assert (state, attempts) == ("dead", len(retries) + 1)
     for waited, planned in zip(waits, retries, strict=False):
         assert planned - 1e-6 <= waited <= planned * (1 + JITTER) + 1e-6
+
+
+def test_one_that_takes_nothing_is_asked_more_and_more_rarely() -> None:
+    rests, rested = [], 0.0
+    for _ in range(8):
+        rested = rest_s(rested, [Answer(503), Answer(0)])
+        rests.append(rested)
+    assert rests == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert rest_s(60.0, [Answer(503), Answer(204)]) == 0.0

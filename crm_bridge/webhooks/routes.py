@@ -1,7 +1,7 @@
 """The endpoints of webhooks over HTTP, and what they did not take. Mounted under `/api/v1`.
 
-Reads `app.state.sessions`, `app.state.clock` and `app.state.webhooks` (`outbox.Webhooks`). Bodies of events are not
-shown here: whoever may see what they say asks for it where it is.
+Reads `app.state.sessions`, `app.state.clock`, `app.state.webhooks` (`outbox.Webhooks`) and `app.state.audit`. Bodies of
+events are not shown here: whoever may see what they say asks for it where it is.
 """
 
 from collections.abc import AsyncIterator
@@ -141,6 +141,7 @@ async def replay_all(request: Request, endpoint: Known) -> Replayed:
 
 
 async def _replay(request: Request, endpoint: Endpoint, id_: int | None) -> int:
+    await request.app.state.audit(request, "webhooks.replayed", endpoint.name)
     async with request.app.state.sessions() as session:
         replayed = await outbox.replay(session, endpoint.name, request.app.state.clock.now(), id_)
         await session.commit()

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
 from crm_bridge.webhooks import outbox
 from crm_bridge.webhooks.outbox import Webhooks
@@ -18,11 +18,21 @@ CRM = Webhooks([endpoint(events=frozenset({"call.ended"}))])
 
 
 @pytest.fixture
-async def client(sessions: Sessions) -> AsyncIterator[httpx.AsyncClient]:
+def deeds() -> list[tuple[str, str]]:
+    """What is written of who did what."""
+    return []
+
+
+@pytest.fixture
+async def client(sessions: Sessions, deeds: list[tuple[str, str]]) -> AsyncIterator[httpx.AsyncClient]:
+    async def audit(_request: Request, what: str, about: str) -> None:
+        deeds.append((what, about))
+
     app = FastAPI()
     app.include_router(router, prefix="/api/v1")
     app.state.sessions, app.state.webhooks = sessions, CRM
     app.state.clock = SimpleNamespace(now=lambda: NOW)
+    app.state.audit = audit
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hotline/api/v1") as client:
         yield client
 
@@ -66,7 +76,7 @@ async def test_the_dead_are_listed_by_page_without_what_they_say(client: httpx.A
 
 
 async def test_one_is_replayed_or_all_and_the_endpoint_is_told_again(
-    client: httpx.AsyncClient, sessions: Sessions
+    client: httpx.AsyncClient, sessions: Sessions, deeds: list[tuple[str, str]]
 ) -> None:
     await bury(sessions, 3)
     second = (await client.get("/webhooks/crm/dead")).json()["items"][1]["id"]
@@ -76,6 +86,7 @@ async def test_one_is_replayed_or_all_and_the_endpoint_is_told_again(
     assert (await client.post("/webhooks/crm/replay")).json() == {"replayed": 2}
     (item,) = (await client.get("/webhooks")).json()["items"]
     assert (item["pending"], item["dead"], item["disabled_at"]) == (3, 0, None)
+    assert set(deeds) == {("webhooks.replayed", "crm")}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Customers, their timelines, and events of every channel over HTTP. Mounted under `/api/v1`.
 
-Reads `app.state.sessions` (async sessionmaker), `app.state.settings.region`, `app.state.clock` and `app.state.publish`
-(type, body), which tells the listeners on the WebSocket. Who may ask is decided before it gets here.
+Reads `app.state.sessions` (async sessionmaker), `app.state.settings.region`, `app.state.clock`, `app.state.webhooks`
+(the outbox) and `app.state.publish` (type, body), which tells the listeners on the WebSocket. Who may ask is decided
+before it gets here.
 """
 
 import base64
@@ -10,7 +11,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -27,7 +28,6 @@ from crm_bridge.shapes import (
     CustomerPage,
     CustomerQuery,
     InteractionIn,
-    InteractionOut,
     InteractionRecorded,
     TimelinePage,
     TimelineQuery,
@@ -175,23 +175,28 @@ async def record_event(request: Request, event: timeline.NewInteraction) -> tupl
 
     Raises `HTTPException` and `RequestValidationError`, as the answer to whoever sent it.
     """
-    answer, item = await _record(request, event)
-    if item is not None:
-        published = {"customer": answer.customer} | item.model_dump(mode="json")
-        request.app.state.publish("interaction.created", published)
-    return answer, item is not None
+    answer, told = await _record(request, event)
+    if told is not None:
+        request.app.state.publish("interaction.created", told)
+    return answer, told is not None
 
 
 async def _record(
     request: Request, event: timeline.NewInteraction
-) -> tuple[InteractionRecorded, InteractionOut | None]:
-    """Record and commit, anew where another writer was first. The item is None if it was recorded before."""
+) -> tuple[InteractionRecorded, dict[str, Any] | None]:
+    """Record and commit, anew where another writer was first; return the answer, and what others are told, None if it
+    was recorded before."""
+    state = request.app.state
     for _ in range(ATTEMPTS):
-        async with request.app.state.sessions() as session:
+        async with state.sessions() as session:
             try:
-                recorded = await timeline.record(session, event, request.app.state.clock.now())
-                answer = recorded_out(recorded.interaction)
-                item = None if recorded.repeated else interaction_out(recorded.interaction)
+                now = state.clock.now()
+                recorded = await timeline.record(session, event, now)
+                answer, told = recorded_out(recorded.interaction), None
+                if not recorded.repeated:
+                    item = interaction_out(recorded.interaction).model_dump(mode="json")
+                    told = {"customer": answer.customer} | item
+                    await state.webhooks.tell(session, "interaction.created", told, customer=answer.customer, now=now)
                 await session.commit()
             except (timeline.InteractionOvertaken, MatchContended):
                 continue
@@ -201,7 +206,7 @@ async def _record(
                 raise _invalid(("body", "case"), str(error)) from error
             except CaseSubjectMissing as error:
                 raise _invalid(("body", "case", "subject"), str(error)) from error
-            return answer, item
+            return answer, told
     raise HTTPException(503, "Other events of the same person keep coming first: send this one again.")
 
 

@@ -23,6 +23,7 @@ import msgspec
 import structlog
 import uvloop
 
+from crm_bridge.webhooks.outbox import Webhooks
 from hotline import auth, database, logs, models, sessions, tls, trunks
 from hotline.cannot_start import CannotStart, cause
 from hotline.config import Settings, TlsFiles
@@ -109,6 +110,7 @@ class Hotline:
             recordings_folder=settings.recordings_folder,
             region=settings.region,
             prompt_path=self._prompt_path,
+            webhooks=Webhooks([each.endpoint for each in settings.webhooks]),
         )
         # What a caller hears in the middle of a talk is to be there at once.
         self._prepared = (Prompt("music", "hold"), Prompt("music", "comfort"))
@@ -121,6 +123,7 @@ class Hotline:
         await self._restore_agents()
         await self._start_sip()
         await self._start_web()
+        await self._start_webhooks()
         self.funnel.prompts.prepare(self._prepared)
         await self._transcribe_what_waits()
         self._users_task = asyncio.create_task(self._watch_users(), name="users")
@@ -138,7 +141,9 @@ class Hotline:
         await database.upgrade(settings.database_url)
         # Passwords are hashed by threads, and so one more may import meanwhile.
         await _at_once(self._meet_people(now), asyncio.to_thread(_import_what_comes_later))
-        await recovery.recover(self.sessions, self.funnel.journal, settings.recordings_folder, now, settings.region)
+        await recovery.recover(
+            self.sessions, self.funnel.journal, settings.recordings_folder, now, settings.region, self.funnel.webhooks
+        )
 
     async def _meet_people(self, now: float) -> None:
         async with self.sessions() as session:
@@ -332,6 +337,7 @@ class Hotline:
             },
         )
         app.state.funnel = self.funnel
+        app.state.webhooks = self.funnel.webhooks
         app.state.metrics = self.metrics
         self.metrics.watch_channels(app.state.channels.refused)
         app.state.sip = self.sip_sockets
@@ -349,6 +355,17 @@ class Hotline:
         task = asyncio.create_task(server.serve(sockets=[listener]), name="web")
         self._exit.push_async_callback(server.end, task)
         await server.listening.wait()
+
+    async def _start_webhooks(self) -> None:
+        """Begin to carry events out, where anybody is to be told."""
+        funnel = self.funnel
+        if not funnel.webhooks.endpoints:
+            return
+        from crm_bridge.webhooks.courier import Couriers  # noqa: PLC0415 - brings an HTTP client along
+
+        couriers = Couriers(funnel.webhooks, self.sessions, funnel.alarms, self.clock.now)
+        self._exit.push_async_callback(couriers.stop)
+        await couriers.start()
 
     async def _transcribe_what_waits(self) -> None:
         async with self.sessions() as session:

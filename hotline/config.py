@@ -51,6 +51,7 @@ from hotline.config_values import (
     is_wildcard,
     model_path,
 )
+from hotline.config_webhook import Webhooks
 from telephony.edge.ice_servers import IceServer
 from telephony.media.tone_plans import Country
 
@@ -264,6 +265,7 @@ class Settings(Section):
     region: Region
     languages: Annotated[list[Language], CommaList] = Field(min_length=1)
     limits: Limits
+    webhooks: Webhooks = Field([])
 
     @field_validator("media")
     @classmethod

@@ -29,7 +29,13 @@ BUSY_TIMEOUT_MS: Final = 10_000
 WAL_RETRY_MS: Final = 20
 DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 MIGRATIONS: Final = Path(__file__).parent / "migrations" / "versions"
-ROOMS_WITH_TABLES: Final = ("crm_bridge.tables", "recordings.tables", "telephony.tables", "hotline.tables")
+ROOMS_WITH_TABLES: Final = (
+    "crm_bridge.tables",
+    "crm_bridge.webhooks.tables",
+    "recordings.tables",
+    "telephony.tables",
+    "hotline.tables",
+)
 
 Sessions = async_sessionmaker[AsyncSession]
 

@@ -17,13 +17,16 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from sqlalchemy.exc import DBAPIError
 
+from crm_bridge.webhooks.addresses import AddressRefused, locate
 from hotline import auth, database, sip_listeners, tls
 from hotline.cannot_start import CannotStart
 from hotline.config import Settings, TlsFiles
 from hotline.config_values import Listen, host_port
+from hotline.config_webhook import Webhook
 from hotline.models import model_states
 from ivr_flows import flow as flows
 from ivr_flows.load import FlowErrors, flow_files, load
@@ -56,6 +59,7 @@ async def examine(settings: Settings, file: Path | None) -> list[Finding]:
     findings += await asyncio.to_thread(lambda: _of_this_machine(settings))
     findings += await _trunks(settings)
     findings += await asyncio.gather(*(_ice_server(server) for server in settings.media.servers))
+    findings += await asyncio.gather(*(_webhook(webhook) for webhook in settings.webhooks))
     findings += await _database(settings)
     findings += await asyncio.to_thread(lambda: [*_models(settings), *_voice_detector(settings), *_extras()])
     return findings
@@ -239,6 +243,23 @@ async def _ice_server(server: IceServer) -> Finding:
         return Finding("media.ice_servers", "wrong", f"{server.url}: {error}", mend)
     does = "relays by" if server.is_turn else "sees us at"
     return Finding("media.ice_servers", "ok", f"{server.url} {does} {told}")
+
+
+# --------------------------------------------------------------------------------------------------------- webhooks
+
+
+async def _webhook(webhook: Webhook) -> Finding:
+    """Where its name leads. Nothing is sent."""
+    parts = urlsplit(webhook.url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        async with asyncio.timeout(webhook.timeout):
+            addresses = await locate(parts.hostname or "", port, private=webhook.private)
+    except (AddressRefused, TimeoutError) as error:
+        mend = "correct its `url`, or write private: yes where it is to be in a network of yours"
+        cause = str(error) or f"{parts.hostname} is not looked up within {webhook.timeout:g} s"
+        return Finding("webhooks", "wrong", f"`{webhook.name}`: {cause}", mend)
+    return Finding("webhooks", "ok", f"`{webhook.name}`: {parts.hostname} is {host_port(addresses[0], port)}")
 
 
 # ------------------------------------------------------------------------------------------------------------ flows

@@ -18,6 +18,7 @@ from telephony.switchboard.call import CallState
 CALL_STATES: Final = (*(state for state in get_args(CallState) if state != "ended"), "calling", "internal")
 """`calling` is a call to the outside that is not answered yet, `internal` one between phones of ours."""
 TICKS: Final = ("on_time", "late", "skipped")
+ATTEMPTS: Final = ("delivered", "failed", "dead")
 
 CLOCK_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 PAGE_OCTETS: Final = os.sysconf("SC_PAGE_SIZE")
@@ -112,6 +113,8 @@ class StateCollector(Collector):
         yield _gauges("alarms", "Alarms that stand, or were raised in the last hour.", "kind", alarms)
         yield _gauge("database_away", "Whether the database does not answer, and rows are owed.", funnel.lane.away)
         yield _gauge("lane_waiting", "Rows to be written, and what is to be told after them.", len(funnel.lane))
+        attempts = _all(ATTEMPTS, funnel.webhooks.attempts)
+        yield _counters("webhooks", "Attempts to deliver an event, by how they ended.", "outcome", attempts)
         waiting = len(funnel.transcriptions)
         yield _gauge("transcriptions_waiting", "Recordings in line for the recogniser, the one in hand too.", waiting)
 

@@ -18,11 +18,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import crm_bridge.channels.routes
 import crm_bridge.routes
+import crm_bridge.webhooks.routes
 import recordings.routes
 import telephony.alarm_routes
 import telephony.audio_routes
 import telephony.desk_routes
 import telephony.routes
+from crm_bridge.webhooks.outbox import NOBODY
 from hotline import audit, channels, session_routes, tls
 from hotline.config import Settings
 from hotline.config_values import is_wildcard
@@ -146,6 +148,7 @@ def create_app(
         session_routes,
         audit,
         crm_bridge.routes,
+        crm_bridge.webhooks.routes,
         recordings.routes,
         telephony.routes,
         telephony.desk_routes,
@@ -164,6 +167,7 @@ def create_app(
     app.state.clock = clock
     app.state.publish = publish or _nobody_listens
     app.state.channels = channels.door(settings)
+    app.state.webhooks = NOBODY
     app.state.recordings_folder = settings.recordings_folder
     app.state.ready = ready or _not_wired
     app.state.audit = audit.Audit(sessions)

@@ -4,14 +4,17 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge import context, timeline
+from crm_bridge.webhooks.events import call_ended
+from crm_bridge.webhooks.outbox import NOBODY, Webhooks
 from recordings import store
 from telephony.edge import rows
 from telephony.events import CallSnapshot
 
 
-async def save(session: AsyncSession, call: CallSnapshot, region: str, now: float) -> None:
+async def save(session: AsyncSession, call: CallSnapshot, region: str, now: float, webhooks: Webhooks = NOBODY) -> None:
     """Write a call as it stands. Of one that is over, and whose caller could not be looked up in time (the database
-    was away, or the server stopped), the caller is looked up now: it belongs on somebody's timeline."""
+    was away, or the server stopped), the caller is looked up now: it belongs on somebody's timeline.
+    Its end is told once, however often it is written."""
     is_ours = call.direction == "outbound"
     if call.ended_at and call.number and not (call.customer if is_ours else call.ani):
         ani, found = await context.find_caller(session, call.number, False, "", region, now, dialled=is_ours)
@@ -25,3 +28,5 @@ async def save(session: AsyncSession, call: CallSnapshot, region: str, now: floa
     await rows.save_call(session, call)
     if call.customer:
         await timeline.record_call(session, call, now)
+    if call.ended_at:
+        await webhooks.tell(session, "call.ended", call_ended(call), customer=call.customer, now=now, key=call.id)

@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from crm_bridge import context
+from crm_bridge.webhooks.outbox import Webhooks
 from recordings.journal import Journal
 from telephony.clock import iso, tick_at
 from telephony.edge import call_rows, rows, texts
@@ -133,6 +134,7 @@ class Funnel:
     transcribe: Sender | None = None
     listen: Sender | None = None
     trunks: Trunks | None = None
+    webhooks: Webhooks = field(default_factory=Webhooks)
     ticks: Counter[str] = field(default_factory=Counter)
     """What became of the media workers' ticks: how many were `on_time`, `late` and `skipped`."""
     prompts: Prompts = field(init=False)
@@ -165,6 +167,7 @@ class Funnel:
             self._to_media,
             self.publish,
             self._start,
+            self.webhooks,
         )
         self.audio = AudioStreams(self._to_media)
         self.alarms = Alarms(self.publish, self.clock.now)
@@ -351,7 +354,7 @@ class Funnel:
                 self._start(self._find_caller(command))
             case SaveCall():
                 save = self._in_session(
-                    lambda session: call_rows.save(session, command.call, self.region, self.clock.now())
+                    lambda session: call_rows.save(session, command.call, self.region, self.clock.now(), self.webhooks)
                 )
                 self.lane.put_row("call", command.call.id, save)
             case SaveAgent():
@@ -416,7 +419,7 @@ class Funnel:
     async def _save_text(self, command: SaveText) -> None:
         """Keep a text, and only then say so to its sender."""
         async with self._turn:
-            status, told = await texts.keep(self.sessions, command, self.region, self.clock.now())
+            status, told = await texts.keep(self.sessions, command, self.region, self.clock.now(), self.webhooks)
         self._to_sip(AnswerText(command.message, status))
         if told is not None:
             self.publish("interaction.created", told)

@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from crm_bridge.webhooks.outbox import Webhooks
 from recordings import store
 from recordings.tables import Recording
 from telephony.clock import TICKS_PER_S
@@ -54,6 +55,7 @@ class Recordings:
     to_media: Callable[[ToMedia], None]
     publish: Callable[[str, dict[str, object]], None]
     start: Callable[[Coroutine[None, None, None]], None]
+    webhooks: Webhooks
 
     def record(self, command: Record) -> None:
         """Write the row, then begin."""
@@ -114,9 +116,15 @@ class Recordings:
 
         async def save() -> None:
             async with self.sessions() as session:
-                await store.save_transcript(session, event, self.clock.now())
+                now = self.clock.now()
+                row = await store.save_transcript(session, event, now)
+                told = {"recording": event.recording, "outcome": event.outcome}
+                named = {"call": row.call_id, "customer": row.customer_id, "language": row.language}
+                await self.webhooks.tell(
+                    session, "recording.transcribed", told | named, customer=row.customer_id, now=now
+                )
                 await session.commit()
-            self.publish("recording.transcribed", {"recording": event.recording, "outcome": event.outcome})
+            self.publish("recording.transcribed", {**told})
             if event.outcome == "done":
                 self.words.transcribed(event.recording)
 

@@ -7,6 +7,7 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from crm_bridge.webhooks.outbox import NOBODY, Webhooks
 from recordings import store
 from recordings.journal import Journal, JournalDamaged
 from telephony.clock import time_of
@@ -24,6 +25,7 @@ async def recover(
     recordings_folder: Path,
     now: float,
     region: str = "VN",
+    webhooks: Webhooks = NOBODY,
 ) -> int:
     """Close what the last run left open; return how many calls it cut off.
 
@@ -40,7 +42,7 @@ async def recover(
         calls = await rows.unfinished_calls(session)
         for row in calls:
             snapshot = _ended(journal, rows.snapshot_of(row), recorded_until.get(row.id, 0.0))
-            await call_rows.save(session, snapshot, region, now)
+            await call_rows.save(session, snapshot, region, now, webhooks)
             log.warning("call closed after an interruption", call=row.id)
         await session.commit()
     return len(calls)

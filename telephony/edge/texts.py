@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from crm_bridge import identity, timeline
 from crm_bridge.match import MatchContended, claim
 from crm_bridge.present import interaction_out
+from crm_bridge.webhooks.outbox import NOBODY, Webhooks
 from telephony.events import SaveText
 
 CHANNEL: Final = "sip"
@@ -17,13 +18,15 @@ Kept = tuple[int, dict[str, object] | None]
 """What the sender of a text is to be answered, and what listeners are to be told of it, None for nothing."""
 
 
-async def keep(sessions: async_sessionmaker[AsyncSession], text: SaveText, region: str, now: float) -> Kept:
+async def keep(
+    sessions: async_sessionmaker[AsyncSession], text: SaveText, region: str, now: float, webhooks: Webhooks = NOBODY
+) -> Kept:
     """Write a text and commit, anew where another writer was first. A number that identifies nobody has no timeline:
     403; where others were first again and again: 503."""
     for _ in range(ATTEMPTS):
         async with sessions() as session:
             try:
-                kept = await _record(session, text, region, now)
+                kept = await _record(session, text, region, now, webhooks)
                 await session.commit()
             except (timeline.InteractionOvertaken, MatchContended):
                 continue
@@ -31,7 +34,7 @@ async def keep(sessions: async_sessionmaker[AsyncSession], text: SaveText, regio
     return 503, None
 
 
-async def _record(session: AsyncSession, text: SaveText, region: str, now: float) -> Kept:
+async def _record(session: AsyncSession, text: SaveText, region: str, now: float, webhooks: Webhooks) -> Kept:
     number = identity.phone(text.number, region)
     if not number:
         return 403, None
@@ -50,5 +53,7 @@ async def _record(session: AsyncSession, text: SaveText, region: str, now: float
     recorded = await timeline.record(session, event, now)
     if recorded.repeated:
         return 202, None
-    told = interaction_out(recorded.interaction).model_dump(mode="json")
-    return 202, {"customer": recorded.interaction.customer_id} | told
+    customer = recorded.interaction.customer_id
+    told = {"customer": customer} | interaction_out(recorded.interaction).model_dump(mode="json")
+    await webhooks.tell(session, "interaction.created", told, customer=customer, now=now)
+    return 202, told

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from crm_bridge.routes import router
 from crm_bridge.tables import Base
+from crm_bridge.webhooks.outbox import Webhooks
 from hotline.database import open_engine, session_factory
 
 Sessions = async_sessionmaker[AsyncSession]
@@ -43,6 +44,7 @@ class Api:
     """The routes, the clock they read, and what they published."""
 
     client: httpx.AsyncClient
+    app: FastAPI
     now: float = 1_800_000_000.0
     published: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
@@ -66,9 +68,10 @@ async def api(sessions: Sessions) -> AsyncIterator[Api]:
     app.include_router(router, prefix="/api/v1")
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://hotline/api/v1") as client:
-        api = Api(client)
+        api = Api(client, app)
         app.state.sessions = sessions
         app.state.settings = SimpleNamespace(region="VN")
+        app.state.webhooks = Webhooks()
         app.state.clock = SimpleNamespace(now=lambda: api.now)
         app.state.publish = lambda type_, body: api.published.append((type_, body))
         yield api

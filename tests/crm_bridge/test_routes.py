@@ -1,6 +1,7 @@
 """The bridge over HTTP."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -50,6 +51,19 @@ async def test_an_event_is_created_committed_and_published(api: Api) -> None:
     }
     assert api.published == [("interaction.created", {"customer": answer["customer"]} | item)]
     assert (await api.get(f"/customers/{answer['customer']}/timeline")) == {"items": [item], "next": None}
+
+
+async def test_an_event_is_told_by_webhooks_as_it_is_published_and_once(api: Api) -> None:
+    told: list[tuple[str, dict[str, Any], str]] = []
+
+    async def tell(_session: object, type_: str, data: dict[str, Any], *, customer: str, now: float) -> None:
+        assert now == api.now
+        told.append((type_, data, customer))
+
+    api.app.state.webhooks = SimpleNamespace(tell=tell)
+    answer = await api.post(identities=ZALO, external_id="m1")
+    await api.post(200, identities=ZALO, external_id="m1")
+    assert told == [(*api.published[0], answer["customer"])]
 
 
 async def test_the_same_event_again_gets_the_same_answer_and_changes_nothing(api: Api) -> None:

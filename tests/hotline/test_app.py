@@ -20,6 +20,7 @@ from ivr_flows.load import FlowErrors
 from telephony.edge import rows
 from telephony.edge.workers import Worker
 from telephony.events import AgentStateRequested, BindingChanged, BindingRow, WorkerKind
+from tests.crm_bridge.webhooks.receiver import SECRET, documented_verify, receiving
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -134,6 +135,22 @@ async def test_a_phone_whose_password_is_reset_is_registered_no_more(hotline: Ho
         while hotline.edge.endpoint._registrar.contacts("agent1"):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     assert hotline.edge.endpoint._registrar.contacts("agent2")
+
+
+async def test_who_is_named_in_the_settings_is_told_by_webhooks(tmp_path: Path) -> None:
+    with receiving() as receiver:
+        crm = f"{{name: crm, url: '{receiver.url}', secret: {SECRET}, events: [call.ended], private: true}}"
+        hotline = Hotline(settings_in(tmp_path, f"webhooks: [{crm}]\n"))
+        await hotline.start()
+        try:
+            async with hotline.sessions() as session:
+                now = hotline.clock.now()
+                await hotline.funnel.webhooks.tell(session, "call.ended", {"id": "c"}, customer=None, now=now)
+                await session.commit()
+            assert await asyncio.to_thread(receiver.arrived.acquire, timeout=20)
+        finally:
+            await hotline.stop()
+    assert documented_verify()(SECRET, receiver.requests[0].headers, receiver.requests[0].body)
 
 
 async def test_a_port_that_is_taken_is_named_with_its_setting(tmp_path: Path) -> None:

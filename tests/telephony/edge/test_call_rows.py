@@ -1,14 +1,18 @@
 """A call's row and its timeline entry, of calls that come in and of those that go out."""
 
+import json
 from pathlib import Path
 
 from sqlalchemy import select
 
 from crm_bridge.tables import Interaction
+from crm_bridge.webhooks.outbox import Webhooks
+from crm_bridge.webhooks.tables import WebhookEvent
 from hotline import database
 from telephony.edge import call_rows, rows
 from telephony.tables import Call
 from tests.crm_bridge.calls import CALL_ID, ended, snapshot
+from tests.crm_bridge.webhooks.receiver import endpoint
 
 
 async def test_whom_we_called_is_looked_up_at_the_end_where_it_was_not_before(tmp_path: Path) -> None:
@@ -37,5 +41,26 @@ async def test_whom_we_called_is_looked_up_at_the_end_where_it_was_not_before(tm
             again = rows.snapshot_of(row)
             assert (again.direction, again.trunk, again.customer) == ("outbound", "provider", row.customer_id)
             assert rows.snapshot_of(await session.get_one(Call, CALL_ID)).direction == "inbound"
+    finally:
+        await engine.dispose()
+
+
+async def test_the_end_of_a_call_is_told_once_however_often_it_is_written(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'hotline.db'}"
+    await database.upgrade(url)
+    engine = database.open_engine(url)
+    webhooks = Webhooks([endpoint()])
+    try:
+        for call in (snapshot(), ended(recording=""), ended(recording="")):
+            async with database.session_factory(engine)() as session:
+                await call_rows.save(session, call, "VN", 1070.0, webhooks)
+                await session.commit()
+        async with database.session_factory(engine)() as session:
+            event = (await session.scalars(select(WebhookEvent))).one()
+            row = await session.get_one(Call, CALL_ID)
+        assert (event.type, event.state) == ("call.ended", "pending")
+        assert event.customer_id == (row.customer_id or "")
+        data = json.loads(event.body)["data"]
+        assert (data["id"], data["ended_by"], data["talk_s"]) == (CALL_ID, "caller", 45.0)
     finally:
         await engine.dispose()

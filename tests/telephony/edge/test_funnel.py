@@ -3,6 +3,7 @@
 import asyncio
 import io
 import itertools
+import json
 import os
 import re
 import sqlite3
@@ -20,6 +21,7 @@ from structlog.testing import capture_logs
 
 from crm_bridge import context
 from crm_bridge.tables import Identity, Interaction
+from crm_bridge.webhooks.tables import WebhookEvent
 from hotline import database, logs
 from ivr_flows.load import load
 from recordings.journal import Journal
@@ -77,6 +79,7 @@ from telephony.events import (
 )
 from telephony.switchboard import Switchboard, SwitchboardSettings
 from telephony.tables import Agent, Binding, Call
+from tests.crm_bridge.webhooks.receiver import endpoint
 from tests.telephony.switchboard.room import CALLER_OFFER, FLOW
 from tests.telephony.switchboard.test_secret_keys import FLOW as SECRET_FLOW
 
@@ -307,6 +310,34 @@ async def test_a_recording_is_a_row_before_it_begins_and_is_transcribed_after_it
     async with house.sessions() as session:
         item = (await session.scalars(select(Interaction).where(Interaction.call_id == call))).one()
     assert item.recording_id == start.recording
+
+
+async def test_webhooks_are_told_of_a_text_the_end_of_a_call_and_its_transcript_in_order(house: House) -> None:
+    house.funnel.webhooks.endpoints = [endpoint()]
+    house.funnel.sip_events([text("m1")])
+    call = await house.talk()
+    start = house.media.said(StartRecording)[0]
+    house.funnel.sip_events([DialogEnded("d1", "bye")])
+    spoken(start)
+    house.funnel.media_event(RecordingStopped(start.recording, 10))
+    await house.until(lambda: house.transcribe.commands)
+    house.funnel.speech_event(FileTranscribed(start.recording, "done", "whisper", "en"))
+    await house.funnel.lane.drained()
+    async with house.sessions() as session:
+        events = (await session.scalars(select(WebhookEvent).order_by(WebhookEvent.id))).all()
+        (person,) = set(await session.scalars(select(Interaction.customer_id)))
+    assert [event.type for event in events] == ["interaction.created", "call.ended", "recording.transcribed"]
+    assert {event.customer_id for event in events} == {person}
+    written, ended, transcribed = (json.loads(event.body)["data"] for event in events)
+    assert (written["customer"], written["text"]) == (person, "Xin chào")
+    assert (ended["id"], ended["agent"], ended["recording"]) == (call, "an", start.recording)
+    assert transcribed == {
+        "recording": start.recording,
+        "outcome": "done",
+        "call": call,
+        "customer": person,
+        "language": "en",
+    }
 
 
 async def test_words_are_told_while_they_are_spoken_and_stand_in_no_journal(house: House) -> None:

@@ -3,7 +3,8 @@
 Rule 1: what is known decides. If the known identities of an event point to one customer, the others are linked to
 that customer, each with its source and evidence.
 Rule 2: no silent merge. If they point to different customers, the event goes to the customer of the strongest, and
-the contradiction is returned for a person to judge; no existing identity moves.
+the contradiction is returned for a person to judge; no existing identity moves. Profiles that somebody put together
+contradict each other no more.
 Rule 3: a claim joins the history and proves nothing. A new link is worth no more than the one it leans on, and no
 event raises what a link is worth.
 Rule 4: two events of one new person at the same instant make one profile. The unique constraint on (kind, value)
@@ -56,7 +57,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """An identity of the event that belongs to another customer than the one the event went to."""
+    """An identity of the event that belongs to another person than the one the event went to; `customer` is theirs."""
 
     kind: str
     value: str
@@ -65,12 +66,31 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The customer of an event. `matched_by` is the identity that decided, None for a customer it created."""
+    """The customer of an event. `matched_by` is the identity that decided, None for a customer it created. `person_id`
+    is that of the customer's row (see there)."""
 
     customer: str
     created: bool
     matched_by: Claim | None
     conflicts: tuple[Conflict, ...] = ()
+    person_id: str | None = None
+
+    @property
+    def person(self) -> str:
+        """The id by which the customer's person is known."""
+        return self.person_id or self.customer
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A known identity, and the person whom its profile belongs to."""
+
+    row: Identity
+    person_id: str | None
+
+    @property
+    def person(self) -> str:
+        return self.person_id or self.row.customer_id
 
 
 def claim(channel: str, kind: Kind, value: str) -> Claim:
@@ -102,32 +122,36 @@ async def find_or_create(
     raise MatchContended(f"{ATTEMPTS} attempts to match an event of channel {source} were overtaken by other writers")
 
 
-async def _owners(session: AsyncSession, claims: Iterable[Claim]) -> dict[tuple[str, str], Identity]:
-    """Return the rows of those identities that are known, by (kind, value)."""
-    found = await session.scalars(_owning(claims).execution_options(populate_existing=True))
-    return {(row.kind, row.value): row for row in found}
+async def _owners(session: AsyncSession, claims: Iterable[Claim]) -> dict[tuple[str, str], Owner]:
+    """Return those identities that are known, by (kind, value), and whose they are."""
+    found = await session.execute(_owning(claims).execution_options(populate_existing=True))
+    return {(row.kind, row.value): Owner(row, person_id) for row, person_id in found}
 
 
-def _owning(claims: Iterable[Claim]) -> Select[Identity]:
+def _owning(claims: Iterable[Claim]) -> Select[Identity, str | None]:
     # Not `(kind, value) IN (…)`: for more than one pair SQLite reads the whole table then, and no index.
-    return select(Identity).where(
-        or_(false(), *(and_(Identity.kind == each.kind, Identity.value == each.value) for each in claims))
+    return (
+        select(Identity, Customer.person_id)
+        .join(Customer, Customer.id == Identity.customer_id)
+        .where(or_(false(), *(and_(Identity.kind == each.kind, Identity.value == each.value) for each in claims)))
     )
 
 
 async def _join(
     session: AsyncSession,
     claims: Sequence[Claim],
-    owners: dict[tuple[str, str], Identity],
+    owners: dict[tuple[str, str], Owner],
     *,
     source: str,
     evidence: str,
     now: float,
 ) -> Match:
     """Link what is new to the customer of the strongest known identity, and note what contradicts it."""
-    decisive = max((each for each in claims if each.key in owners), key=lambda each: _strength(each, owners[each.key]))
-    customer = owners[decisive.key].customer_id
-    unknown = [_through(each, decisive, owners[decisive.key]) for each in claims if each.key not in owners]
+    known = (each for each in claims if each.key in owners)
+    decisive = max(known, key=lambda each: _strength(each, owners[each.key].row))
+    owner = owners[decisive.key]
+    customer = owner.row.customer_id
+    unknown = [_through(each, decisive, owner.row) for each in claims if each.key not in owners]
     if unknown:
         taken = [
             each
@@ -137,11 +161,11 @@ async def _join(
         await session.execute(update(Customer).where(Customer.id == customer).values(updated_at=now))
         owners |= await _owners(session, taken) if taken else {}
     conflicts = tuple(
-        Conflict(row.kind, row.value, row.customer_id)
+        Conflict(each.kind, each.value, other.person)
         for each in claims
-        if (row := owners.get(each.key)) is not None and row.customer_id != customer
+        if (other := owners.get(each.key)) is not None and other.person != owner.person
     )
-    return Match(customer, created=False, matched_by=decisive, conflicts=conflicts)
+    return Match(customer, created=False, matched_by=decisive, conflicts=conflicts, person_id=owner.person_id)
 
 
 async def _create(session: AsyncSession, claims: Sequence[Claim], *, source: str, evidence: str, now: float) -> str:

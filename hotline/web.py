@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+import crm_bridge.link_routes
 import crm_bridge.routes
 import recordings.routes
 import telephony.alarm_routes
@@ -145,6 +146,7 @@ def create_app(
         session_routes,
         audit,
         crm_bridge.routes,
+        crm_bridge.link_routes,
         recordings.routes,
         telephony.routes,
         telephony.desk_routes,

@@ -51,4 +51,4 @@ async def _record(session: AsyncSession, text: SaveText, region: str, now: float
     if recorded.repeated:
         return 202, None
     told = interaction_out(recorded.interaction).model_dump(mode="json")
-    return 202, {"customer": recorded.interaction.customer_id} | told
+    return 202, {"customer": recorded.person} | told

@@ -66,8 +66,9 @@ def _owns(kind: Kind, value: str) -> ColumnElement[bool]:
 
 def _is_called(words: Sequence[str]) -> ColumnElement[bool]:
     other = aliased(Customer)
+    # A range of the index: SQLite uses none for IS NOT NULL.
     of_another_profile = select(other.person_id).where(
-        other.person_id.is_not(None), *(other.name_folded.contains(word, autoescape=True) for word in words)
+        other.person_id > "", *(other.name_folded.contains(word, autoescape=True) for word in words)
     )
     its_own = and_(*(Customer.name_folded.contains(word, autoescape=True) for word in words))
     return or_(its_own, Customer.id.in_(of_another_profile))

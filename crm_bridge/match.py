@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Select, and_, delete, false, insert, or_, select, update
+from sqlalchemy import Select, and_, delete, false, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge.identity import Kind
@@ -66,31 +66,12 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The customer of an event. `matched_by` is the identity that decided, None for a customer it created. `person_id`
-    is that of the customer's row (see there)."""
+    """The customer of an event. `matched_by` is the identity that decided, None for a customer it created."""
 
     customer: str
     created: bool
     matched_by: Claim | None
     conflicts: tuple[Conflict, ...] = ()
-    person_id: str | None = None
-
-    @property
-    def person(self) -> str:
-        """The id by which the customer's person is known."""
-        return self.person_id or self.customer
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """A known identity, and the person whom its profile belongs to."""
-
-    row: Identity
-    person_id: str | None
-
-    @property
-    def person(self) -> str:
-        return self.person_id or self.row.customer_id
 
 
 def claim(channel: str, kind: Kind, value: str) -> Claim:
@@ -122,36 +103,32 @@ async def find_or_create(
     raise MatchContended(f"{ATTEMPTS} attempts to match an event of channel {source} were overtaken by other writers")
 
 
-async def _owners(session: AsyncSession, claims: Iterable[Claim]) -> dict[tuple[str, str], Owner]:
-    """Return those identities that are known, by (kind, value), and whose they are."""
-    found = await session.execute(_owning(claims).execution_options(populate_existing=True))
-    return {(row.kind, row.value): Owner(row, person_id) for row, person_id in found}
+async def _owners(session: AsyncSession, claims: Iterable[Claim]) -> dict[tuple[str, str], Identity]:
+    """Return the rows of those identities that are known, by (kind, value)."""
+    found = await session.scalars(_owning(claims).execution_options(populate_existing=True))
+    return {(row.kind, row.value): row for row in found}
 
 
-def _owning(claims: Iterable[Claim]) -> Select[Identity, str | None]:
+def _owning(claims: Iterable[Claim]) -> Select[Identity]:
     # Not `(kind, value) IN (…)`: for more than one pair SQLite reads the whole table then, and no index.
-    return (
-        select(Identity, Customer.person_id)
-        .join(Customer, Customer.id == Identity.customer_id)
-        .where(or_(false(), *(and_(Identity.kind == each.kind, Identity.value == each.value) for each in claims)))
+    return select(Identity).where(
+        or_(false(), *(and_(Identity.kind == each.kind, Identity.value == each.value) for each in claims))
     )
 
 
 async def _join(
     session: AsyncSession,
     claims: Sequence[Claim],
-    owners: dict[tuple[str, str], Owner],
+    owners: dict[tuple[str, str], Identity],
     *,
     source: str,
     evidence: str,
     now: float,
 ) -> Match:
     """Link what is new to the customer of the strongest known identity, and note what contradicts it."""
-    known = (each for each in claims if each.key in owners)
-    decisive = max(known, key=lambda each: _strength(each, owners[each.key].row))
-    owner = owners[decisive.key]
-    customer = owner.row.customer_id
-    unknown = [_through(each, decisive, owner.row) for each in claims if each.key not in owners]
+    decisive = max((each for each in claims if each.key in owners), key=lambda each: _strength(each, owners[each.key]))
+    customer = owners[decisive.key].customer_id
+    unknown = [_through(each, decisive, owners[decisive.key]) for each in claims if each.key not in owners]
     if unknown:
         taken = [
             each
@@ -160,12 +137,22 @@ async def _join(
         ]
         await session.execute(update(Customer).where(Customer.id == customer).values(updated_at=now))
         owners |= await _owners(session, taken) if taken else {}
-    conflicts = tuple(
-        Conflict(each.kind, each.value, other.person)
-        for each in claims
-        if (other := owners.get(each.key)) is not None and other.person != owner.person
+    known = [owners[each.key] for each in claims if each.key in owners]
+    return Match(customer, created=False, matched_by=decisive, conflicts=await _conflicts(session, customer, known))
+
+
+async def _conflicts(session: AsyncSession, customer: str, known: Sequence[Identity]) -> tuple[Conflict, ...]:
+    """Return which of the known identities are another person's; without other owners that takes no read."""
+    owners = {row.customer_id for row in known} | {customer}
+    if len(owners) == 1:
+        return ()
+    whose = select(Customer.id, func.coalesce(Customer.person_id, Customer.id)).where(Customer.id.in_(owners))
+    person = dict((await session.execute(whose)).all())
+    return tuple(
+        Conflict(row.kind, row.value, person[row.customer_id])
+        for row in known
+        if person[row.customer_id] != person[customer]
     )
-    return Match(customer, created=False, matched_by=decisive, conflicts=conflicts, person_id=owner.person_id)
 
 
 async def _create(session: AsyncSession, claims: Sequence[Claim], *, source: str, evidence: str, now: float) -> str:

@@ -13,7 +13,6 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import Select, select, tuple_, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from crm_bridge import call_summary, customer, person
 from crm_bridge.case import CaseReference, attach
@@ -80,9 +79,9 @@ async def record(session: AsyncSession, event: NewInteraction, now: float) -> Re
     match = await find_or_create(
         session, event.claims, source=event.channel, evidence=f"interaction {interaction_id}", now=now
     )
+    home = await session.get_one(Customer, match.customer, populate_existing=True)
     case_id = None
     if event.case is not None:
-        home = await session.get_one(Customer, match.customer, populate_existing=True)
         case_id = await attach(
             session,
             event.case,
@@ -108,7 +107,7 @@ async def record(session: AsyncSession, event: NewInteraction, now: float) -> Re
     }
     if not await insert_if_free(session, Interaction, row):
         raise InteractionOvertaken("another writer recorded the same event at the same time")
-    return Recorded(await session.get_one(Interaction, interaction_id), match.person, repeated=False)
+    return Recorded(await session.get_one(Interaction, interaction_id), home.person_id or home.id, repeated=False)
 
 
 async def record_call(session: AsyncSession, call: CallSnapshot, now: float) -> None:
@@ -185,14 +184,14 @@ async def page(
 
 
 def _newest_of(query: Select[Interaction], profiles: tuple[str, ...], limit: int) -> Select[Interaction]:
-    """Return the newest entries of all `profiles` together. Each profile's are read by the index and no further than
-    `limit`: of `customer_id IN (…)`, a database reads and sorts all that there is."""
+    """Return the newest entries of all `profiles` together. Each profile's are found by the index alone and no further
+    than `limit`: of `customer_id IN (…)`, a database reads and sorts all that there is."""
     newest_first = (Interaction.occurred_at.desc(), Interaction.id.desc())
-    newest = [query.where(Interaction.customer_id == each).order_by(*newest_first).limit(limit) for each in profiles]
-    if len(newest) == 1:
-        return newest[0]
-    entry = aliased(Interaction, union_all(*(select(each.subquery()) for each in newest)).subquery())
-    return select(entry).order_by(entry.occurred_at.desc(), entry.id.desc()).limit(limit)
+    if len(profiles) == 1:
+        return query.where(Interaction.customer_id == profiles[0]).order_by(*newest_first).limit(limit)
+    ids = query.with_only_columns(Interaction.id).order_by(*newest_first).limit(limit)
+    newest = [select(ids.where(Interaction.customer_id == each).subquery().c.id) for each in profiles]
+    return select(Interaction).where(Interaction.id.in_(union_all(*newest))).order_by(*newest_first).limit(limit)
 
 
 async def _recorded(session: AsyncSession, event: NewInteraction) -> Interaction | None:

@@ -13,7 +13,7 @@ from sqlalchemy.pool import StaticPool
 
 from crm_bridge import match
 from crm_bridge.identity import Kind
-from crm_bridge.match import Claim, Conflict, Match, MatchContended, Owner, claim, find_or_create
+from crm_bridge.match import Claim, Conflict, Match, MatchContended, claim, find_or_create
 from crm_bridge.tables import Base, Customer, Identity
 from tests.crm_bridge.conftest import Sessions
 
@@ -141,7 +141,7 @@ async def test_a_profile_is_taken_back_when_another_writer_was_first(
     first = await matched(session, "call", ("phone", PHONE))
     looks, look = iter([True, False]), match._owners
 
-    async def blind_at_first(session: AsyncSession, claims: list[Claim]) -> dict[tuple[str, str], Owner]:
+    async def blind_at_first(session: AsyncSession, claims: list[Claim]) -> dict[tuple[str, str], Identity]:
         return {} if next(looks) else await look(session, claims)
 
     monkeypatch.setattr(match, "_owners", blind_at_first)
@@ -157,7 +157,7 @@ async def test_an_identity_taken_while_it_is_linked_is_a_conflict(
     other = await matched(session, "zalo", ("zalo", "z1"))
     looks, look = iter([True, False]), match._owners
 
-    async def without_zalo_at_first(session: AsyncSession, claims: list[Claim]) -> dict[tuple[str, str], Owner]:
+    async def without_zalo_at_first(session: AsyncSession, claims: list[Claim]) -> dict[tuple[str, str], Identity]:
         seen = await look(session, claims)
         return {key: row for key, row in seen.items() if key[0] != "zalo"} if next(looks) else seen
 
@@ -172,7 +172,7 @@ async def test_endless_contention_is_an_error_and_leaves_no_phantom(
 ) -> None:
     await matched(session, "call", ("phone", PHONE))
 
-    async def blind(session: AsyncSession, claims: list[Claim]) -> dict[tuple[str, str], Owner]:
+    async def blind(session: AsyncSession, claims: list[Claim]) -> dict[tuple[str, str], Identity]:
         return {}
 
     monkeypatch.setattr(match, "_owners", blind)

@@ -14,7 +14,8 @@ from crm_bridge.identity import fold
 from crm_bridge.match import claim, find_or_create
 from crm_bridge.person import Grounds, LinkRefused, NoLink, NoProfile
 from crm_bridge.tables import Case, Customer, CustomerLink, Identity, Interaction
-from crm_bridge.timeline import page
+from crm_bridge.timeline import page, record_call
+from tests.crm_bridge.calls import snapshot
 from tests.crm_bridge.conftest import Sessions
 
 GROUNDS = Grounds("both gave the number of one identity card", "page", "huong")
@@ -234,6 +235,19 @@ async def test_the_look_up_of_a_caller_costs_one_read_more_for_merged_ones_alone
     counted.clear()
     await context.find_caller(session, phone(0), False, "", "VN", NOW)
     assert (alone, len(counted)) == (4, 5)
+
+
+@pytest.mark.usefixtures("people")
+async def test_a_call_stays_with_its_profile_and_joins_a_case_of_the_whole_person(session: AsyncSession) -> None:
+    merged = await person.merge(session, IDS[0], IDS[1], GROUNDS, NOW)
+    await record_call(session, snapshot(IDS[0], case=IDS[1]), now=NOW)
+    call = (await session.scalars(select(Interaction).where(Interaction.channel == "call"))).one()
+    assert (call.customer_id, call.case_id) == (IDS[0], IDS[1])
+    assert call.id in {row.id for row in await page(session, (IDS[1], IDS[0]), limit=9)}
+    await person.undo(session, merged.row.id, GROUNDS, NOW)
+    apart = await person.read(session, IDS[1])
+    assert apart is not None
+    assert call.id not in {row.id for row in await page(session, apart.ids, limit=9)}
 
 
 async def plan(session: AsyncSession, query: Any) -> str:

@@ -7,7 +7,7 @@ nothing, and a case was opened when its earliest event happened.
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge.rows import insert_if_free, new_id
@@ -21,7 +21,7 @@ class CaseUnknown(LookupError):
 
 
 class CaseOfAnother(ValueError):
-    """The event names a case of another customer than the one its identities point to."""
+    """The event names a case of another person than the one its identities point to."""
 
 
 class CaseSubjectMissing(ValueError):
@@ -30,7 +30,7 @@ class CaseSubjectMissing(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CaseReference:
-    """The case an event belongs to: by `id`, by `external_id` (made if the customer has none of that id), or a new
+    """The case an event belongs to: by `id`, by `external_id` (made if the person has none of that id), or a new
     one. Empty fields say nothing; what they leave open stays as it is."""
 
     id: str = ""
@@ -41,18 +41,26 @@ class CaseReference:
 
 
 async def attach(
-    session: AsyncSession, reference: CaseReference, *, customer_id: str, channel: str, occurred_at: float
+    session: AsyncSession,
+    reference: CaseReference,
+    *,
+    customer_id: str,
+    channel: str,
+    occurred_at: float,
+    profiles: tuple[str, ...] = (),
 ) -> str:
     """Return the id of the case, opened or brought up to date by the event.
 
-    Writes without committing. Raises `CaseUnknown`, `CaseOfAnother` and `CaseSubjectMissing`.
+    `profiles` are all of the person of `customer_id`, whose cases are theirs too; a new one is of `customer_id`. Writes
+    without committing. Raises `CaseUnknown`, `CaseOfAnother` and `CaseSubjectMissing`.
     """
-    case = await _find(session, reference, customer_id)
+    profiles = (customer_id, *(each for each in profiles if each != customer_id))
+    case = await _find(session, reference, profiles)
     if case is None:
         opened = await _open(session, reference, customer_id=customer_id, channel=channel, occurred_at=occurred_at)
         if opened:
             return opened
-        case = await _find(session, reference, customer_id)  # another writer opened it a moment ago
+        case = await _find(session, reference, profiles)  # another writer opened it a moment ago
     if case is None:
         raise CaseUnknown("the case was opened and removed at the same time: send the event again")
     changes = _changes(case, reference, occurred_at)
@@ -61,11 +69,11 @@ async def attach(
     return case.id
 
 
-async def open_cases(session: AsyncSession, customer_id: str, limit: int) -> list[Case]:
-    """Return the customer's open cases, newest first."""
+async def open_cases(session: AsyncSession, profiles: tuple[str, ...], limit: int) -> list[Case]:
+    """Return the open cases of a person's profiles, newest first."""
     found = await session.scalars(
         select(Case)
-        .where(Case.customer_id == customer_id, Case.state == "open")
+        .where(_of(profiles), Case.state == "open")
         .order_by(Case.opened_at.desc(), Case.id.desc())
         .limit(limit)
         .execution_options(populate_existing=True)
@@ -73,20 +81,27 @@ async def open_cases(session: AsyncSession, customer_id: str, limit: int) -> lis
     return list(found)
 
 
-async def _find(session: AsyncSession, reference: CaseReference, customer_id: str) -> Case | None:
+async def _find(session: AsyncSession, reference: CaseReference, profiles: tuple[str, ...]) -> Case | None:
+    """Return the case that is named; of an external id that several profiles use, the first profile's."""
     if reference.id:
         case = await session.get(Case, reference.id, populate_existing=True)
         if case is None:
             raise CaseUnknown(f"there is no case {reference.id}: name one of the customer's, or leave `id` out")
-        if case.customer_id != customer_id:
+        if case.customer_id not in profiles:
             raise CaseOfAnother(
                 f"case {case.id} is another customer's: leave it out, or send an identity of its customer"
             )
         return case
     if reference.external_id:
-        key = (Case.customer_id == customer_id, Case.external_id == reference.external_id)
-        return await session.scalar(select(Case).where(*key).execution_options(populate_existing=True))
+        key = (_of(profiles), Case.external_id == reference.external_id)
+        found = await session.scalars(select(Case).where(*key).execution_options(populate_existing=True))
+        return min(found, key=lambda each: profiles.index(each.customer_id), default=None)
     return None
+
+
+def _of(profiles: tuple[str, ...]) -> ColumnElement[bool]:
+    # Of a profile that is alone, and nearly all are, the plain comparison is the quicker to make.
+    return Case.customer_id == profiles[0] if len(profiles) == 1 else Case.customer_id.in_(profiles)
 
 
 async def _open(

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge import case, identity, timeline
+from crm_bridge import case, identity, person, timeline
 from crm_bridge.match import claim, find_or_create
 from crm_bridge.tables import Case, Customer, Interaction
 from telephony.events import CallerContext, OpenCase, PastInteraction
@@ -56,17 +56,21 @@ async def find_caller(
 
 
 async def read(session: AsyncSession, customer_id: str, assurance: int) -> CallerContext:
-    """Return the context of a known customer: open cases and last interactions newest first, at most ten of each."""
-    customer = await session.get_one(Customer, customer_id, populate_existing=True)
-    cases = await case.open_cases(session, customer_id, MAX_OPEN_CASES)
-    interactions = await timeline.page(session, customer_id, limit=MAX_INTERACTIONS)
+    """Return the context of a known customer: open cases and last interactions newest first, at most ten of each.
+
+    It is that of the whole person; `customer` is the profile alone, which the call will stay with.
+    """
+    home = await session.get_one(Customer, customer_id, populate_existing=True)
+    who = await person.of(session, home)
+    cases = await case.open_cases(session, who.ids, MAX_OPEN_CASES)
+    interactions = await timeline.page(session, who.ids, limit=MAX_INTERACTIONS)
     return CallerContext(
-        customer=customer.id,
+        customer=home.id,
         known=True,
-        name=customer.name,
-        language=customer.language,
+        name=who.name,
+        language=who.language,
         assurance=assurance,
-        tags=tuple(customer.tags),
+        tags=tuple(who.tags),
         open_cases=tuple(map(_open_case, cases)),
         last_interactions=tuple(map(_past_interaction, interactions)),
     )

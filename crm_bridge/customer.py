@@ -1,28 +1,34 @@
-"""People: reading a whole profile, finding profiles, filling what is empty in one."""
+"""People: reading a whole person, finding people, filling what is empty in a profile.
+
+A person whose profiles somebody put together is read and found as one, by whichever of them.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
+from crm_bridge import person
 from crm_bridge.identity import Kind, fold
+from crm_bridge.person import Person
 from crm_bridge.tables import Case, Customer, Identity
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A customer with everything that is theirs but the timeline; open cases first, then the newest."""
+    """A person with everything that is theirs but the timeline; open cases first, then the newest."""
 
-    customer: Customer
+    person: Person
     identities: tuple[Identity, ...]
     cases: tuple[Case, ...]
 
 
 async def read(session: AsyncSession, customer_id: str) -> Profile | None:
-    """Return a profile, or None if there is no such customer."""
-    customer = await session.get(Customer, customer_id, populate_existing=True)
-    return None if customer is None else (await _profiles(session, [customer]))[0]
+    """Return the person of a profile, or None if there is no such customer."""
+    found = await person.read(session, customer_id)
+    return None if found is None else (await _profiles(session, [found]))[0]
 
 
 async def find(
@@ -33,21 +39,39 @@ async def find(
     after: tuple[str, str] | None = None,
     limit: int,
 ) -> list[Profile]:
-    """Return the profiles that own every one of `identities` (normalised) and whose name holds every word of `name`,
-    whatever its case and diacritics; by name. `after` is the (name_folded, id) of the last one seen."""
-    conditions: list[ColumnElement[bool]] = [
-        select(Identity.id)
-        .where(Identity.customer_id == Customer.id, Identity.kind == kind, Identity.value == value)
-        .exists()
-        for kind, value in identities
-    ]
-    conditions += [Customer.name_folded.contains(word, autoescape=True) for word in fold(name).split()]
+    """Return the people who own every one of `identities` (normalised) and of whom a profile's name holds every word of
+    `name`, whatever its case and diacritics; by the name of their oldest profile. `after` is the (name_folded, id) of
+    the last one seen."""
+    # One row a person: the profile that is alone, or the oldest.
+    conditions: list[ColumnElement[bool]] = [or_(Customer.person_id.is_(None), Customer.person_id == Customer.id)]
+    conditions += [_owns(kind, value) for kind, value in identities]
+    if words := fold(name).split():
+        conditions.append(_is_called(words))
     if after is not None:
         conditions.append(tuple_(Customer.name_folded, Customer.id) > after)
     found = await session.scalars(
         select(Customer).where(*conditions).order_by(Customer.name_folded, Customer.id).limit(limit)
     )
-    return await _profiles(session, found.all())
+    return await _profiles(session, await person.of_all(session, found.all()))
+
+
+def _owns(kind: Kind, value: str) -> ColumnElement[bool]:
+    owner = aliased(Customer)
+    return Customer.id.in_(
+        select(func.coalesce(owner.person_id, owner.id))
+        .join(Identity, Identity.customer_id == owner.id)
+        .where(Identity.kind == kind, Identity.value == value)
+    )
+
+
+def _is_called(words: Sequence[str]) -> ColumnElement[bool]:
+    other = aliased(Customer)
+    # A range of the index: SQLite uses none for IS NOT NULL.
+    of_another_profile = select(other.person_id).where(
+        other.person_id > "", *(other.name_folded.contains(word, autoescape=True) for word in words)
+    )
+    its_own = and_(*(Customer.name_folded.contains(word, autoescape=True) for word in words))
+    return or_(its_own, Customer.id.in_(of_another_profile))
 
 
 async def fill(
@@ -69,19 +93,20 @@ async def fill(
             )
 
 
-async def _profiles(session: AsyncSession, customers: Sequence[Customer]) -> list[Profile]:
-    ids = [customer.id for customer in customers]
-    identities: dict[str, list[Identity]] = {each: [] for each in ids}
-    cases: dict[str, list[Case]] = {each: [] for each in ids}
-    if ids:
+async def _profiles(session: AsyncSession, people: Sequence[Person]) -> list[Profile]:
+    """Return everything of `people`, in their order."""
+    whose = {profile: each.id for each in people for profile in each.ids}
+    identities: dict[str, list[Identity]] = {each.id: [] for each in people}
+    cases: dict[str, list[Case]] = {each.id: [] for each in people}
+    if whose:
         for identity in await session.scalars(
-            select(Identity).where(Identity.customer_id.in_(ids)).order_by(Identity.created_at, Identity.id)
+            select(Identity).where(Identity.customer_id.in_(whose)).order_by(Identity.created_at, Identity.id)
         ):
-            identities[identity.customer_id].append(identity)
+            identities[whose[identity.customer_id]].append(identity)
         for case in await session.scalars(
             select(Case)
-            .where(Case.customer_id.in_(ids))
+            .where(Case.customer_id.in_(whose))
             .order_by(Case.state.desc(), Case.opened_at.desc(), Case.id)  # "open" sorts after "closed"
         ):
-            cases[case.customer_id].append(case)
-    return [Profile(each, tuple(identities[each.id]), tuple(cases[each.id])) for each in customers]
+            cases[whose[case.customer_id]].append(case)
+    return [Profile(each, tuple(identities[each.id]), tuple(cases[each.id])) for each in people]

@@ -3,7 +3,8 @@
 Rule 1: what is known decides. If the known identities of an event point to one customer, the others are linked to
 that customer, each with its source and evidence.
 Rule 2: no silent merge. If they point to different customers, the event goes to the customer of the strongest, and
-the contradiction is returned for a person to judge; no existing identity moves.
+the contradiction is returned for a person to judge; no existing identity moves. Profiles that somebody put together
+contradict each other no more.
 Rule 3: a claim joins the history and proves nothing. A new link is worth no more than the one it leans on, and no
 event raises what a link is worth.
 Rule 4: two events of one new person at the same instant make one profile. The unique constraint on (kind, value)
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Select, and_, delete, false, insert, or_, select, update
+from sqlalchemy import Select, and_, delete, false, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge.identity import Kind
@@ -57,7 +58,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """An identity of the event that belongs to another customer than the one the event went to."""
+    """An identity of the event that belongs to another person than the one the event went to; `customer` is theirs."""
 
     kind: str
     value: str
@@ -152,13 +153,24 @@ async def _join(
         ]
         await session.execute(update(Customer).where(Customer.id == customer).values(updated_at=now))
         owners |= await _owners(session, taken) if taken else {}
-    conflicts = tuple(
-        Conflict(row.kind, row.value, row.customer_id)
-        for each in claims
-        if (row := owners.get(each.key)) is not None and row.customer_id != customer
-    )
+    known = [owners[each.key] for each in claims if each.key in owners]
+    conflicts = await _conflicts(session, customer, known)
     proven = min(decisive.assurance, owners[decisive.key].assurance)
     return Match(customer, created=False, matched_by=decisive, conflicts=conflicts, assurance=proven)
+
+
+async def _conflicts(session: AsyncSession, customer: str, known: Sequence[Identity]) -> tuple[Conflict, ...]:
+    """Return which of the known identities are another person's; without other owners that takes no read."""
+    owners = {row.customer_id for row in known} | {customer}
+    if len(owners) == 1:
+        return ()
+    whose = select(Customer.id, func.coalesce(Customer.person_id, Customer.id)).where(Customer.id.in_(owners))
+    person = dict((await session.execute(whose)).all())
+    return tuple(
+        Conflict(row.kind, row.value, person[row.customer_id])
+        for row in known
+        if person[row.customer_id] != person[customer]
+    )
 
 
 async def _create(session: AsyncSession, claims: Sequence[Claim], *, source: str, evidence: str, now: float) -> str:

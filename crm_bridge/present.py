@@ -12,21 +12,23 @@ from crm_bridge.shapes import (
     InteractionRecorded,
 )
 from crm_bridge.tables import Case, Identity, Interaction
+from crm_bridge.timeline import Recorded
 from telephony.clock import iso
 
 
 def customer_out(profile: Profile) -> CustomerOut:
     """Return a whole profile."""
-    customer = profile.customer
+    person = profile.person
     return CustomerOut(
-        id=customer.id,
-        name=customer.name,
-        language=customer.language,
-        tags=customer.tags,
+        id=person.id,
+        profiles=list(person.ids),
+        name=person.name,
+        language=person.language,
+        tags=person.tags,
         identities=[_identity_out(each) for each in profile.identities],
         cases=[_case_out(each) for each in profile.cases],
-        created_at=iso(customer.created_at),
-        updated_at=iso(customer.updated_at),
+        created_at=iso(person.profiles[0].created_at),
+        updated_at=iso(person.updated_at),
     )
 
 
@@ -47,9 +49,10 @@ def interaction_out(row: Interaction) -> InteractionOut:
     )
 
 
-def recorded_out(row: Interaction) -> InteractionRecorded:
+def recorded_out(recorded: Recorded) -> InteractionRecorded:
     """Return where an event went, and why."""
-    return InteractionRecorded(id=row.id, customer=row.customer_id, case=row.case_id, **row.outcome)
+    row = recorded.interaction
+    return InteractionRecorded(id=row.id, customer=recorded.person, case=row.case_id, **row.outcome)
 
 
 def _identity_out(row: Identity) -> IdentityOut:

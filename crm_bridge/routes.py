@@ -17,10 +17,11 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge import customer, timeline
+from crm_bridge import customer, person, timeline
 from crm_bridge.case import CaseOfAnother, CaseReference, CaseSubjectMissing, CaseUnknown
 from crm_bridge.identity import Kind, normalise
 from crm_bridge.match import Claim, MatchContended, claim
+from crm_bridge.person import Person
 from crm_bridge.present import customer_out, interaction_out, recorded_out
 from crm_bridge.shapes import (
     CaseIn,
@@ -37,6 +38,7 @@ from crm_bridge.shapes import (
 router = APIRouter(tags=["customers"])
 
 ATTEMPTS: Final = 5
+NO_CUSTOMER: Final = "There is no such customer; GET /api/v1/customers finds them by any identity."
 CURSOR_BROKEN: Final = "is none of ours: send `next` of the page before as it is, or leave it out"
 KINDS: Final[tuple[Kind, ...]] = ("phone", "email", "zalo", "facebook", "external")
 HOW_TO_MEND: Final[dict[Kind, str]] = {
@@ -88,30 +90,29 @@ async def list_customers(request: Request, session: Reading, wanted: Annotated[C
         if written is not None:
             value = normalise(kind, written, region)
             if not value:
-                raise _invalid(("query", kind), HOW_TO_MEND[kind].format(region=region))
+                raise invalid(("query", kind), HOW_TO_MEND[kind].format(region=region))
             identities.append((kind, value))
     after = _place(wanted.cursor) if wanted.cursor else None
     found = await customer.find(session, identities, wanted.q, after=after, limit=wanted.limit + 1)
     page = found[: wanted.limit]
     return CustomerPage(
         items=[customer_out(each) for each in page],
-        next=_next(page[-1].customer.name_folded, page[-1].customer.id) if len(found) > wanted.limit else None,
+        next=_next(page[-1].person.profiles[0].name_folded, page[-1].person.id) if len(found) > wanted.limit else None,
     )
 
 
 @router.get("/customers/{customer_id}", responses={404: {"description": "There is no such customer."}})
 async def get_customer(session: Reading, customer_id: str) -> CustomerOut:
-    """Show the whole profile of a person."""
+    """Show the whole profile of a person, by the id of any of their profiles."""
     return customer_out(await _profile(session, customer_id))
 
 
 @router.get("/customers/{customer_id}/timeline", responses={404: {"description": "There is no such customer."}})
 async def get_timeline(session: Reading, customer_id: str, wanted: Annotated[TimelineQuery, Query()]) -> TimelinePage:
     """List what happened with a person on every channel, newest first."""
-    await _profile(session, customer_id)
     found = await timeline.page(
         session,
-        customer_id,
+        (await person_of(session, customer_id)).ids,
         channel=wanted.channel,
         since=wanted.since.timestamp() if wanted.since else None,
         until=wanted.until.timestamp() if wanted.until else None,
@@ -141,7 +142,7 @@ def event_of(
             ignored.append((identity.kind, identity.value))
     if not claims:
         first = body.identities[0].kind
-        raise _invalid(("body", "identities", 0, "value"), HOW_TO_MEND[first].format(region=region))
+        raise invalid(("body", "identities", 0, "value"), HOW_TO_MEND[first].format(region=region))
     return timeline.NewInteraction(
         channel=body.channel,
         direction=body.direction,
@@ -192,7 +193,7 @@ async def _record(
             try:
                 now = state.clock.now()
                 recorded = await timeline.record(session, event, now)
-                answer, told = recorded_out(recorded.interaction), None
+                answer, told = recorded_out(recorded), None
                 if not recorded.repeated:
                     item = interaction_out(recorded.interaction).model_dump(mode="json")
                     told = {"customer": answer.customer} | item
@@ -203,21 +204,28 @@ async def _record(
             except CaseOfAnother as error:
                 raise HTTPException(409, str(error)) from error
             except CaseUnknown as error:
-                raise _invalid(("body", "case"), str(error)) from error
+                raise invalid(("body", "case"), str(error)) from error
             except CaseSubjectMissing as error:
-                raise _invalid(("body", "case", "subject"), str(error)) from error
+                raise invalid(("body", "case", "subject"), str(error)) from error
             return answer, told
     raise HTTPException(503, "Other events of the same person keep coming first: send this one again.")
+
+
+async def person_of(session: AsyncSession, customer_id: str) -> Person:
+    found = await person.read(session, customer_id) if customer_id.isalnum() else None
+    if found is None:
+        raise HTTPException(404, NO_CUSTOMER)
+    return found
 
 
 async def _profile(session: AsyncSession, customer_id: str) -> customer.Profile:
     profile = await customer.read(session, customer_id) if customer_id.isalnum() else None
     if profile is None:
-        raise HTTPException(404, "There is no such customer; GET /api/v1/customers finds them by any identity.")
+        raise HTTPException(404, NO_CUSTOMER)
     return profile
 
 
-def _invalid(where: Sequence[str | int], cause: str) -> RequestValidationError:
+def invalid(where: Sequence[str | int], cause: str) -> RequestValidationError:
     """Return an error like those of the models. The value itself is not in it: it may be personal."""
     return RequestValidationError([{"type": "value_error", "loc": tuple(where), "msg": cause, "input": None}])
 
@@ -232,7 +240,7 @@ def _place(cursor: str) -> tuple[str, str]:
         key, last_id = json.loads(base64.urlsafe_b64decode(cursor))
         if isinstance(key, str) and isinstance(last_id, str):
             return storable(key), storable(last_id)
-    raise _invalid(("query", "cursor"), CURSOR_BROKEN)
+    raise invalid(("query", "cursor"), CURSOR_BROKEN)
 
 
 def _instant_and_id(cursor: str) -> tuple[float, str]:
@@ -240,4 +248,4 @@ def _instant_and_id(cursor: str) -> tuple[float, str]:
     try:
         return float(key), last_id
     except ValueError:
-        raise _invalid(("query", "cursor"), CURSOR_BROKEN) from None
+        raise invalid(("query", "cursor"), CURSOR_BROKEN) from None

@@ -231,9 +231,11 @@ class CaseOut(Shape):
 
 
 class CustomerOut(Shape):
-    """A person: open cases first, then the newest."""
+    """A person: open cases first, then the newest. `profiles` are the ids that stand for this person, the oldest first,
+    which is `id`; one, unless somebody merged several."""
 
     id: str
+    profiles: list[str]
     name: str
     language: str
     tags: list[str]

@@ -4,6 +4,8 @@ Ids are 32 hexadecimal digits, instants are seconds since the epoch (`telephony.
 not exist (yet) is NULL; a word that does not exist is empty.
 
 Rule 1: an identity belongs to one customer, and every interaction and case to one customer; nothing here is shared.
+A customer is one profile; of a person with several, each row stays with the profile that it was made for
+(`crm_bridge.person`).
 Rule 2: an identity says where it came from (`source`, `evidence`) and how far to trust it (`assurance`,
 `confidence`), so that a link can be questioned, shown and taken back.
 Rule 3: what two writers may change at once stands in columns of its own (a call's `attributes`, its recording, its
@@ -31,10 +33,14 @@ class Base(DeclarativeBase):
 
 
 class Customer(Base):
-    """A person. `name_folded` is the name without case and diacritics, for search and for the order of lists."""
+    """A profile. `name_folded` is the name without case and diacritics, for search and for the order of lists.
+
+    `person_id` is NULL for a profile that is a person by itself, and for one that was put together with others the id
+    of the oldest of them. It follows from `customer_links`, and `crm_bridge.person` alone writes it.
+    """
 
     __tablename__ = "customers"
-    __table_args__ = (Index(None, "name_folded", "id"),)
+    __table_args__ = (Index(None, "name_folded", "id"), Index(None, "person_id"))
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     name: Mapped[str] = mapped_column(String(200), default="")
@@ -43,6 +49,28 @@ class Customer(Base):
     tags: Mapped[list[str]] = mapped_column(JSON, default=list)
     created_at: Mapped[float] = mapped_column(Double)
     updated_at: Mapped[float] = mapped_column(Double)
+    person_id: Mapped[str | None] = mapped_column(String(32))
+
+
+class CustomerLink(Base):
+    """Somebody put two profiles together (`merge`, with `other_id`), took one out of its person (`split`), or took such
+    an event back (`undo`, of `undoes`). Rows are only ever added; `crm_bridge.link` says who is one person by them.
+
+    `by` is who did it, `source` by what way, `evidence` why, in words.
+    """
+
+    __tablename__ = "customer_links"
+    __table_args__ = (Index(None, "customer_id"), Index(None, "other_id"))
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))  # link.LinkKind
+    customer_id: Mapped[str] = mapped_column(ForeignKey("customers.id"))
+    other_id: Mapped[str | None] = mapped_column(ForeignKey("customers.id"))
+    undoes: Mapped[str | None] = mapped_column(ForeignKey("customer_links.id"))
+    evidence: Mapped[str] = mapped_column(String(500))
+    source: Mapped[str] = mapped_column(String(64))
+    by: Mapped[str] = mapped_column(String(64))
+    at: Mapped[float] = mapped_column(Double)
 
 
 class Identity(Base):

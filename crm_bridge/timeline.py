@@ -4,20 +4,21 @@ Rule 1: every interaction has a customer. A call of a withheld number has none, 
 Rule 2: (channel, external_id) happens once. The same event again gets the same answer and changes nothing; a call has
 one entry, which `record_call` brings up to date as the call goes on.
 Rule 3: nothing here commits. Whoever opened the session does, before telling anyone.
+Rule 4: an entry stays with the profile that it was made for. The timeline of a person is that of all their profiles.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import Select, select, tuple_, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge import call_summary, customer
+from crm_bridge import call_summary, customer, person
 from crm_bridge.case import CaseReference, attach
 from crm_bridge.match import Claim, Match, claim, find_or_create
 from crm_bridge.rows import insert_if_free, new_id
-from crm_bridge.tables import Case, Interaction
+from crm_bridge.tables import Case, Customer, Interaction
 from telephony.events import CallSnapshot
 
 Direction = Literal["inbound", "outbound"]
@@ -59,9 +60,11 @@ class NewInteraction:
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """Where an event went and why. `outcome` is the why, as JSON: `created_customer` (bool), `matched_by`
-    ({kind, value} or null), `conflicts` (list of {kind, value, customer}), `ignored` (list of {kind, value})."""
+    ({kind, value} or null), `conflicts` (list of {kind, value, customer}), `ignored` (list of {kind, value}). `person`
+    is who the profile of the entry belongs to now."""
 
     interaction: Interaction
+    person: str
     repeated: bool
 
 
@@ -72,15 +75,22 @@ async def record(session: AsyncSession, event: NewInteraction, now: float) -> Re
     """
     before = await _recorded(session, event)
     if before is not None:
-        return Recorded(before, repeated=True)
+        home = await session.get_one(Customer, before.customer_id)
+        return Recorded(before, home.person_id or home.id, repeated=True)
     interaction_id = new_id()
     match = await find_or_create(
         session, event.claims, source=event.channel, evidence=f"interaction {interaction_id}", now=now
     )
+    home = await session.get_one(Customer, match.customer, populate_existing=True)
     case_id = None
     if event.case is not None:
         case_id = await attach(
-            session, event.case, customer_id=match.customer, channel=event.channel, occurred_at=event.occurred_at
+            session,
+            event.case,
+            customer_id=home.id,
+            channel=event.channel,
+            occurred_at=event.occurred_at,
+            profiles=(await person.of(session, home)).ids,
         )
     if match.created or match.assurance or not event.public:
         await customer.fill(session, match.customer, name=event.name, language=event.language, tags=event.tags, now=now)
@@ -100,7 +110,7 @@ async def record(session: AsyncSession, event: NewInteraction, now: float) -> Re
     }
     if not await insert_if_free(session, Interaction, row):
         raise InteractionOvertaken("another writer recorded the same event at the same time")
-    return Recorded(await session.get_one(Interaction, interaction_id), repeated=False)
+    return Recorded(await session.get_one(Interaction, interaction_id), home.person_id or home.id, repeated=False)
 
 
 async def record_call(session: AsyncSession, call: CallSnapshot, now: float) -> None:
@@ -150,7 +160,7 @@ async def note_call(session: AsyncSession, call_id: str, disposition: str, note:
 
 async def page(
     session: AsyncSession,
-    customer_id: str,
+    profiles: tuple[str, ...],
     *,
     channel: str = "",
     since: float | None = None,
@@ -158,11 +168,12 @@ async def page(
     after: tuple[float, str] | None = None,
     limit: int,
 ) -> list[Interaction]:
-    """Return interactions, newest first, with `since` <= occurred_at < `until`.
+    """Return the interactions of a person's profiles (at least one), newest first, with `since` <= occurred_at <
+    `until`.
 
     `after` is the (occurred_at, id) of the last one seen.
     """
-    query = select(Interaction).where(Interaction.customer_id == customer_id)
+    query = select(Interaction)
     if channel:
         query = query.where(Interaction.channel == channel)
     if since is not None:
@@ -171,9 +182,19 @@ async def page(
         query = query.where(Interaction.occurred_at < until)
     if after is not None:
         query = query.where(tuple_(Interaction.occurred_at, Interaction.id) < after)
-    newest_first = (Interaction.occurred_at.desc(), Interaction.id.desc())
-    found = await session.scalars(query.order_by(*newest_first).limit(limit).execution_options(populate_existing=True))
+    found = await session.scalars(_newest_of(query, profiles, limit).execution_options(populate_existing=True))
     return list(found)
+
+
+def _newest_of(query: Select[Interaction], profiles: tuple[str, ...], limit: int) -> Select[Interaction]:
+    """Return the newest entries of all `profiles` together. Each profile's are found by the index alone and no further
+    than `limit`: of `customer_id IN (…)`, a database reads and sorts all that there is."""
+    newest_first = (Interaction.occurred_at.desc(), Interaction.id.desc())
+    if len(profiles) == 1:
+        return query.where(Interaction.customer_id == profiles[0]).order_by(*newest_first).limit(limit)
+    ids = query.with_only_columns(Interaction.id).order_by(*newest_first).limit(limit)
+    newest = [select(ids.where(Interaction.customer_id == each).subquery().c.id) for each in profiles]
+    return select(Interaction).where(Interaction.id.in_(union_all(*newest))).order_by(*newest_first).limit(limit)
 
 
 async def _recorded(session: AsyncSession, event: NewInteraction) -> Interaction | None:
@@ -201,7 +222,7 @@ def _match_of(call: CallSnapshot) -> Match:
 
 
 async def _owns_case(session: AsyncSession, customer_id: str, case_id: str) -> bool:
-    owned = select(Case.id).where(Case.id == case_id, Case.customer_id == customer_id)
+    owned = select(Case.id).where(Case.id == case_id, Case.customer_id.in_(person.together(customer_id)))
     return await session.scalar(owned) is not None
 
 

@@ -28,7 +28,7 @@ OCTETS: Final = 32
 
 ROLE_SCOPES: Final[dict[Role, frozenset[str]]] = {
     "agent": frozenset({"desk"}),
-    "supervisor": frozenset({"desk", "read", "live", "agents", "audit", "listen"}),
+    "supervisor": frozenset({"desk", "read", "live", "agents", "audit", "listen", "customers"}),
     "admin": frozenset({"admin"}),
 }
 

@@ -17,6 +17,7 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import crm_bridge.channels.routes
+import crm_bridge.link_routes
 import crm_bridge.routes
 import crm_bridge.webhooks.routes
 import recordings.routes
@@ -149,6 +150,7 @@ def create_app(
         audit,
         crm_bridge.routes,
         crm_bridge.webhooks.routes,
+        crm_bridge.link_routes,
         recordings.routes,
         telephony.routes,
         telephony.desk_routes,

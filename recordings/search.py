@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, Select, false, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
+from crm_bridge import person
 from recordings.tables import Recording, Transcript
 from recordings.text import terms
 
@@ -56,7 +57,7 @@ def query(wanted: Filter) -> Select[Recording]:
     if wanted.call:
         found = found.where(Recording.call_id == wanted.call)
     if wanted.customer:
-        found = found.where(Recording.customer_id == wanted.customer)
+        found = found.where(Recording.customer_id.in_(person.together(wanted.customer)))
     if wanted.since:
         found = found.where(Recording.started_at >= wanted.since.timestamp())
     if wanted.until:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from crm_bridge import person
 from telephony.acd.messages import AgentSnapshot
 from telephony.audience import seen_by
 from telephony.clock import iso, time_of
@@ -237,7 +238,7 @@ async def list_calls(
     elif state:
         query = query.where(Call.state == state)
     if customer:
-        query = query.where(Call.customer_id == customer)
+        query = query.where(Call.customer_id.in_(person.together(customer)))
     if agent:
         query = query.where(Call.agent == agent)
     if before is not None:

@@ -53,7 +53,6 @@ async def _record(session: AsyncSession, text: SaveText, region: str, now: float
     recorded = await timeline.record(session, event, now)
     if recorded.repeated:
         return 202, None
-    customer = recorded.interaction.customer_id
-    told = {"customer": customer} | interaction_out(recorded.interaction).model_dump(mode="json")
-    await webhooks.tell(session, "interaction.created", told, customer=customer, now=now)
+    told = {"customer": recorded.person} | interaction_out(recorded.interaction).model_dump(mode="json")
+    await webhooks.tell(session, "interaction.created", told, customer=recorded.person, now=now)
     return 202, told

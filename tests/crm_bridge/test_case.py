@@ -75,8 +75,8 @@ async def test_a_case_that_another_writer_opens_meanwhile_is_joined(
     first = await attached(session, people[0], 10.0, CaseReference(external_id="T-1", subject="Order 7"))
     looks, look = iter([True, False]), case._find
 
-    async def blind_at_first(session: AsyncSession, reference: CaseReference, customer_id: str) -> Case | None:
-        return None if next(looks) else await look(session, reference, customer_id)
+    async def blind_at_first(session: AsyncSession, reference: CaseReference, profiles: tuple[str, ...]) -> Case | None:
+        return None if next(looks) else await look(session, reference, profiles)
 
     monkeypatch.setattr(case, "_find", blind_at_first)
     assert (await attached(session, people[0], 11.0, CaseReference(external_id="T-1", subject="x"))).id == first.id
@@ -88,7 +88,7 @@ async def test_a_case_that_comes_and_goes_is_an_error(
 ) -> None:
     await attached(session, people[0], 10.0, CaseReference(external_id="T-1", subject="Order 7"))
 
-    async def blind(session: AsyncSession, reference: CaseReference, customer_id: str) -> Case | None:
+    async def blind(session: AsyncSession, reference: CaseReference, profiles: tuple[str, ...]) -> Case | None:
         return None
 
     monkeypatch.setattr(case, "_find", blind)
@@ -101,4 +101,4 @@ async def test_open_cases_come_newest_first_and_bounded(session: AsyncSession, p
         await attached(session, people[0], at, CaseReference(subject=str(at)))
     await attached(session, people[0], 40.0, CaseReference(subject="closed", state="closed"))
     await attached(session, people[1], 50.0, CaseReference(subject="another's"))
-    assert [each.subject for each in await open_cases(session, people[0], 2)] == ["30.0", "20.0"]
+    assert [each.subject for each in await open_cases(session, (people[0],), 2)] == ["30.0", "20.0"]

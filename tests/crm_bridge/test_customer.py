@@ -29,7 +29,7 @@ async def people(session: AsyncSession) -> None:
 
 
 async def names(session: AsyncSession, *identities: tuple[Kind, str], name: str = "") -> list[str]:
-    return [each.customer.name for each in await customer.find(session, identities, name, limit=9)]
+    return [each.person.name for each in await customer.find(session, identities, name, limit=9)]
 
 
 async def test_a_profile_holds_everything(session: AsyncSession) -> None:
@@ -65,6 +65,6 @@ async def test_names_are_found_whatever_case_and_accents(session: AsyncSession, 
 
 async def test_a_list_goes_on_after_the_last_one_seen(session: AsyncSession) -> None:
     first = await customer.find(session, [], limit=3)
-    last = first[-1].customer
+    last = first[-1].person.profiles[0]
     rest = await customer.find(session, [], after=(last.name_folded, last.id), limit=3)
-    assert [each.customer.name for each in rest] == ["Trần Thị Bình"]
+    assert [each.person.name for each in rest] == ["Trần Thị Bình"]

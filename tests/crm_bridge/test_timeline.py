@@ -217,7 +217,7 @@ async def test_pages_add_up_to_the_whole_newest_first(sessions: Sessions, instan
         for at in instants:
             await record(session, event(at=at), now=1.0)
         seen: list[tuple[float, str]] = []
-        while rows := await page(session, customer_id, after=seen[-1] if seen else None, limit=limit):
+        while rows := await page(session, (customer_id,), after=seen[-1] if seen else None, limit=limit):
             seen += [(row.occurred_at, row.id) for row in rows]
         assert seen == sorted(seen, reverse=True)
         assert sorted(at for at, _ in seen) == sorted([0.0, *instants])
@@ -227,6 +227,6 @@ async def test_a_page_is_narrowed_by_channel_and_instants(session: AsyncSession)
     for at, channel in ((10.0, "zalo"), (20.0, "email"), (30.0, "zalo")):
         row = (await record(session, event(at=at, channel=channel), now=1.0)).interaction
     customer = row.customer_id
-    assert [each.occurred_at for each in await page(session, customer, channel="zalo", limit=9)] == [30.0, 10.0]
-    assert [each.occurred_at for each in await page(session, customer, since=20.0, limit=9)] == [30.0, 20.0]
-    assert [each.occurred_at for each in await page(session, customer, until=20.0, limit=9)] == [10.0]
+    assert [each.occurred_at for each in await page(session, (customer,), channel="zalo", limit=9)] == [30.0, 10.0]
+    assert [each.occurred_at for each in await page(session, (customer,), since=20.0, limit=9)] == [30.0, 20.0]
+    assert [each.occurred_at for each in await page(session, (customer,), until=20.0, limit=9)] == [10.0]

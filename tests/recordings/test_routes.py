@@ -11,6 +11,8 @@ import pytest
 from fastapi import FastAPI, Request
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from crm_bridge import person
+from crm_bridge.tables import Customer
 from recordings import store
 from recordings.routes import router
 from recordings.tables import Recording
@@ -122,6 +124,12 @@ async def test_lists_by_call_customer_and_time(client: httpx.AsyncClient, sessio
     await add(session, "r2", started_at=STARTED_AT + 60)
     assert await ids(client, call="call-r2") == ["r2"]
     assert await ids(client, customer=CUSTOMER) == ["r1"]
+    other = "d" * 32
+    session.add_all([Customer(id=each, created_at=1.0, updated_at=1.0) for each in (CUSTOMER, other)])
+    await session.flush()
+    await person.merge(session, CUSTOMER, other, person.Grounds("one card", "page", "huong"), 1.0)
+    await session.commit()
+    assert await ids(client, customer=other) == ["r1"]
     assert await ids(client, **{"from": "2026-11-22T12:00:01Z"}) == ["r2"]
     assert await ids(client, **{"from": "2026-11-22T19:00:00+07:00", "to": "2026-11-22T12:01:00Z"}) == ["r1"]
 

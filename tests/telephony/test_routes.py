@@ -9,6 +9,8 @@ import httpx
 import pytest
 import websockets
 
+from crm_bridge import person
+from crm_bridge.tables import Customer
 from hotline import auth, sessions
 from hotline.app import Hotline
 from hotline.config import load
@@ -87,6 +89,15 @@ async def add_calls(hotline: Hotline) -> float:
     return began
 
 
+async def merge_customers(hotline: Hotline, one: str, other: str) -> None:
+    async with hotline.sessions() as session:
+        for each in (one, other):
+            session.add(Customer(id=each, created_at=1.0, updated_at=1.0))
+        await session.flush()
+        await person.merge(session, one, other, person.Grounds("one card", "page", "huong"), hotline.clock.now())
+        await session.commit()
+
+
 async def test_calls_are_listed_newest_first_narrowed_and_in_pages(hotline: Hotline, client: httpx.AsyncClient) -> None:
     began = await add_calls(hotline)
 
@@ -99,6 +110,8 @@ async def test_calls_are_listed_newest_first_narrowed_and_in_pages(hotline: Hotl
     assert await ids(state="ended") == "ba"
     assert await ids(state="running") == "c"
     assert await ids(customer="c1") == "b"
+    await merge_customers(hotline, "c1", "c2")
+    assert await ids(customer="c2") == "b"
     assert await ids(agent="agent1") == "a"
     first = (await client.get("/calls", params={"limit": "2"})).json()
     assert await ids(before=first["next"]) == "a"

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0009_webhooks"
-down_revision = "0006_gaps"
+down_revision = "0007_links"
 branch_labels = None
 depends_on = None
 

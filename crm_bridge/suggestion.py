@@ -1,0 +1,162 @@
+"""Who might be the same person: weak evidence, for somebody to judge. Nothing is ever merged by it.
+
+Rule 1: a name says nothing by itself; thousands share one. It takes a second ground beside it: an e-mail address much
+like the other, or the same postal address (`attributes.address` of an interaction).
+Rule 2: a claim that contradicts a stronger link is shown whatever the name: a message from one person's Zalo account
+that gave another person's number was not believed, and may still be true.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm_bridge import link, person, timeline
+from crm_bridge.identity import fold
+from crm_bridge.person import Person
+from crm_bridge.tables import Customer, Identity, Interaction
+
+Ground = Literal["same_name", "similar_email", "same_address", "contradicting_claim"]
+
+MAX_NAMESAKES: Final = 200
+MAX_ENTRIES: Final = 200
+MIN_WORDS: Final = 2
+MIN_MAILBOX_LENGTH: Final = 4
+"""Shorter ones (`an`, `info`) are too common to say anything."""
+COMMON_MAILBOXES: Final = frozenset({"info", "admin", "sales", "contact", "office", "support", "hello", "mail"})
+_TAG = re.compile(r"\+.*")
+_MARKS = re.compile(r"[._-]")
+_NO_WORD = re.compile(r"[\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class ContradictingClaim:
+    """An identity that an interaction of the person gave, and that is another's."""
+
+    kind: str
+    value: str
+    interaction: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Somebody who might be the same person, and why. `parted`: they were one person once, until somebody split them
+    or took the merge back."""
+
+    person: Person
+    grounds: tuple[Ground, ...]
+    claims: tuple[ContradictingClaim, ...]
+    parted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What is known of a person that others may share: e-mail addresses, folded postal addresses."""
+
+    emails: frozenset[str]
+    addresses: frozenset[str]
+
+
+def are_similar(one: str, other: str) -> bool:
+    """Tell whether two normalised e-mail addresses may well be one person's: the same mailbox at another host or
+    written otherwise (`an.nguyen+shop@`, `annguyen@`), or a letter amiss in one of the two."""
+    (mailbox, _, host), (other_mailbox, _, other_host) = one.partition("@"), other.partition("@")
+    bare, other_bare = _bare(mailbox), _bare(other_mailbox)
+    if min(len(bare), len(other_bare)) < MIN_MAILBOX_LENGTH or COMMON_MAILBOXES & {bare, other_bare}:
+        return False
+    return bare == other_bare or (host == other_host and is_a_letter_off(bare, other_bare))
+
+
+def is_a_letter_off(one: str, other: str) -> bool:
+    """Tell whether one letter more, less or other makes `one` of `other`."""
+    short, long = sorted((one, other), key=len)
+    if one == other or len(long) - len(short) > 1:
+        return False
+    at = next((index for index, letter in enumerate(short) if letter != long[index]), len(short))
+    rest = short[at:] if len(short) < len(long) else short[at + 1 :]
+    return rest == long[at + 1 :]
+
+
+def second_grounds(one: Traces, other: Traces) -> list[Ground]:
+    """Return what two people of one name share besides."""
+    grounds: list[Ground] = []
+    if any(are_similar(mine, theirs) for mine in one.emails for theirs in other.emails):
+        grounds.append("similar_email")
+    if one.addresses & other.addresses:
+        grounds.append("same_address")
+    return grounds
+
+
+async def read(session: AsyncSession, who: Person) -> list[Suggestion]:
+    """Return who might be the same person as `who`, the best grounded first."""
+    claims = await _claims(session, who)
+    others = {each.id: each for each in [*await _namesakes(session, who), *await _owners(session, who, claims)]}
+    traces = await _traces(session, [who, *others.values()])
+    names = _names(who)
+    links = [person.as_link(row) for row in await person.history(session, who.ids)]
+    parted = frozenset[str]().union(*(link.once(links, profile) for profile in who.ids))
+    found = []
+    for each in others.values():
+        its_claims = tuple(claim for claim, owner in claims if owner in each.ids)
+        second = second_grounds(traces[who.id], traces[each.id]) if names & _names(each) else []
+        grounds: list[Ground] = ["same_name", *second] if second else []
+        if its_claims:
+            grounds.append("contradicting_claim")
+        if grounds:
+            found.append(Suggestion(each, tuple(grounds), its_claims, not parted.isdisjoint(each.ids)))
+    return sorted(found, key=lambda each: (-len(each.grounds), each.person.id))
+
+
+def _bare(mailbox: str) -> str:
+    return _MARKS.sub("", _TAG.sub("", mailbox))
+
+
+def _names(who: Person) -> set[str]:
+    return {each.name_folded for each in who.profiles if len(each.name_folded.split()) >= MIN_WORDS}
+
+
+async def _namesakes(session: AsyncSession, who: Person) -> list[Person]:
+    found = await session.scalars(
+        select(Customer)
+        .where(Customer.name_folded.in_(_names(who)), Customer.id.not_in(who.ids))
+        .order_by(Customer.name_folded, Customer.id)
+        .limit(MAX_NAMESAKES)
+    )
+    return await person.of_all(session, found.all())
+
+
+async def _claims(session: AsyncSession, who: Person) -> list[tuple[ContradictingClaim, str]]:
+    """Return the claims of the person's newest entries that contradict a stronger link, each with whom they name."""
+    return [
+        (ContradictingClaim(each["kind"], each["value"], row.id), each["customer"])
+        for row in await timeline.page(session, who.ids, limit=MAX_ENTRIES)
+        for each in row.outcome.get("conflicts", ())
+    ]
+
+
+async def _owners(session: AsyncSession, who: Person, claims: Iterable[tuple[ContradictingClaim, str]]) -> list[Person]:
+    """Return the people whom claims name; who has become the same person since is no other."""
+    named = {owner for _, owner in claims} - set(who.ids)
+    if not named:
+        return []
+    found = await session.scalars(select(Customer).where(Customer.id.in_(named)).order_by(Customer.id))
+    return await person.of_all(session, found.all())
+
+
+async def _traces(session: AsyncSession, people: Sequence[Person]) -> Mapping[str, Traces]:
+    whose = {profile: each.id for each in people for profile in each.ids}
+    emails: dict[str, set[str]] = {each.id: set() for each in people}
+    addresses: dict[str, set[str]] = {each.id: set() for each in people}
+    of_email = select(Identity.customer_id, Identity.value).where(Identity.kind == "email")
+    for profile, value in await session.execute(of_email.where(Identity.customer_id.in_(whose))):
+        emails[whose[profile]].add(value)
+    said = select(Interaction.customer_id, Interaction.attributes).where(Interaction.channel != timeline.CALL)
+    newest = said.order_by(Interaction.occurred_at.desc()).limit(MAX_ENTRIES * len(people))
+    for profile, attributes in await session.execute(newest.where(Interaction.customer_id.in_(whose))):
+        address = attributes.get("address")
+        if isinstance(address, str) and (folded := _NO_WORD.sub(" ", fold(address)).strip()):
+            addresses[whose[profile]].add(folded)
+    return {each.id: Traces(frozenset(emails[each.id]), frozenset(addresses[each.id])) for each in people}

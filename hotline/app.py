@@ -121,6 +121,8 @@ class Hotline:
         await self._restore_agents()
         await self._start_sip()
         await self._start_web()
+        if settings.mail:
+            await self._start_mail()
         self.funnel.prompts.prepare(self._prepared)
         await self._transcribe_what_waits()
         self._users_task = asyncio.create_task(self._watch_users(), name="users")
@@ -348,6 +350,12 @@ class Hotline:
         task = asyncio.create_task(server.serve(sockets=[listener]), name="web")
         self._exit.push_async_callback(server.end, task)
         await server.listening.wait()
+
+    async def _start_mail(self) -> None:
+        from hotline import mail  # noqa: PLC0415 - most have none
+
+        tasks = mail.start(self.settings, self.sessions, self.clock.now, self.funnel.publish)
+        self._exit.push_async_callback(mail.stop, tasks)
 
     async def _transcribe_what_waits(self) -> None:
         async with self.sessions() as session:

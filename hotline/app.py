@@ -352,10 +352,11 @@ class Hotline:
         await server.listening.wait()
 
     async def _start_mail(self) -> None:
-        from hotline import mail  # noqa: PLC0415 - most have none
+        from hotline.mail import Mail  # noqa: PLC0415 - most have none
 
-        tasks = mail.start(self.settings, self.sessions, self.clock.now, self.funnel.publish)
-        self._exit.push_async_callback(mail.stop, tasks)
+        mail = Mail(self.settings, self.sessions, self.clock.now, self.funnel.publish)
+        self._exit.push_async_callback(mail.stop)
+        await mail.start()
 
     async def _transcribe_what_waits(self) -> None:
         async with self.sessions() as session:

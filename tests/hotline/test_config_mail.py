@@ -17,6 +17,7 @@ mail:
     tls: starttls
     addresses: sales@example.vn, HELP@example.vn
     trusted: [MX.example.vn]
+  inbound: {kind: smtp, listen: "0.0.0.0:25", recipients: "@Inbox.example.vn, x@b.vn", max_size: 1}
   other: {kind: imap, host: localhost, user: other, password: x, tls: off, port: 1143}
 """
 
@@ -33,6 +34,8 @@ def test_folders_are_read(tmp_path: Path) -> None:
     assert (mail["support"].served_at, mail["support"].folder) == (143, "INBOX/Support")
     assert mail["support"].own == {"support@example.vn", "sales@example.vn", "help@example.vn"}
     assert (mail["other"].served_at, mail["other"].own) == (1143, frozenset())
+    assert mail["inbound"].recipients == ["@inbox.example.vn", "x@b.vn"]
+    assert mail["inbound"].own == {"x@b.vn"}
     assert "sesame" not in repr(mail)
     assert load(None, {}).mail == {}
 
@@ -41,9 +44,13 @@ def test_folders_are_read(tmp_path: Path) -> None:
     ("block", "said"),
     [
         ("{kind: pop, host: a, user: b, password: c}", "mail.x.kind: `pop` is not known"),
-        ("{kind: imap, user: b, password: c}", "mail.x.host: is missing"),
-        ("{kind: imap, host: a, user: '', password: c}", "user: is missing; write the account"),
-        ("{kind: imap, host: a, user: b}", "password: is missing; write env:NAME"),
+        ("{kind: imap, user: b, password: c}", "host: is missing; kind imap needs host and user and password"),
+        ("{kind: smtp, listen: 127.0.0.1:2525}", "recipients: is missing"),
+        ("{kind: smtp, listen: 127.0.0.1:2525, recipients: '*'}", "`*` takes no mail"),
+        ("{kind: smtp, listen: 127.0.0.1:2525, recipients: '@b.vn', host: a}", "host: is nothing for kind smtp"),
+        ("{kind: smtp, listen: 127.0.0.1:2525, recipients: '@b.vn', key: a}", "belong together"),
+        ("{kind: imap, host: a, user: '', password: c}", "user: is missing"),
+        ("{kind: imap, host: a, user: b}", "password: is missing"),
         ("{kind: imap, host: a, user: b, password: env:NONE}", "the environment has no NONE"),
         ("{kind: imap, host: a, user: b, password: c, tls: off}", "would go to a in the clear"),
         ("{kind: imap, host: a, user: b, password: c, folder: Hộp}", "is not the name of a folder"),

@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 # What the tests need from Debian: phones and SIP programs that are not ours, and networks to try them in.
-DEBIAN := sip-tester baresip-core linphone-cli chromium kamailio dnsmasq-base iproute2 nftables coturn
+DEBIAN := sip-tester baresip-core linphone-cli chromium kamailio dnsmasq-base iproute2 nftables coturn dovecot-imapd
 
 # The pages are built again when one of these is newer than they are.
 PAGES  := hotline/pages/index.html

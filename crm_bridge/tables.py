@@ -14,7 +14,20 @@ transcript, what its agent noted), so that neither overwrites the other.
 
 from typing import Any
 
-from sqlalchemy import JSON, Double, Float, ForeignKey, Index, Integer, MetaData, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Double,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 NAMING = {
@@ -143,3 +156,13 @@ class Interaction(Base):
     attributes: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     outcome: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     created_at: Mapped[float] = mapped_column(Double)
+
+
+class MailFolder(Base):
+    """How far a folder of a mail server has been read: the last UID, which holds as long as `uid_validity` does."""
+
+    __tablename__ = "mail_folders"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    uid_validity: Mapped[int] = mapped_column(BigInteger)  # 32 bits without a sign
+    uid: Mapped[int] = mapped_column(BigInteger)

@@ -124,6 +124,8 @@ class Hotline:
         await self._start_sip()
         await self._start_web()
         await self._start_webhooks()
+        if settings.mail:
+            await self._start_mail()
         self.funnel.prompts.prepare(self._prepared)
         await self._transcribe_what_waits()
         self._users_task = asyncio.create_task(self._watch_users(), name="users")
@@ -366,6 +368,13 @@ class Hotline:
         couriers = Couriers(funnel.webhooks, self.sessions, funnel.alarms, self.clock.now)
         self._exit.push_async_callback(couriers.stop)
         await couriers.start()
+
+    async def _start_mail(self) -> None:
+        from hotline.mail import Mail  # noqa: PLC0415 - most have none
+
+        mail = Mail(self.settings, self.sessions, self.clock.now, self.funnel.publish)
+        self._exit.push_async_callback(mail.stop)
+        await mail.start()
 
     async def _transcribe_what_waits(self) -> None:
         async with self.sessions() as session:

@@ -1,7 +1,7 @@
 """The settings of the hotline: what they are, and how `hotline.yaml` becomes them.
 
 `default.yaml` beside this file is the only place where a default stands; a settings file is laid over it, the
-environment over that. A section is merged key by key; a map that people fill (`numbers`, `queues`, `channels`,
+environment over that. A section is merged key by key; a map that people fill (`numbers`, `queues`, `channels`, `mail`,
 `speech.recognisers`, `speech.voices`) is replaced as a whole, so that a number or queue of the default never lives on
 in somebody's own file.
 """
@@ -27,6 +27,7 @@ from pydantic import (
 from hotline.config_channels import Channels
 from hotline.config_ice import IceServers
 from hotline.config_limits import Limits
+from hotline.config_mail import Mail
 from hotline.config_section import Section, SipTls, TlsFiles
 from hotline.config_source import ConfigErrors, Key, Source, dotted, lay_environment_over, read_yaml
 from hotline.config_trunk import NameServer, Password, Trunks
@@ -260,6 +261,7 @@ class Settings(Section):
     queues: dict[Name, Queue]
     desk: Desk
     channels: Channels
+    mail: Mail
     recordings: Recordings
     speech: Speech
     region: Region

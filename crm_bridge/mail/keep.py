@@ -1,0 +1,78 @@
+"""A message that has come, by whatever door, on the timeline and told to whoever listens. Here it is committed."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from crm_bridge.mail.message import Mail, parse
+from crm_bridge.mail.place import Place, write_place
+from crm_bridge.mail.record import record
+from crm_bridge.match import MatchContended
+from crm_bridge.present import interaction_out
+from crm_bridge.timeline import InteractionOvertaken
+
+ATTEMPTS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """Keeps messages. `now` is the time in seconds since the epoch, `publish` (type, body) tells the listeners, `own`
+    are our own normalised addresses."""
+
+    sessions: async_sessionmaker[AsyncSession]
+    now: Callable[[], float]
+    publish: Callable[[str, Mapping[str, Any]], None]
+    own: frozenset[str] = frozenset()
+
+    async def keep(
+        self,
+        raw: bytes,
+        received_at: float | None,
+        *,
+        trusted: tuple[str, ...] = (),
+        envelope_sender: str | None = None,
+        place: Place | None = None,
+    ) -> Mail:
+        """Record a message that concerns a customer, and with it how far its folder has been read (`place`).
+
+        Raises `MatchContended` and `InteractionOvertaken` after some attempts, and the database's errors; then nothing
+        is written.
+        """
+        now = self.now()
+        at = now if received_at is None else min(max(received_at, 0.0), now)
+        # A large message takes a thread some milliseconds; calls go on meanwhile.
+        mail = await asyncio.to_thread(
+            parse, raw, received_at=at, trusted=trusted, own=self.own, envelope_sender=envelope_sender
+        )
+        if mail.concerns_a_customer:
+            await self._record(mail, place)
+        elif place is not None:
+            await self.keep_place(place)
+        return mail
+
+    async def keep_place(self, place: Place) -> None:
+        """Write how far a folder has been read."""
+        async with self.sessions() as session:
+            await write_place(session, place)
+            await session.commit()
+
+    async def _record(self, mail: Mail, place: Place | None) -> None:
+        for attempt in range(ATTEMPTS):
+            async with self.sessions() as session:
+                try:
+                    recorded = await record(session, mail, self.now())
+                except (MatchContended, InteractionOvertaken):
+                    if attempt + 1 == ATTEMPTS:
+                        raise
+                    continue
+                item = recorded.interaction
+                told = {"customer": item.customer_id} | interaction_out(item).model_dump(mode="json")
+                if place is not None:
+                    await write_place(session, place)
+                await session.commit()
+            if not recorded.repeated:
+                self.publish("interaction.created", told)
+            return

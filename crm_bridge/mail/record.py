@@ -1,0 +1,99 @@
+"""An e-mail on the timeline of whoever sent it, and in the case that it is about.
+
+Rule 1: a reply goes to the case of the message it answers, the nearest first, if that is a case of the same customer.
+Whoever knows the id of somebody else's message gets into no case of theirs.
+Rule 2: without one it goes to the case of its thread, named after the message that began it. So replies and what they
+answer meet, in whatever order they come.
+Rule 3: what a machine answered opens nothing, and opens nothing again.
+Rule 4: nothing here commits.
+"""
+
+import hashlib
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm_bridge import timeline
+from crm_bridge.case import CaseReference
+from crm_bridge.mail.message import CHANNEL, MAX_ID, Mail
+from crm_bridge.mail.own_words import matter
+from crm_bridge.match import CLAIMED_CONFIDENCE, Claim
+from crm_bridge.tables import Case, Identity, Interaction
+
+NO_SUBJECT: Final = "E-mail"
+MAX_FIRST_LINE: Final = 80
+_SIGNED: Final = 2  # crm_bridge.tables.Identity.assurance
+
+
+async def record(session: AsyncSession, mail: Mail, now: float) -> timeline.Recorded:
+    """Put an e-mail that concerns a customer where it belongs. Raises what `crm_bridge.timeline.record` raises."""
+    posted = mail.interaction()
+    return await timeline.record(
+        session,
+        timeline.NewInteraction(
+            channel=posted.channel,
+            direction=posted.direction,
+            occurred_at=mail.occurred_at,
+            claims=(claim_of(mail),),
+            subject=posted.subject,
+            text=posted.text,
+            case=await _case(session, mail),
+            external_id=mail.external_id,
+            name=posted.attributes.name,
+            attributes=posted.attributes.stored(),
+        ),
+        now,
+    )
+
+
+def claim_of(mail: Mail) -> Claim:
+    """Return what the sender of a mail is worth: anybody can write any From, unless a trusted server vouches for it."""
+    if mail.is_authentic:
+        return Claim("email", mail.sender, assurance=_SIGNED, confidence=1.0)
+    return Claim("email", mail.sender, assurance=0, confidence=CLAIMED_CONFIDENCE)
+
+
+async def _case(session: AsyncSession, mail: Mail) -> CaseReference | None:
+    is_new_word = mail.kind == "person"
+    customer = await session.scalar(
+        select(Identity.customer_id).where(Identity.kind == "email", Identity.value == mail.sender)
+    )
+    found = customer and (await _answered(session, mail, customer) or await _of_thread(session, mail, customer))
+    if found:
+        return CaseReference(id=found, state="open" if is_new_word else None)
+    if not is_new_word:
+        return None
+    return CaseReference(external_id=thread_key(mail), subject=_about(mail), state="open")
+
+
+async def _answered(session: AsyncSession, mail: Mail, customer: str) -> str:
+    """Return the customer's case of the nearest message answered, "" if there is none."""
+    if not mail.references:
+        return ""
+    rows = await session.execute(
+        select(Interaction.external_id, Interaction.case_id).where(
+            Interaction.channel == CHANNEL,
+            Interaction.external_id.in_(mail.references),
+            Interaction.customer_id == customer,
+            Interaction.case_id.is_not(None),
+        )
+    )
+    cases = {message_id: case for message_id, case in rows}  # noqa: C416 - mypy does not take rows for pairs
+    return next((cases[each] or "" for each in mail.references if each in cases), "")
+
+
+async def _of_thread(session: AsyncSession, mail: Mail, customer: str) -> str:
+    key = (Case.customer_id == customer, Case.external_id == thread_key(mail))
+    return await session.scalar(select(Case.id).where(*key)) or ""
+
+
+def thread_key(mail: Mail) -> str:
+    """Return the external id of the case of a thread."""
+    key = f"mail:{mail.root}"
+    return key if len(key) <= MAX_ID else "mail:sha256:" + hashlib.sha256(mail.root.encode()).hexdigest()
+
+
+def _about(mail: Mail) -> str:
+    first_line = mail.text.partition("\n")[0].strip()[:MAX_FIRST_LINE].rstrip()
+    return matter(mail.subject).strip() or first_line or NO_SUBJECT

@@ -11,7 +11,10 @@ from hotline.config_values import CommaList, Domain, Folder, Name, WebListen
 
 PORTS: Final = {"on": 993, "starttls": 143, "off": 143}
 NEEDED: Final = {"imap": ("host", "user", "password"), "smtp": ("listen", "recipients")}
-ALSO: Final = {"imap": ("port", "folder", "tls", "authorities"), "smtp": ("max_size", "certificate", "key")}
+ALSO: Final = {
+    "imap": ("port", "folder", "tls", "authorities"),
+    "smtp": ("max_size", "per_minute", "certificate", "key"),
+}
 
 
 def _address(value: str) -> str:
@@ -59,6 +62,7 @@ class MailSource(Section):
     listen: WebListen | None = None
     recipients: Annotated[list[Recipient], CommaList] = Field([])
     max_size: int = Field(8, ge=1, le=32)
+    per_minute: int = Field(120, ge=1, le=100_000)
     certificate: Folder | None = None
     key: Folder | None = None
     addresses: Annotated[list[Address], CommaList] = Field([])

@@ -83,7 +83,7 @@ def door_settings(name: str, source: MailSource) -> DoorSettings:
                 f"mail.{name} cannot show {source.certificate} with {source.key}: {cause(error)}; "
                 "name a certificate and its key, in PEM"
             ) from None
-    return DoorSettings(frozenset(source.recipients), source.max_size << 20, context=context)
+    return DoorSettings(frozenset(source.recipients), source.max_size << 20, source.per_minute, context=context)
 
 
 def mailbox(name: str, source: MailSource) -> Mailbox:

@@ -36,16 +36,36 @@ Take = Callable[[bytes, str], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class DoorSettings:
-    """`recipients` are normalised addresses, and `@domain` for all of a domain; `context` is for STARTTLS."""
+    """`recipients` are normalised addresses, and `@domain` for all of a domain; `context` is for STARTTLS. `per_minute`
+    messages are taken, whoever sends them; the others come again later."""
 
     recipients: frozenset[str]
     max_size: int
+    per_minute: int = 120
     hostname: str = "hotline"
     context: ssl.SSLContext | None = None
 
     def is_ours(self, address: str) -> bool:
         """Whether mail for a normalised address is taken."""
         return address in self.recipients or address[address.rfind("@") :] in self.recipients
+
+
+@dataclass
+class _Room:
+    """How many messages may come now: as many as `per_minute` at once, and then that many a minute."""
+
+    per_minute: int
+    left: float
+    at: float
+
+    def take(self, now: float) -> bool:
+        """Take one message's room; False if there is none."""
+        self.left = min(self.per_minute, self.left + (now - self.at) * self.per_minute / 60.0)
+        self.at = now
+        if self.left < 1:
+            return False
+        self.left -= 1
+        return True
 
 
 class SmtpDoor:
@@ -55,6 +75,7 @@ class SmtpDoor:
         self._settings = settings
         self._take = take
         self._failed = failed
+        self._room = _Room(settings.per_minute, settings.per_minute, asyncio.get_running_loop().time())
         self._open: Counter[str] = Counter()
         self._sessions: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server
@@ -82,7 +103,9 @@ class SmtpDoor:
         try:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
                 async with asyncio.timeout(SESSION_S):
-                    await _Session(self._settings, self._take, self._failed, reader, writer).run(is_full=is_full)
+                    await _Session(self._settings, self._room, self._take, self._failed, reader, writer).run(
+                        is_full=is_full
+                    )
         finally:
             self._open -= Counter({address: 1})  # and forgets an address that has none any more
             writer.close()
@@ -91,6 +114,7 @@ class SmtpDoor:
 @dataclass
 class _Session:
     settings: DoorSettings
+    room: _Room
     take: Take
     failed: Callable[[str], None]
     reader: asyncio.StreamReader
@@ -189,6 +213,9 @@ class _Session:
     async def _data(self) -> str:
         if self.sender is None or not self.recipients:
             return "503 sender and recipient come first"
+        if not self.room.take(asyncio.get_running_loop().time()):
+            self._forget()
+            return "451 too many messages just now, come again"
         await self._say("354 end with a dot on a line of its own")
         raw = await self._message()
         sender = self.sender

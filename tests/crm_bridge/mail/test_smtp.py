@@ -41,8 +41,10 @@ def taken() -> Taken:
 
 
 @contextlib.asynccontextmanager
-async def door(taken: Taken, max_size: int = 10_000, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    settings = DoorSettings(OURS, max_size, context=context)
+async def door(
+    taken: Taken, max_size: int = 10_000, context: ssl.SSLContext | None = None, per_minute: int = 99
+) -> AsyncIterator[int]:
+    settings = DoorSettings(OURS, max_size, per_minute, context=context)
     listener = SmtpDoor(settings, taken.take, taken.failures.append)
     port = await listener.start("127.0.0.1", 0)
     try:
@@ -135,6 +137,22 @@ async def test_no_other_end_than_crlf_dot_crlf_hides_a_second_letter(taken: Take
 async def test_what_is_out_of_place_is_said(taken: Taken, said: bytes, answer: bytes) -> None:
     async with door(taken) as port:
         assert (await talk(port, said))[-1].startswith(answer)
+
+
+async def test_what_is_too_much_for_a_minute_comes_again(taken: Taken) -> None:
+    async with door(taken, per_minute=2) as port:
+        for _ in range(2):
+            await client(port, lambda each: each.sendmail("a@b.vn", "help@shop.vn", letter()))
+        with pytest.raises(smtplib.SMTPDataError, match="451"):
+            await client(port, lambda each: each.sendmail("a@b.vn", "help@shop.vn", letter()))
+    assert len(taken.messages) == 2
+
+
+def test_room_comes_back_with_time() -> None:
+    room = smtp._Room(per_minute=60, left=60, at=0.0)
+    assert [room.take(0.0) for _ in range(61)] == [True] * 60 + [False]
+    assert [room.take(at) for at in (0.5, 1.0, 1.5, 2.0)] == [False, True, False, True]
+    assert sum(room.take(1e6) for _ in range(100)) == 60
 
 
 async def test_a_line_without_an_end_ends_the_connection(taken: Taken) -> None:

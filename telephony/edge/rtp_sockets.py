@@ -58,6 +58,8 @@ class RtpSockets:
         """By row, of phones' legs that are encrypted now."""
         self._once_secured: dict[int, SecureRtp] = {}
         """By row, of those that ever were: see `SecureRtp`, rule 2."""
+        self._late: set[int] = set()
+        """Rows of legs that another worker had before."""
         self._epoll = select.epoll()
         self._browsers: dict[int, WebRtcLeg] = {}
         """By row, and by each of their sockets."""
@@ -85,6 +87,8 @@ class RtpSockets:
         """Bind a socket for a row, and one for its RTCP on the next port; return the port of the first, which is the
         one that is `wanted` if that is free. Raises `NoPort` or `OSError`."""
         udp, port = self._bind_pair(row, wanted)
+        if wanted:
+            self._late.add(row)
         self._epoll.register(udp, select.EPOLLIN)
         self._sockets[row] = udp
         self._row_of[udp.fileno()] = row
@@ -137,6 +141,7 @@ class RtpSockets:
             udp.close()
         self._sockets[row] = None
         self._refused.discard(row)
+        self._late.discard(row)
         self._secured.pop(row, None)
         self._once_secured.pop(row, None)
 
@@ -145,7 +150,7 @@ class RtpSockets:
         if srtp is None:
             self._secured.pop(row, None)
             return
-        secured = self._once_secured.get(row) or SecureRtp()
+        secured = self._once_secured.get(row) or SecureRtp(joins_late=row in self._late)
         secured.use(srtp)
         self._once_secured[row] = self._secured[row] = secured
 

@@ -4,6 +4,9 @@ Rule 1: what does not authenticate is not there: neither heard, nor does it move
 
 Rule 2: a key is used by one session for as long as the leg lives, even if the leg is plain in between. A second session
 would begin its packet index anew, and encrypt two packets with one keystream (RFC 3711 section 9.1).
+
+Rule 3: how often a far end's sequence numbers have wrapped is part of what encrypts a packet, and in none of them
+(RFC 3711 section 3.3.1). Whoever joins late, as a media worker does that takes a leg over, finds it out.
 """
 
 import base64
@@ -34,6 +37,14 @@ MAX_SOURCES: Final = 64
 """libsrtp keeps a replay window for every SSRC that proved itself, for ever; so many are let in under one key."""
 
 
+MOST_ROLLS: Final = 64
+"""So often a stream may have wrapped when it is joined late: every 22 minutes, so for nearly a day."""
+MOST_SEARCHES: Final = 3
+"""Packets of one leg for which that is tried, a few milliseconds each; what comes after them is forged."""
+_STEP: Final = 1 << 14
+"""How far a packet may be ahead of the last one, and be taken for what it is: less than half of the numbers."""
+
+
 class BadKey(ValueError):
     """A key that its suite cannot use."""
 
@@ -41,10 +52,12 @@ class BadKey(ValueError):
 class SecureRtp:
     """Both directions of one leg. `rejected` counts packets that were forged, old, doubled or in the clear."""
 
-    __slots__ = ("_receiving", "_sending", "_sending_by_key", "_sources", "_srtp", "rejected")
+    __slots__ = ("_receiving", "_searches", "_sending", "_sending_by_key", "_sources", "_srtp", "rejected")
 
-    def __init__(self) -> None:
+    def __init__(self, *, joins_late: bool = False) -> None:
         self.rejected = 0
+        self._searches = MOST_SEARCHES if joins_late else 0
+        """How many are left."""
         self._srtp: Srtp | None = None
         self._receiving: InPlace | None = None
         self._sending: InPlace | None = None
@@ -73,12 +86,35 @@ class SecureRtp:
         if self._receiving is None or not (is_known or len(self._sources) < MAX_SOURCES):
             self.rejected += 1
             return 0
-        opened = self._receiving.open(row, length)
+        came = bytes(row[:length]) if self._searches and not is_known else b""
+        opened = self._receiving.open(row, length) or (came and self._catch_up(came, row)) or 0
         if not opened:
             self.rejected += 1
         elif not is_known:
             self._sources.add(source)
         return opened
+
+    def _catch_up(self, came: bytes, row: memoryview) -> int:
+        """Find out how often a stream that was joined late has wrapped. Packets of our own, encrypted with its key,
+        lead a new session through its numbers, and each time round the one that came is tried. Return as `open` does.
+        """
+        if self._srtp is None or len(came) < HEADER_OCTETS:
+            return 0
+        self._searches -= 1
+        ahead = _session(self._srtp.suite, self._srtp.theirs, pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
+        behind = _session(self._srtp.suite, self._srtp.theirs, pylibsrtp.Policy.SSRC_ANY_INBOUND)
+        number = int.from_bytes(came[2:4], "big")
+        for index in range((number - 1) % (1 << 16), MOST_ROLLS << 16, _STEP):
+            lead = b"\x80\0" + (index % (1 << 16)).to_bytes(2, "big") + came[4:HEADER_OCTETS]
+            sealed = bytearray(ahead.seal(lead))
+            behind.open(memoryview(sealed), len(sealed))
+            if (index + 1) % (1 << 16) == number and index + 1 >= 1 << 16:
+                row[: len(came)] = came
+                opened = behind.open(row, len(came))
+                if opened:
+                    self._receiving, self._sources, self._searches = behind, set(), 0
+                    return opened
+        return 0
 
     def seal(self, packet: bytes | memoryview) -> memoryview:
         """Return the SRTP packet of an RTP packet; it is good until the next one of any leg. Raises `OSError` where

@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from telephony.edge import secure_rtp
-from telephony.edge.secure_rtp import MAX_SOURCES, BadKey, SecureRtp
+from telephony.edge.secure_rtp import MAX_SOURCES, MOST_SEARCHES, BadKey, SecureRtp
 from telephony.events import Srtp, SrtpSuite
 from tests.telephony.edge.srtp import AUTHENTICATION, ENCRYPTION, SALT, Direction, derive
 
@@ -101,6 +101,37 @@ def test_rtcp_that_is_forged_is_counted() -> None:
     assert secured.open_report(b"\x80\xc8" + bytes(40)) is None
     assert secured.open_report(b"") is None
     assert secured.rejected == 2
+
+
+@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize(("rolls", "sequence"), [(1, 0), (1, 65535), (3, 1), (40, 30000)])
+def test_a_stream_that_is_joined_late_is_understood(suite: SrtpSuite, rolls: int, sequence: int) -> None:
+    told, phone_sends, _ = pair(suite)
+    phone_sends.roll_over = rolls
+    secured = SecureRtp(joins_late=True)
+    secured.use(told)
+    assert opened(secured, phone_sends.seal(rtp(sequence))) == rtp(sequence)
+    following = (sequence + 1) % 65536
+    assert opened(secured, phone_sends.seal(rtp(following))) == rtp(following)
+    assert opened(secured, rtp(following)) == b""
+    assert secured.rejected == 1
+
+
+def test_whoever_was_there_from_the_beginning_believes_no_other_count() -> None:
+    told, phone_sends, _ = pair()
+    phone_sends.roll_over = 1
+    assert opened(secured_with(told), phone_sends.seal(rtp(7))) == b""
+
+
+def test_the_search_for_how_often_a_stream_has_wrapped_has_an_end() -> None:
+    told, phone_sends, _ = pair()
+    secured = SecureRtp(joins_late=True)
+    secured.use(told)
+    for sequence in range(MOST_SEARCHES):
+        assert opened(secured, rtp(sequence)) == b""
+    phone_sends.roll_over = 1
+    assert opened(secured, phone_sends.seal(rtp(9))) == b""
+    assert secured.rejected == MOST_SEARCHES + 1
 
 
 def test_the_same_keys_again_change_nothing() -> None:

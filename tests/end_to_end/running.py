@@ -15,11 +15,12 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import pytest
 
@@ -39,33 +40,38 @@ def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
         return port
 
 
-def free_quiet_port() -> int:
-    """Return a port that was free for UDP and TCP a moment ago, below those that the system gives out itself: nobody's
-    connection will have taken it before it is bound."""
+_given: deque[range] = deque(maxlen=100)
+"""Ports that were given out of late, in blocks: a phone's next ones are its own, though nothing is bound yet."""
+BLOCK: Final = 32
+
+
+def _free_block(count: int, kinds: tuple[socket.SocketKind, ...]) -> int:
+    """Return the first of so many ports that were all free a moment ago and are nobody else's, below those that the
+    system gives out itself: nobody's connection will have taken them before they are bound."""
     for _ in range(1000):
-        port = random.randrange(10000, 32000)  # noqa: S311 - as below
+        ports = range(first := random.randrange(10000, 32000 - count, 4), first + count)  # noqa: S311 - not attackers
+        if any(ports.start < each.stop and each.start < ports.stop for each in _given):
+            continue
         with contextlib.ExitStack() as probes:
             try:
-                for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-                    probes.enter_context(socket.socket(socket.AF_INET, kind)).bind((HOST, port))
+                for port in ports:
+                    for kind in kinds:
+                        probes.enter_context(socket.socket(socket.AF_INET, kind)).bind((HOST, port))
             except OSError:
                 continue
-            return port
-    raise AssertionError("no port is free from 10000 to 32000")
+        _given.append(ports)
+        return first
+    raise AssertionError(f"no {count} ports in a row are free from 10000 to 32000")
+
+
+def free_quiet_port() -> int:
+    """Return a port that was free for UDP and TCP a moment ago, as those after it are: a phone's TLS and voice."""
+    return _free_block(BLOCK, (socket.SOCK_DGRAM, socket.SOCK_STREAM))
 
 
 def free_media_ports(count: int = 100) -> int:
-    """Return the first of so many ports that were all free a moment ago, below those that the system gives out."""
-    for _ in range(1000):
-        first = 100 * random.randrange(100, 320)  # noqa: S311 - servers of other runs are to be avoided, not attackers
-        with contextlib.ExitStack() as probes:
-            try:
-                for port in range(first, first + count):
-                    probes.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)).bind((HOST, port))
-            except OSError:
-                continue
-            return first
-    raise AssertionError(f"no {count} free UDP ports in a row from 10000 to 32000")
+    """Return the first of so many UDP ports that were all free a moment ago."""
+    return _free_block(count, (socket.SOCK_DGRAM,))
 
 
 def wait_for(what: str, look: Callable[[], T | None], timeout_s: float = 20.0) -> T:

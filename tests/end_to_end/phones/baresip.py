@@ -65,7 +65,10 @@ class Baresip(Phone):
         )
         (self.folder / "contacts").write_text("", encoding="utf-8")
         self.launch(["baresip", "-4", "-s", "-f", str(self.folder), "-t", "300"])
-        self.control = wait_for("baresip's control socket", lambda: self._connect(control_port))
+        try:
+            self.control = wait_for("baresip's control socket", lambda: self._connect(control_port))
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log()}") from error
         threading.Thread(target=self._listen, args=(self.control,), daemon=True).start()
 
     def _connect(self, port: int) -> socket.socket | None:

@@ -216,7 +216,11 @@ async def _write(
         await audit(request, f"customer.{linked.row.kind}", linked.row.id)
     if linked.effect != "none":
         persons = [{"id": each[0], "profiles": list(each)} for each in linked.persons]
-        state.publish(f"customer.{linked.effect}", {"link": linked.row.id, "persons": persons})
+        told = {"link": linked.row.id, "persons": persons}
+        if linked.effect == "merged":
+            state.publish("customer.merged", told)
+        else:
+            state.publish("customer.split", told)
     return linked
 
 

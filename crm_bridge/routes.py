@@ -11,7 +11,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -20,7 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from crm_bridge import customer, person, timeline
 from crm_bridge.case import CaseOfAnother, CaseReference, CaseSubjectMissing, CaseUnknown
 from crm_bridge.identity import Kind, normalise
-from crm_bridge.match import Claim, MatchContended, claim
+from crm_bridge.keep import KeepContended, keep_event
+from crm_bridge.match import Claim, claim
 from crm_bridge.person import Person
 from crm_bridge.present import customer_out, interaction_out, recorded_out
 from crm_bridge.shapes import (
@@ -37,7 +38,6 @@ from crm_bridge.shapes import (
 
 router = APIRouter(tags=["customers"])
 
-ATTEMPTS: Final = 5
 NO_CUSTOMER: Final = "There is no such customer; GET /api/v1/customers finds them by any identity."
 CURSOR_BROKEN: Final = "is none of ours: send `next` of the page before as it is, or leave it out"
 KINDS: Final[tuple[Kind, ...]] = ("phone", "email", "zalo", "facebook", "external")
@@ -176,39 +176,23 @@ async def record_event(request: Request, event: timeline.NewInteraction) -> tupl
 
     Raises `HTTPException` and `RequestValidationError`, as the answer to whoever sent it.
     """
-    answer, told = await _record(request, event)
-    if told is not None:
-        request.app.state.publish("interaction.created", told)
-    return answer, told is not None
-
-
-async def _record(
-    request: Request, event: timeline.NewInteraction
-) -> tuple[InteractionRecorded, dict[str, Any] | None]:
-    """Record and commit, anew where another writer was first; return the answer, and what others are told, None if it
-    was recorded before."""
     state = request.app.state
-    for _ in range(ATTEMPTS):
-        async with state.sessions() as session:
-            try:
-                now = state.clock.now()
-                recorded = await timeline.record(session, event, now)
-                answer, told = recorded_out(recorded), None
-                if not recorded.repeated:
-                    item = interaction_out(recorded.interaction).model_dump(mode="json")
-                    told = {"customer": answer.customer} | item
-                    await state.webhooks.tell(session, "interaction.created", told, customer=answer.customer, now=now)
-                await session.commit()
-            except (timeline.InteractionOvertaken, MatchContended):
-                continue
-            except CaseOfAnother as error:
-                raise HTTPException(409, str(error)) from error
-            except CaseUnknown as error:
-                raise invalid(("body", "case"), str(error)) from error
-            except CaseSubjectMissing as error:
-                raise invalid(("body", "case", "subject"), str(error)) from error
-            return answer, told
-    raise HTTPException(503, "Other events of the same person keep coming first: send this one again.")
+    now = state.clock.now()
+    try:
+        kept = await keep_event(
+            state.sessions, lambda session: timeline.record(session, event, now), state.webhooks, now
+        )
+    except CaseOfAnother as error:
+        raise HTTPException(409, str(error)) from error
+    except CaseUnknown as error:
+        raise invalid(("body", "case"), str(error)) from error
+    except CaseSubjectMissing as error:
+        raise invalid(("body", "case", "subject"), str(error)) from error
+    except KeepContended as error:
+        raise HTTPException(503, "Other events of the same person keep coming first: send this one again.") from error
+    if kept.told is not None:
+        state.publish("interaction.created", kept.told)
+    return recorded_out(kept.recorded), kept.told is not None
 
 
 async def person_of(session: AsyncSession, customer_id: str) -> Person:

@@ -372,7 +372,7 @@ class Hotline:
     async def _start_mail(self) -> None:
         from hotline.mail import Mail  # noqa: PLC0415 - most have none
 
-        mail = Mail(self.settings, self.sessions, self.clock.now, self.funnel.publish)
+        mail = Mail(self.settings, self.sessions, self.clock.now, self.funnel.publish, self.funnel.webhooks)
         self._exit.push_async_callback(mail.stop)
         await mail.start()
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from crm_bridge.mail.follow import Mailbox, follow
 from crm_bridge.mail.keep import Keeper
 from crm_bridge.mail.smtp import DoorSettings, SmtpDoor
+from crm_bridge.webhooks.outbox import Webhooks
 from hotline.cannot_start import CannotStart, cause
 from hotline.config import Settings
 from hotline.config_mail import MailSource
@@ -28,10 +29,11 @@ class Mail:
         sessions: async_sessionmaker[AsyncSession],
         now: Callable[[], float],
         publish: Callable[[str, dict[str, Any]], None],
+        webhooks: Webhooks,
     ) -> None:
         self._sources = settings.mail
         own = frozenset().union(*(source.own for source in self._sources.values()))
-        self._keeper = Keeper(sessions, now, lambda type_, body: publish(type_, dict(body)), own)
+        self._keeper = Keeper(sessions, now, lambda type_, body: publish(type_, dict(body)), webhooks, own)
         self._followers: list[asyncio.Task[None]] = []
         self._doors: list[SmtpDoor] = []
         self.ports: dict[str, int] = {}

@@ -3,28 +3,27 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from crm_bridge.keep import keep_event
 from crm_bridge.mail.message import Mail, parse
 from crm_bridge.mail.place import Place, write_place
 from crm_bridge.mail.record import record
-from crm_bridge.match import MatchContended
-from crm_bridge.present import interaction_out
-from crm_bridge.timeline import InteractionOvertaken
-
-ATTEMPTS: Final = 5
+from crm_bridge.timeline import Recorded
+from crm_bridge.webhooks.outbox import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
 class Keeper:
-    """Keeps messages. `now` is the time in seconds since the epoch, `publish` (type, body) tells the listeners, `own`
-    are our own normalised addresses."""
+    """Keeps messages. `now` is the time in seconds since the epoch, `publish` (type, body) tells the listeners and
+    `webhooks` everybody else, `own` are our own normalised addresses."""
 
     sessions: async_sessionmaker[AsyncSession]
     now: Callable[[], float]
     publish: Callable[[str, Mapping[str, Any]], None]
+    webhooks: Webhooks
     own: frozenset[str] = frozenset()
 
     async def keep(
@@ -38,8 +37,7 @@ class Keeper:
     ) -> Mail:
         """Record a message that concerns a customer, and with it how far its folder has been read (`place`).
 
-        Raises `MatchContended` and `InteractionOvertaken` after some attempts, and the database's errors; then nothing
-        is written.
+        Raises `crm_bridge.keep.KeepContended` and the database's errors; then nothing is written.
         """
         now = self.now()
         at = now if received_at is None else min(max(received_at, 0.0), now)
@@ -60,19 +58,14 @@ class Keeper:
             await session.commit()
 
     async def _record(self, mail: Mail, place: Place | None) -> None:
-        for attempt in range(ATTEMPTS):
-            async with self.sessions() as session:
-                try:
-                    recorded = await record(session, mail, self.now())
-                except (MatchContended, InteractionOvertaken):
-                    if attempt + 1 == ATTEMPTS:
-                        raise
-                    continue
-                item = recorded.interaction
-                told = {"customer": item.customer_id} | interaction_out(item).model_dump(mode="json")
-                if place is not None:
-                    await write_place(session, place)
-                await session.commit()
-            if not recorded.repeated:
-                self.publish("interaction.created", told)
-            return
+        now = self.now()
+
+        async def write(session: AsyncSession) -> Recorded:
+            recorded = await record(session, mail, now)
+            if place is not None:
+                await write_place(session, place)
+            return recorded
+
+        kept = await keep_event(self.sessions, write, self.webhooks, now)
+        if kept.told is not None:
+            self.publish("interaction.created", kept.told)

@@ -1,7 +1,7 @@
 """An e-mail on the timeline of whoever sent it, and in the case that it is about.
 
-Rule 1: a reply goes to the case of the message it answers, the nearest first, if that is a case of the same customer.
-Whoever knows the id of somebody else's message gets into no case of theirs.
+Rule 1: a reply goes to the case of the message it answers, the nearest first, if that is a case of the same person,
+whichever of their profiles it is in. Whoever knows the id of somebody else's message gets into no case of theirs.
 Rule 2: without one it goes to the case of its thread, named after the message that began it. So replies and what they
 answer meet, in whatever order they come.
 Rule 3: what a machine answered opens nothing, and opens nothing again.
@@ -14,16 +14,15 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge import timeline
+from crm_bridge import person, timeline
 from crm_bridge.case import CaseReference
 from crm_bridge.mail.message import CHANNEL, MAX_ID, Mail
 from crm_bridge.mail.own_words import matter
-from crm_bridge.match import CLAIMED_CONFIDENCE, Claim
+from crm_bridge.match import Claim, claim_by
 from crm_bridge.tables import Case, Identity, Interaction
 
 NO_SUBJECT: Final = "E-mail"
 MAX_FIRST_LINE: Final = 80
-_SIGNED: Final = 2  # crm_bridge.tables.Identity.assurance
 
 
 async def record(session: AsyncSession, mail: Mail, now: float) -> timeline.Recorded:
@@ -49,9 +48,7 @@ async def record(session: AsyncSession, mail: Mail, now: float) -> timeline.Reco
 
 def claim_of(mail: Mail) -> Claim:
     """Return what the sender of a mail is worth: anybody can write any From, unless a trusted server vouches for it."""
-    if mail.is_authentic:
-        return Claim("email", mail.sender, assurance=_SIGNED, confidence=1.0)
-    return Claim("email", mail.sender, assurance=0, confidence=CLAIMED_CONFIDENCE)
+    return claim_by("email" if mail.is_authentic else None, "email", mail.sender)
 
 
 async def _case(session: AsyncSession, mail: Mail) -> CaseReference | None:
@@ -68,14 +65,14 @@ async def _case(session: AsyncSession, mail: Mail) -> CaseReference | None:
 
 
 async def _answered(session: AsyncSession, mail: Mail, customer: str) -> str:
-    """Return the customer's case of the nearest message answered, "" if there is none."""
+    """Return the case of the nearest message answered that is of the customer's person, "" if there is none."""
     if not mail.references:
         return ""
     rows = await session.execute(
         select(Interaction.external_id, Interaction.case_id).where(
             Interaction.channel == CHANNEL,
             Interaction.external_id.in_(mail.references),
-            Interaction.customer_id == customer,
+            Interaction.customer_id.in_(person.together(customer)),
             Interaction.case_id.is_not(None),
         )
     )
@@ -84,8 +81,9 @@ async def _answered(session: AsyncSession, mail: Mail, customer: str) -> str:
 
 
 async def _of_thread(session: AsyncSession, mail: Mail, customer: str) -> str:
-    key = (Case.customer_id == customer, Case.external_id == thread_key(mail))
-    return await session.scalar(select(Case.id).where(*key)) or ""
+    key = (Case.customer_id.in_(person.together(customer)), Case.external_id == thread_key(mail))
+    # Several profiles may have written in one thread before they were put together.
+    return await session.scalar(select(Case.id).where(*key).order_by(Case.opened_at, Case.id).limit(1)) or ""
 
 
 def thread_key(mail: Mail) -> str:

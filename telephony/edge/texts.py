@@ -5,14 +5,13 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from crm_bridge import identity, timeline
-from crm_bridge.match import MatchContended, claim
-from crm_bridge.present import interaction_out
+from crm_bridge.keep import KeepContended, keep_event
+from crm_bridge.match import claim
 from crm_bridge.webhooks.outbox import NOBODY, Webhooks
 from telephony.events import SaveText
 
 CHANNEL: Final = "sip"
 SUBJECT: Final = "Text message"
-ATTEMPTS: Final = 5
 
 Kept = tuple[int, dict[str, object] | None]
 """What the sender of a text is to be answered, and what listeners are to be told of it, None for nothing."""
@@ -23,24 +22,23 @@ async def keep(
 ) -> Kept:
     """Write a text and commit, anew where another writer was first. A number that identifies nobody has no timeline:
     403; where others were first again and again: 503."""
-    for _ in range(ATTEMPTS):
-        async with sessions() as session:
-            try:
-                kept = await _record(session, text, region, now, webhooks)
-                await session.commit()
-            except (timeline.InteractionOvertaken, MatchContended):
-                continue
-            return kept
-    return 503, None
+    event = _event(text, region, now)
+    if event is None:
+        return 403, None
+    try:
+        kept = await keep_event(sessions, lambda session: timeline.record(session, event, now), webhooks, now)
+    except KeepContended:
+        return 503, None
+    return 202, kept.told
 
 
-async def _record(session: AsyncSession, text: SaveText, region: str, now: float, webhooks: Webhooks) -> Kept:
+def _event(text: SaveText, region: str, now: float) -> timeline.NewInteraction | None:
     number = identity.phone(text.number, region)
     if not number:
-        return 403, None
+        return None
     # What a call carries is worth what the call's number is; what a text says of itself is a claim.
     carried_by = CHANNEL if text.claimed else timeline.CALL
-    event = timeline.NewInteraction(
+    return timeline.NewInteraction(
         channel=CHANNEL,
         direction="inbound",
         occurred_at=now,
@@ -50,9 +48,3 @@ async def _record(session: AsyncSession, text: SaveText, region: str, now: float
         external_id=text.external_id,
         attributes={"dnis": text.dnis, "content_type": text.kind} | ({"call": text.call} if text.call else {}),
     )
-    recorded = await timeline.record(session, event, now)
-    if recorded.repeated:
-        return 202, None
-    told = {"customer": recorded.person} | interaction_out(recorded.interaction).model_dump(mode="json")
-    await webhooks.tell(session, "interaction.created", told, customer=recorded.person, now=now)
-    return 202, told

@@ -9,7 +9,8 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crm_bridge import routes, timeline
+from crm_bridge import timeline
+from crm_bridge.keep import ATTEMPTS
 from crm_bridge.routes import router
 from crm_bridge.timeline import InteractionOvertaken, attach_recording, note_call, record_call
 from tests.crm_bridge.calls import CALL_ID, ended
@@ -91,7 +92,7 @@ async def test_the_same_event_at_once_is_created_once(api: Api) -> None:
 async def test_an_overtaken_event_is_tried_anew_and_in_the_end_refused(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record, failures = timeline.record, iter(range(routes.ATTEMPTS - 1))
+    record, failures = timeline.record, iter(range(ATTEMPTS - 1))
 
     async def overtaken(*arguments: Any) -> timeline.Recorded:
         if next(failures, None) is not None:
@@ -100,7 +101,7 @@ async def test_an_overtaken_event_is_tried_anew_and_in_the_end_refused(
 
     monkeypatch.setattr(timeline, "record", overtaken)
     await api.post(identities=ZALO)
-    failures = iter(range(routes.ATTEMPTS))
+    failures = iter(range(ATTEMPTS))
     assert "send this one again" in (await api.post(503, identities=ZALO))["detail"]
     assert len(api.published) == 1
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from crm_bridge.webhooks.outbox import NOBODY
 from hotline import database, mail
 from hotline.cannot_start import CannotStart
 from hotline.config import Settings, load
@@ -41,7 +42,9 @@ async def running(tmp_path: Path) -> AsyncIterator[Callable[[str], Awaitable[tup
             engine = database.open_engine(wanted.database_url)
             stack.push_async_callback(engine.dispose)
             told = Told()
-            post = mail.Mail(wanted, database.session_factory(engine), time.time, lambda _, body: told.put_nowait(body))
+            post = mail.Mail(
+                wanted, database.session_factory(engine), time.time, lambda _, body: told.put_nowait(body), NOBODY
+            )
             stack.push_async_callback(post.stop)
             await post.start()
             return post, told

@@ -17,6 +17,7 @@ from crm_bridge.mail.follow import FIRST_PAUSE_S, Mailbox, follow
 from crm_bridge.mail.keep import Keeper
 from crm_bridge.mail.place import Place, read_place
 from crm_bridge.tables import Interaction
+from crm_bridge.webhooks.outbox import NOBODY
 from hotline import tls
 from tests.crm_bridge.conftest import Sessions
 from tests.crm_bridge.mail import dovecot
@@ -51,7 +52,7 @@ class Desk:
 
     @contextlib.asynccontextmanager
     async def following(self, box: Mailbox) -> AsyncIterator[None]:
-        keeper = Keeper(self.sessions, time.time, lambda _, body: self.told.put_nowait(dict(body)))
+        keeper = Keeper(self.sessions, time.time, lambda _, body: self.told.put_nowait(dict(body)), NOBODY)
         task = asyncio.create_task(follow(box, keeper, self._failed, self._pause))
         try:
             yield

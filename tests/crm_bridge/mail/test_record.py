@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from crm_bridge import person
 from crm_bridge.mail.message import Mail
 from crm_bridge.mail.record import claim_of, record, thread_key
 from crm_bridge.tables import Case, Customer, Identity, Interaction
@@ -14,6 +15,8 @@ from tests.crm_bridge.mail.letters import NOON, read
 FIRST = {"Message_ID": "<1@x>"}
 REPLY = {"Message_ID": "<2@x>", "In_Reply_To": "<1@x>", "References": "<1@x>", "Subject": "Re: Đơn hàng 7"}
 AGAIN = {"Message_ID": "<3@x>", "In_Reply_To": "<2@x>", "References": "<1@x> <2@x>", "Subject": "TL: Đơn hàng 7"}
+
+GROUNDS = person.Grounds("both signed as An", "page", "huong")
 
 
 async def recorded(session: AsyncSession, mail: Mail) -> Interaction:
@@ -77,6 +80,18 @@ async def test_whoever_answers_anothers_letter_gets_a_case_of_their_own(session:
     assert thief.customer_id != theirs.customer_id
     assert thief.case_id != theirs.case_id
     assert len(await cases(session)) == 2
+
+
+async def test_a_reply_goes_to_the_persons_case_whichever_of_their_addresses_wrote(session: AsyncSession) -> None:
+    one = await recorded(session, read(**FIRST))
+    other = await recorded(session, read(From="an@work.vn", Message_ID="<9@x>", Subject="Khác"))
+    await person.merge(session, one.customer_id, other.customer_id, GROUNDS, NOON)
+    reply = await recorded(session, read(From="an@work.vn", **REPLY))
+    theirs = one.case_id
+    assert (reply.customer_id, reply.case_id) == (other.customer_id, theirs)
+    lost = REPLY | {"In_Reply_To": "<4@x>", "References": "<1@x> <4@x>", "Message_ID": "<5@x>"}
+    await session.execute(update(Interaction).values(case_id=None))  # only the thread says whose it is
+    assert (await recorded(session, read(From="an@work.vn", **lost))).case_id == theirs
 
 
 async def test_a_case_has_a_subject_whatever_the_letter_has(session: AsyncSession) -> None:

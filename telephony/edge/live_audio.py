@@ -84,7 +84,7 @@ class LiveAudio:
         dropped = self._dropped.pop(stream, 0)
         if dropped:
             log.info("live_audio_dropped stream=%s rows=%d", stream, dropped)
-        if path is not None and path not in self._path_of.values():
+        if path in self._sockets and path not in self._path_of.values():
             self._flush(path)
             self._close(path)
 

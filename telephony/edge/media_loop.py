@@ -182,7 +182,9 @@ class MediaLoop:
 
     def _stream_lost(self, stream: str, tick: int, cause: str) -> None:
         log.warning("live_audio_lost stream=%s cause=%r", stream, cause)
-        self._plane.perform(StopStream(stream), tick + 1)
+        with contextlib.suppress(Refused):
+            # Its leg may have ended in this very tick.
+            self._plane.perform(StopStream(stream), tick + 1)
         self._live_audio.end(stream)
         self._link.send(StreamStopped(stream, tick, cause))
 
@@ -224,8 +226,7 @@ class MediaLoop:
                     self._recorder.begin(command.recording, Path(command.path), tick, channels)
                 self._tell(started)
             case StartStream():
-                self._live_audio.begin(command.stream, command.path)
-                self._tell(self._plane.perform(command, tick))
+                self._start_stream(command, tick)
             case CloseLeg():
                 faults = self._plane.faults(command.leg)
                 for row, report in self._plane.goodbye(command.leg, tick):
@@ -238,6 +239,15 @@ class MediaLoop:
                 log.info("leg_closed leg=%s port=%d %s", command.leg, port, counts)
             case _:
                 self._tell(self._plane.perform(command, tick))
+
+    def _start_stream(self, command: StartStream, tick: int) -> None:
+        # In this order: where nobody listens, nothing is to be heard.
+        self._live_audio.begin(command.stream, command.path)
+        try:
+            self._tell(self._plane.perform(command, tick))
+        except UnknownLeg:
+            self._live_audio.end(command.stream)
+            raise
 
     def _miss_trained(self) -> None:
         if self._trained is None and not self._missed_trained:

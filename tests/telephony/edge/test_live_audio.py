@@ -72,6 +72,7 @@ def test_a_listener_that_is_gone_is_told(listener: socket.socket, tmp_path: Path
     listener.accept()[0].close()
     told = [lost for tick in range(2) for lost in audio.put(tick, [("s", row(1))])]
     assert [stream for stream, _ in told] == ["s"]
+    audio.end("s")
     audio.close()
     with pytest.raises(OSError, match="No such file"):
         audio.begin("s", str(tmp_path / "nobody"))

@@ -53,7 +53,9 @@ from telephony.events import (
     SrtpKey,
     SrtpSuite,
     StartRecording,
+    StartStream,
     StopRecording,
+    StreamStopped,
     TicksCounted,
     VoiceDetector,
     VoiceStarted,
@@ -440,6 +442,23 @@ def test_what_cannot_be_done_is_answered(tmp_path: Path, phones: Callable[[], Ph
         assert running.wait_for(RecordingStarted).recording == "r2"
         running.send(StartRecording("r3", "c", "a", str(tmp_path / "file" / "x")))
         running.wait_for(RecordingStopped)
+
+
+def test_a_listener_that_goes_away_ends_its_streams_and_not_the_worker(
+    tmp_path: Path, phones: Callable[[], Phone]
+) -> None:
+    path = str(tmp_path / "live")
+    with worker() as running, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(path)
+        listener.listen()
+        phone = phones()
+        connect(running, "a", phone)
+        running.send(StartStream("heard", "a", path), StartStream("of nobody", "none", path))
+        refused = running.wait_for(StreamStopped, phone.pump)
+        assert (refused.stream, "none is not open" in refused.cause) == ("of nobody", True)
+        listener.accept()[0].close()
+        assert running.wait_for(StreamStopped, phone.pump).stream == "heard"
+        connect(running, "b", phones())
 
 
 def test_no_port_is_left(phones: Callable[[], Phone]) -> None:

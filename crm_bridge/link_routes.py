@@ -154,7 +154,7 @@ async def split_customer(request: Request, customer_id: ProfileId, body: SplitIn
 
 
 @router.post(
-    "/customers/links/{link_id}/undo",
+    "/merges/{link_id}/undo",
     status_code=201,
     responses={404: {"description": "There is no such link."}, **REFUSED},
 )

@@ -47,7 +47,7 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("POST", "/api/v1/interactions", ("interactions",)),
     ("POST", "/api/v1/customers/*/merge", ("customers",)),
     ("POST", "/api/v1/customers/*/split", ("customers",)),
-    ("POST", "/api/v1/customers/links/*/undo", ("customers",)),
+    ("POST", "/api/v1/merges/*/undo", ("customers",)),
     ("POST", "/api/v1/agents/*/state", ("agents", "desk")),
     ("POST", "/api/v1/calls/*/hold", ("desk",)),
     ("POST", "/api/v1/calls/*/resume", ("desk",)),

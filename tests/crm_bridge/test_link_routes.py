@@ -44,7 +44,7 @@ async def test_both_ids_of_a_merged_person_answer_with_the_whole_person(api: Api
         items = (await api.get(f"/customers/{each}/timeline"))["items"]
         assert {item["channel"] for item in items} == {"zalo", "email"}
     assert [each["id"] for each in (await api.get("/customers"))["items"]] == [first]
-    undone = await posted(api, f"/customers/links/{merged['link']['id']}/undo", {"evidence": "two cards after all"})
+    undone = await posted(api, f"/merges/{merged['link']['id']}/undo", {"evidence": "two cards after all"})
     assert undone["effect"] == "split"
     assert [await api.get(f"/customers/{each}") for each in two] == before
 
@@ -60,7 +60,7 @@ async def test_listeners_and_the_audit_log_hear_of_what_was_done(api: Api, two: 
     merged = await posted(api, f"/customers/{first}/merge", {"with": second, "evidence": "x"})
     await posted(api, f"/customers/{first}/merge", {"with": second, "evidence": "x"}, 200)
     taken_out = await posted(api, f"/customers/{first}/split", {"profile": second, "evidence": "y"})
-    nothing = await posted(api, f"/customers/links/{merged['link']['id']}/undo", {})
+    nothing = await posted(api, f"/merges/{merged['link']['id']}/undo", {})
     assert nothing["effect"] == "none"
     links = [each["link"]["id"] for each in (merged, taken_out, nothing)]
     assert audited == list(zip(("customer.merge", "customer.split", "customer.undo"), links, strict=True))
@@ -75,7 +75,7 @@ async def test_listeners_and_the_audit_log_hear_of_what_was_done(api: Api, two: 
 async def test_the_links_of_a_person_tell_its_history(api: Api, two: tuple[str, str]) -> None:
     first, second = two
     merged = await posted(api, f"/customers/{first}/merge", {"with": second, "evidence": "one card"})
-    undone = await posted(api, f"/customers/links/{merged['link']['id']}/undo", {"evidence": "no"})
+    undone = await posted(api, f"/merges/{merged['link']['id']}/undo", {"evidence": "no"})
     (one, other) = (await api.get(f"/customers/{second}/links"))["items"]
     assert one == merged["link"] | {"live": False}
     assert one == {
@@ -122,7 +122,7 @@ async def test_a_new_event_goes_to_the_person_and_continues_a_case_of_any_profil
         ("/customers/nobody/split", {"evidence": "x"}, 404, "no such customer"),
         ("/customers/{first}/split", {"evidence": "x"}, 409, "one profile only"),
         ("/customers/{first}/split", {"profile": "{second}", "evidence": "x"}, 409, "not one of this person"),
-        ("/customers/links/nothing/undo", {}, 404, "no such link"),
+        ("/merges/nothing/undo", {}, 404, "no such link"),
     ],
 )
 async def test_what_cannot_be_done_says_why(

@@ -103,6 +103,6 @@ async def test_who_is_one_person_is_suggested_no_more_and_who_was_is_marked(api:
     third = await writer(api, "an-nguyen@third.com", name="Nguyễn Văn An")
     merged = await api.client.post(f"/customers/{first}/merge", json={"with": second, "evidence": "said so"})
     assert [each["customer"] for each in await suggestions(api, first)] == [third]
-    await api.client.post(f"/customers/links/{merged.json()['link']['id']}/undo")
+    await api.client.post(f"/merges/{merged.json()['link']['id']}/undo")
     found = {each["customer"]: each["parted"] for each in await suggestions(api, first)}
     assert found == {second: True, third: False}

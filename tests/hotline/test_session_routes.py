@@ -328,7 +328,7 @@ WHO: dict[str, str] = {
     "GET /api/v1/customers/{customer_id}/suggestions": "supervisor admin",
     "POST /api/v1/customers/{customer_id}/merge": "supervisor admin",
     "POST /api/v1/customers/{customer_id}/split": "supervisor admin",
-    "POST /api/v1/customers/links/{link_id}/undo": "supervisor admin",
+    "POST /api/v1/merges/{link_id}/undo": "supervisor admin",
     "GET /api/v1/calls": "supervisor admin",
     "GET /api/v1/calls/{call}/journal": "supervisor admin",
     "GET /api/v1/recordings": "supervisor admin",

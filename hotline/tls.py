@@ -29,6 +29,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from hotline.cannot_start import cause
+
 CERTIFICATE_FILE: Final = "certificate.pem"
 KEY_FILE: Final = "key.pem"
 # The longest that Apple's systems take (support.apple.com/103769), with a day of it for clocks that are behind ours.
@@ -97,8 +99,9 @@ def given(certificate: Path, key: Path, now: float, setting: str = "web.tls") ->
     try:
         server_context(whole)
     except OSError as error:  # ssl.SSLError is one: a key too short, a signature by MD5, a chain that is broken
-        said = getattr(error, "reason", None) or error.strerror
-        raise TlsError(f"OpenSSL does not take {certificate} with its chain and its key: {said}{mend}") from None
+        raise TlsError(
+            f"OpenSSL does not take {certificate} with its chain and its key: {cause(error)}{mend}"
+        ) from None
     return whole
 
 

@@ -86,6 +86,16 @@ def test_a_certificate_that_is_none_is_named(tmp_path: Path) -> None:
         mail.door_settings("support", settings(tmp_path, block).mail["support"])
 
 
+def test_files_that_hold_something_else_are_named_with_what_openssl_says(tmp_path: Path) -> None:
+    (tmp_path / "no.pem").write_text("no certificate")
+    door = "kind: smtp, listen: 127.0.0.1:0, recipients: help@shop.vn, certificate: no.pem, key: no.pem"
+    with pytest.raises(CannotStart, match=r"mail.support cannot show .*no.pem: .*PEM lib"):
+        mail.door_settings("support", settings(tmp_path, door).mail["support"])
+    wanted = settings(tmp_path, IMAP + "host: mail.shop.vn, password: env:SECRET, authorities: no.pem")
+    with pytest.raises(CannotStart, match=r"cannot be read from .*no.pem: NO_CERTIFICATE_OR_CRL_FOUND; name a PEM"):
+        mail.mailbox("support", wanted.mail["support"])
+
+
 def test_what_goes_wrong_is_said_without_the_account(tmp_path: Path) -> None:
     wanted = settings(tmp_path, IMAP + "host: localhost, port: 1, tls: off, password: env:SECRET")
     with capture_logs() as logs:

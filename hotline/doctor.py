@@ -21,12 +21,16 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.exc import DBAPIError
 
+from crm_bridge.mail.follow import opened
+from crm_bridge.mail.imap import ImapError
 from crm_bridge.webhooks.addresses import AddressRefused, locate
 from hotline import auth, database, sip_listeners, tls
-from hotline.cannot_start import CannotStart
+from hotline.cannot_start import CannotStart, cause
 from hotline.config import Settings, TlsFiles
+from hotline.config_mail import MailSource
 from hotline.config_values import Listen, host_port
 from hotline.config_webhook import Webhook
+from hotline.mail import door_settings, mailbox
 from hotline.models import model_states
 from ivr_flows import flow as flows
 from ivr_flows.load import FlowErrors, flow_files, load
@@ -60,6 +64,7 @@ async def examine(settings: Settings, file: Path | None) -> list[Finding]:
     findings += await _trunks(settings)
     findings += await asyncio.gather(*(_ice_server(server) for server in settings.media.servers))
     findings += await asyncio.gather(*(_webhook(webhook) for webhook in settings.webhooks))
+    findings += await asyncio.gather(*(_mail(name, source) for name, source in settings.mail.items()))
     findings += await _database(settings)
     findings += await asyncio.to_thread(lambda: [*_models(settings), *_voice_detector(settings), *_extras()])
     return findings
@@ -112,6 +117,9 @@ def _addresses(settings: Settings) -> Iterator[Finding]:
     for listen in settings.sip.listen:
         yield _address("sip.listen", listen)
     yield _address("web.listen", settings.web.listen)
+    for name, source in settings.mail.items():
+        if source.listen is not None:
+            yield _address(f"mail.{name}.listen", source.listen)
     yield _address("media.address", Listen("udp", settings.media.address, 0))
 
 
@@ -260,6 +268,29 @@ async def _webhook(webhook: Webhook) -> Finding:
         cause = str(error) or f"{parts.hostname} is not looked up within {webhook.timeout:g} s"
         return Finding("webhooks", "wrong", f"`{webhook.name}`: {cause}", mend)
     return Finding("webhooks", "ok", f"`{webhook.name}`: {parts.hostname} is {host_port(addresses[0], port)}")
+
+
+# ------------------------------------------------------------------------------------------------------------- mail
+
+
+async def _mail(name: str, source: MailSource) -> Finding:
+    """Whether its folder can be opened, or its door. No message is read."""
+    what = f"mail.{name}"
+    try:
+        if source.kind == "smtp":
+            door_settings(name, source)
+            return Finding(what, "ok", f"a door for {', '.join(source.recipients)}")
+        box = mailbox(name, source)
+        async with opened(box) as imap:
+            await imap.select(box.folder)
+    except CannotStart as error:
+        return Finding(what, "wrong", str(error), f"correct the files of `{what}`")
+    except (ImapError, OSError) as error:
+        place = host_port(source.host or "", source.served_at)
+        said = cause(error) if isinstance(error, OSError) else error
+        mend = f"correct `{what}`, or start that server"
+        return Finding(what, "wrong", f"the folder {source.folder} at {place} cannot be read: {said}", mend)
+    return Finding(what, "ok", f"the folder {box.folder} at {host_port(box.host, box.port)}")
 
 
 # ------------------------------------------------------------------------------------------------------------ flows

@@ -52,7 +52,7 @@ async def follow(
     wait_s = FIRST_PAUSE_S
     while True:
         try:
-            async with _opened(box) as imap:
+            async with opened(box) as imap:
                 folder = await imap.select(box.folder)
                 while True:
                     await read_new(box, imap, folder, keeper)
@@ -85,7 +85,8 @@ async def read_new(box: Mailbox, imap: Imap, folder: Folder, keeper: Keeper) -> 
 
 
 @contextlib.asynccontextmanager
-async def _opened(box: Mailbox) -> AsyncIterator[Imap]:
+async def opened(box: Mailbox) -> AsyncIterator[Imap]:
+    """Connect to the server of a folder, and sign in. Raises `ImapError` and `OSError`."""
     imap = await Imap.open(box.host, box.port, box.context, starttls=box.starttls)
     try:
         await imap.login(box.user, box.password)

@@ -84,7 +84,7 @@ class Imap:
                 if starttls and context is not None:
                     await imap._start_tls(host, context)
         except BaseException:
-            writer.close()
+            await imap.close()
             raise
         return imap
 

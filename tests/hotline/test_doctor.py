@@ -13,6 +13,7 @@ from hotline import auth, database, doctor, models, tls
 from hotline.config import Settings, load
 from hotline.doctor import Finding
 from telephony.edge import silero
+from tests.crm_bridge.mail import dovecot
 from tests.hotline.conftest import NOW
 
 
@@ -68,6 +69,39 @@ async def test_an_address_in_use_is_wrong_unless_it_is_our_own_server(tmp_path: 
         assert (await only(settings, "addresses")).state == "ok"
         os.close(lock)
         assert (await only(settings, "sip.listen")).state == "wrong"
+
+
+def mail_of(block: str, folder: Path) -> Settings:
+    text = f"data: data\nsip: {{listen: ['udp:127.0.0.1:0']}}\nmail:\n  support: {{{block}}}\n"
+    (folder / "hotline.yaml").write_text(text, "utf-8")
+    env = {"HOTLINE__WEB__LISTEN": "127.0.0.1:0", "SECRET": dovecot.PASSWORD, "OLD": "yesterday's"}
+    return load(folder / "hotline.yaml", env)
+
+
+async def test_a_folder_of_mail_is_opened_as_it_will_be_followed(tmp_path: Path) -> None:
+    with dovecot.running() as server:
+        block = f"kind: imap, user: {dovecot.USER}, host: localhost, port: {server.port}, tls: off, password: env:"
+        found = await only(mail_of(block + "SECRET", tmp_path), "mail.support")
+        assert found == Finding("mail.support", "ok", f"the folder INBOX at localhost:{server.port}")
+        refused = await only(mail_of(block + "OLD", tmp_path), "mail.support")
+        assert (refused.state, "yesterday" in str(refused), dovecot.USER in str(refused)) == ("wrong", False, False)
+    gone = await only(mail_of(block + "SECRET", tmp_path), "mail.support")
+    assert (gone.state, gone.mend) == ("wrong", "correct `mail.support`, or start that server")
+    assert "Connection refused" in gone.detail
+    other = block.replace("tls: off", "authorities: none.pem") + "SECRET"
+    authorities = await only(mail_of(other, tmp_path), "mail.support")
+    assert (authorities.state, "none.pem: No such file" in authorities.detail) == ("wrong", True)
+
+
+async def test_a_door_of_mail_has_its_files_and_its_address(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        door = f"kind: smtp, listen: '127.0.0.1:{taken.getsockname()[1]}', recipients: ['@shop.vn']"
+        settings = mail_of(door, tmp_path)
+        assert (await only(settings, "mail.support.listen")).state == "wrong"
+        assert await only(settings, "mail.support") == Finding("mail.support", "ok", "a door for @shop.vn")
+    assert (await only(settings, "mail.support.listen")).state == "ok"
+    spoilt = mail_of(door + ", certificate: none.pem, key: none.pem", tmp_path)
+    assert (await only(spoilt, "mail.support")).state == "wrong"
 
 
 @pytest.mark.parametrize("spoilt", [False, True])

@@ -2,7 +2,8 @@
 
 Rule: a caller's number is worth assurance 1 and no more, whatever the profile has earned by other ways: it can be
 forged. One that is only claimed, typed on a page, is worth nothing: the call joins the history of whom it names, and
-nothing of that is told to whoever typed it. A withheld or unusable number neither finds nor makes a customer.
+nothing of that is told to whoever typed it. Nor is it to a number that a guest gave: somebody whose place in the
+history is itself a claim. A withheld or unusable number neither finds nor makes a customer.
 """
 
 from typing import Final
@@ -10,7 +11,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge import case, identity, person, timeline
-from crm_bridge.match import claim, find_or_create
+from crm_bridge.match import CLAIMED_CONFIDENCE, claim, find_or_create
 from crm_bridge.tables import Case, Customer, Interaction
 from telephony.events import CallerContext, OpenCase, PastInteraction
 
@@ -49,7 +50,7 @@ async def find_caller(
         evidence=_evidence(display_name, claimed=claimed, dialled=dialled),
         now=now,
     )
-    assurance = 0 if claimed else CALLER_NUMBER_ASSURANCE
+    assurance = 0 if claimed or found.confidence < CLAIMED_CONFIDENCE else CALLER_NUMBER_ASSURANCE
     if found.created:
         return ani, CallerContext(customer=found.customer, assurance=assurance)
     return ani, await read(session, found.customer, assurance)
@@ -69,7 +70,7 @@ async def read(session: AsyncSession, customer_id: str, assurance: int) -> Calle
         known=True,
         name=who.name,
         language=who.language,
-        assurance=assurance,
+        assurance=0 if home.id in who.guests else assurance,
         tags=tuple(who.tags),
         open_cases=tuple(map(_open_case, cases)),
         last_interactions=tuple(map(_past_interaction, interactions)),

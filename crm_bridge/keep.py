@@ -21,10 +21,11 @@ class KeepContended(RuntimeError):
 @dataclass(frozen=True, slots=True)
 class Kept:
     """Where an event went. `told` is what listeners are to be told of it as `interaction.created`, None if it was
-    recorded before."""
+    recorded before; `merged` what of it as `customer.merged`, None unless its claim put two profiles together."""
 
     recorded: Recorded
     told: dict[str, Any] | None
+    merged: dict[str, Any] | None = None
 
 
 async def keep_event(
@@ -53,4 +54,4 @@ async def _kept(session: AsyncSession, recorded: Recorded, webhooks: Webhooks, n
         return Kept(recorded, None)
     told = {"customer": recorded.person} | interaction_out(recorded.interaction).model_dump(mode="json")
     await webhooks.tell(session, "interaction.created", told, customer=recorded.person, now=now)
-    return Kept(recorded, told)
+    return Kept(recorded, told, recorded.linked.told if recorded.linked else None)

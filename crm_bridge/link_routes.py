@@ -215,12 +215,10 @@ async def _write(
     if audit is not None:
         await audit(request, f"customer.{linked.row.kind}", linked.row.id)
     if linked.effect != "none":
-        persons = [{"id": each[0], "profiles": list(each)} for each in linked.persons]
-        told = {"link": linked.row.id, "persons": persons}
         if linked.effect == "merged":
-            state.publish("customer.merged", told)
+            state.publish("customer.merged", linked.told)
         else:
-            state.publish("customer.split", told)
+            state.publish("customer.split", linked.told)
     return linked
 
 

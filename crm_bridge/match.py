@@ -69,7 +69,8 @@ class Conflict:
 class Match:
     """The customer of an event. `matched_by` is the identity that decided, None for a customer it created.
 
-    `assurance` is what the event proves of that customer: no more than the deciding identity, and than its link.
+    `assurance` is what the event proves of that customer: no more than the deciding identity, and than its link;
+    `confidence` is that of this link.
     """
 
     customer: str
@@ -77,6 +78,7 @@ class Match:
     matched_by: Claim | None
     conflicts: tuple[Conflict, ...] = ()
     assurance: int = 0
+    confidence: float = 1.0
 
 
 def claim(channel: str, kind: Kind, value: str) -> Claim:
@@ -155,8 +157,9 @@ async def _join(
         owners |= await _owners(session, taken) if taken else {}
     known = [owners[each.key] for each in claims if each.key in owners]
     conflicts = await _conflicts(session, customer, known)
-    proven = min(decisive.assurance, owners[decisive.key].assurance)
-    return Match(customer, created=False, matched_by=decisive, conflicts=conflicts, assurance=proven)
+    link = owners[decisive.key]
+    proven = min(decisive.assurance, link.assurance)
+    return Match(customer, False, decisive, conflicts, assurance=proven, confidence=link.confidence)
 
 
 async def _conflicts(session: AsyncSession, customer: str, known: Sequence[Identity]) -> tuple[Conflict, ...]:
@@ -211,12 +214,12 @@ def _strength(each: Claim, row: Identity) -> tuple[int, int, float]:
 
 def _through(each: Claim, decisive: Claim, row: Identity) -> Claim:
     """Return what a new link is worth: no more than the link it leans on. Whoever types a victim's number joins the
-    victim's history as a claim, and is trusted with nothing."""
+    victim's history as a claim, is trusted with nothing, and what they claim besides is worth less still."""
     return Claim(
         each.kind,
         each.value,
         assurance=min(each.assurance, decisive.assurance, row.assurance),
-        confidence=min(each.confidence, decisive.confidence, row.confidence),
+        confidence=each.confidence * min(decisive.confidence, row.confidence),
     )
 
 

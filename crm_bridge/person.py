@@ -11,9 +11,9 @@ Rule 4: writers of links take turns, so that the order of the events is one that
 import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import CompoundSelect, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, CompoundSelect, exists, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -24,6 +24,8 @@ from crm_bridge.tables import Customer, CustomerLink
 
 MAX_PROFILES: Final = 100
 """More profiles are not one person but a mistake of a program, and every one of them is read with each look-up."""
+CLAIM: Final = "claim"
+"""The source of a merge that nobody judged: `crm_bridge.joining`."""
 _TURN: Final = 0x6C696E6B  # PostgreSQL's advisory lock of whoever writes links
 
 
@@ -41,9 +43,11 @@ class LinkRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The profiles of a person, the oldest first (at least one). What one lacks, the next may have."""
+    """The profiles of a person, the oldest first (at least one). What one lacks, the next may have. `guests` are those
+    that a claim alone has put with the others."""
 
     profiles: tuple[Customer, ...]
+    guests: frozenset[str] = frozenset()
 
     @property
     def id(self) -> str:
@@ -89,6 +93,11 @@ class Linked:
     persons: tuple[tuple[str, ...], ...]
     repeated: bool = False
 
+    @property
+    def told(self) -> dict[str, Any]:
+        """What listeners are told of it."""
+        return {"link": self.row.id, "persons": [{"id": each[0], "profiles": list(each)} for each in self.persons]}
+
 
 def together(customer_id: str) -> CompoundSelect[str]:
     """Return a query for the ids of all profiles of the person of `customer_id`, to be used with `in_`. Of an id that
@@ -109,16 +118,30 @@ async def of_all(session: AsyncSession, profiles: Sequence[Customer]) -> list[Pe
     """Return the person of each of `profiles`, in their order; one read for all that were ever merged."""
     wanted = {each.person_id for each in profiles if each.person_id is not None}
     members: dict[str, list[Customer]] = {each: [] for each in wanted}
+    guests: set[str] = set()
     if wanted:
-        found = await session.scalars(
-            select(Customer)
+        found = await session.execute(
+            select(Customer, _claimed_to_be_another())
             .where(Customer.person_id.in_(wanted))
             .order_by(Customer.created_at, Customer.id)
             .execution_options(populate_existing=True)
         )
-        for row in found:
+        for row, is_guest in found:
             members[str(row.person_id)].append(row)
-    return [Person((each,) if each.person_id is None else tuple(members[each.person_id])) for each in profiles]
+            guests |= {row.id} if is_guest else set()
+    people = {id_: Person(tuple(rows), frozenset({each.id for each in rows} & guests)) for id_, rows in members.items()}
+    return [Person((each,)) if each.person_id is None else people[each.person_id] for each in profiles]
+
+
+def _claimed_to_be_another() -> ColumnElement[bool]:
+    """Tell, in a query, whether a claim that nobody took back put the profile with another."""
+    undo = aliased(CustomerLink)
+    return exists().where(
+        CustomerLink.customer_id == Customer.id,
+        CustomerLink.kind == "merge",
+        CustomerLink.source == CLAIM,
+        ~exists().where(undo.kind == "undo", undo.undoes == CustomerLink.id),
+    )
 
 
 async def read(session: AsyncSession, customer_id: str) -> Person | None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from crm_bridge import joining
 from crm_bridge.customer import Profile
 from crm_bridge.shapes import (
     CallOut,
@@ -25,7 +26,7 @@ def customer_out(profile: Profile) -> CustomerOut:
         name=person.name,
         language=person.language,
         tags=person.tags,
-        identities=[_identity_out(each) for each in profile.identities],
+        identities=[_identity_out(each, *joining.worth(each, person)) for each in profile.identities],
         cases=[_case_out(each) for each in profile.cases],
         created_at=iso(person.profiles[0].created_at),
         updated_at=iso(person.updated_at),
@@ -55,12 +56,12 @@ def recorded_out(recorded: Recorded) -> InteractionRecorded:
     return InteractionRecorded(id=row.id, customer=recorded.person, case=row.case_id, **row.outcome)
 
 
-def _identity_out(row: Identity) -> IdentityOut:
+def _identity_out(row: Identity, assurance: int, confidence: float) -> IdentityOut:
     return IdentityOut(
         kind=row.kind,
         value=row.value,
-        assurance=row.assurance,
-        confidence=row.confidence,
+        assurance=assurance,
+        confidence=confidence,
         source=row.source,
         created_at=iso(row.created_at),
     )

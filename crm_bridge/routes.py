@@ -192,6 +192,8 @@ async def record_event(request: Request, event: timeline.NewInteraction) -> tupl
         raise HTTPException(503, "Other events of the same person keep coming first: send this one again.") from error
     if kept.told is not None:
         state.publish("interaction.created", kept.told)
+    if kept.merged is not None:
+        state.publish("customer.merged", kept.merged)
     return recorded_out(kept.recorded), kept.told is not None
 
 

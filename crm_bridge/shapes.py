@@ -197,7 +197,8 @@ class Contradiction(IdentityKey):
 
 
 class InteractionRecorded(Shape):
-    """Where an event went, and why. `ignored` are identities that identify nobody, such as a short number."""
+    """Where an event went, and why. `ignored` are identities that identify nobody, such as a short number; `merge` is
+    what put its customer and the owner of a number that it gave together, null where nothing did."""
 
     id: str
     customer: str
@@ -206,6 +207,7 @@ class InteractionRecorded(Shape):
     matched_by: IdentityKey | None
     conflicts: list[Contradiction]
     ignored: list[IdentityKey]
+    merge: str | None = None
 
 
 class IdentityOut(IdentityKey):

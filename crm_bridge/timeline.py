@@ -8,15 +8,16 @@ Rule 4: an entry stays with the profile that it was made for. The timeline of a 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from sqlalchemy import Select, select, tuple_, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge import call_summary, customer, person
+from crm_bridge import call_summary, customer, joining, person
 from crm_bridge.case import CaseReference, attach
 from crm_bridge.match import Claim, Match, claim, find_or_create
+from crm_bridge.person import Linked
 from crm_bridge.rows import insert_if_free, new_id
 from crm_bridge.tables import Case, Customer, Interaction
 from telephony.events import CallSnapshot
@@ -60,12 +61,14 @@ class NewInteraction:
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """Where an event went and why. `outcome` is the why, as JSON: `created_customer` (bool), `matched_by`
-    ({kind, value} or null), `conflicts` (list of {kind, value, customer}), `ignored` (list of {kind, value}). `person`
-    is who the profile of the entry belongs to now."""
+    ({kind, value} or null), `conflicts` (list of {kind, value, customer}), `ignored` (list of {kind, value}) and,
+    where the event's claim put two profiles together, `merge` (that event's id). `person` is who the profile of the
+    entry belongs to now, `linked` what a claim has just put together."""
 
     interaction: Interaction
     person: str
     repeated: bool
+    linked: Linked | None = None
 
 
 async def record(session: AsyncSession, event: NewInteraction, now: float) -> Recorded:
@@ -81,6 +84,9 @@ async def record(session: AsyncSession, event: NewInteraction, now: float) -> Re
     match = await find_or_create(
         session, event.claims, source=event.channel, evidence=f"interaction {interaction_id}", now=now
     )
+    linked = await joining.join(session, match, f"{_given(match)} in interaction {interaction_id}", now)
+    if linked is not None:
+        match = replace(match, conflicts=())
     home = await session.get_one(Customer, match.customer, populate_existing=True)
     case_id = None
     if event.case is not None:
@@ -105,12 +111,13 @@ async def record(session: AsyncSession, event: NewInteraction, now: float) -> Re
         "case_id": case_id,
         "external_id": event.external_id or None,
         "attributes": dict(event.attributes),
-        "outcome": _outcome(match, event.ignored),
+        "outcome": _outcome(match, event.ignored) | ({"merge": linked.row.id} if linked else {}),
         "created_at": now,
     }
     if not await insert_if_free(session, Interaction, row):
         raise InteractionOvertaken("another writer recorded the same event at the same time")
-    return Recorded(await session.get_one(Interaction, interaction_id), home.person_id or home.id, repeated=False)
+    recorded = await session.get_one(Interaction, interaction_id)
+    return Recorded(recorded, home.person_id or home.id, repeated=False, linked=linked)
 
 
 async def record_call(session: AsyncSession, call: CallSnapshot, now: float) -> None:
@@ -213,6 +220,11 @@ def _outcome(match: Match, ignored: tuple[tuple[str, str], ...]) -> dict[str, An
         "conflicts": [{"kind": each.kind, "value": each.value, "customer": each.customer} for each in match.conflicts],
         "ignored": [{"kind": kind, "value": value} for kind, value in ignored],
     }
+
+
+def _given(match: Match) -> str:
+    kinds = dict.fromkeys(each.kind for each in match.conflicts)
+    return f"gave the {' and the '.join(kinds)} of this person"
 
 
 def _match_of(call: CallSnapshot) -> Match:

@@ -37,6 +37,7 @@ async def test_an_event_is_created_committed_and_published(api: Api) -> None:
         "matched_by": None,
         "conflicts": [],
         "ignored": [],
+        "merge": None,
     }
     item = {
         "id": answer["id"],

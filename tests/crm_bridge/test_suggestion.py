@@ -88,7 +88,8 @@ async def test_a_name_and_the_same_postal_address_suggest_somebody(api: Api) -> 
 async def test_a_claim_that_contradicts_a_stronger_link_is_shown_and_believed_by_nobody(api: Api) -> None:
     phone = {"kind": "phone", "value": "0912345678"}
     victim = (await api.post(channel="call", identities=[phone]))["customer"]
-    stranger = (await api.post(identities=[{"kind": "zalo", "value": "z1"}]))["customer"]
+    own = {"kind": "phone", "value": "0987654321"}
+    stranger = (await api.post(identities=[{"kind": "zalo", "value": "z1"}, own]))["customer"]
     claimed = await api.post(identities=[{"kind": "zalo", "value": "z1"}, phone])
     assert claimed["customer"] == stranger
     (found,) = await suggestions(api, stranger)

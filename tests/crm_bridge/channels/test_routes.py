@@ -137,11 +137,38 @@ async def test_a_stranger_with_her_number_joins_as_a_claim_and_changes_nothing(h
 
 async def test_who_is_known_and_gives_anothers_number_stays_who_they_are(house: House) -> None:
     await house.deliver("zalo", signed_by_zalo(zalo_event("user_submit_info", info={"phone": PHONE})))
-    await house.deliver("facebook", signed_by_meta(page(said_on_facebook("hi", "m_1"))))
+    await house.deliver("facebook", signed_by_meta(page(said_on_facebook("0987 654 321", "m_1"))))
     await house.deliver("facebook", signed_by_meta(page(said_on_facebook(PHONE, "m_2"))))
     assert (await house.rows())[0] == 2
     assert await house.timeline() == [("zalo", "")]
     assert (await house.worth())["psid-1"] == (2, 1.0)
+
+
+async def test_who_says_hello_first_and_gives_the_number_later_is_one_person_too(house: House) -> None:
+    await house.deliver("zalo", signed_by_zalo(zalo_text("Chào shop")))
+    await house.deliver("zalo", signed_by_zalo(zalo_text("0912345678", "z-2", at_ms=NOW_MS + HOUR_MS)))
+    for number, text in enumerate(("hi", "84 912 345 678", "hello?")):
+        said = said_on_facebook(text, f"m_{number}", at_ms=NOW_MS + (2 + number) * HOUR_MS)
+        await house.deliver("facebook", signed_by_meta(page(said)))
+    assert await house.timeline() == [
+        ("zalo", "Chào shop"),
+        ("zalo", "0912345678"),
+        ("facebook", "hi"),
+        ("facebook", "84 912 345 678"),
+        ("facebook", "hello?"),
+    ]
+    (person,) = (await house.api.get("/customers", query={"facebook": "psid-1"}))["items"]
+    assert len(person["profiles"]) == 2
+    worth = {each["value"]: (each["assurance"], each["confidence"]) for each in person["identities"]}
+    assert worth == {"246845883529197922": (2, 1.0), PHONE: (0, 0.5), "psid-1": (0, 0.5)}
+    (merged,) = [body for type_, body in house.api.published if type_ == "customer.merged"]
+    (link,) = (await house.api.get(f"/customers/{person['id']}/links"))["items"]
+    assert (merged["link"], link["source"]) == (link["id"], "claim")
+    # Undone by a person it stays undone, whatever is said again.
+    undone = await house.api.client.post(f"/merges/{link['id']}/undo")
+    assert undone.status_code == 201, undone.text
+    await house.deliver("facebook", signed_by_meta(page(said_on_facebook(PHONE, "m_9"))))
+    assert len(await house.timeline()) == 2
 
 
 async def test_what_comes_again_changes_nothing(house: House) -> None:

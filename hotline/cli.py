@@ -147,6 +147,34 @@ def call(  # noqa: PLR0913, PLR0917  (each is an option that people type)
     os.execv(sys.executable, command)  # noqa: S606  (no shell is wanted)
 
 
+@app.command()
+def omnitest(  # noqa: PLR0913, PLR0917  (each is an option that people type)
+    server: Annotated[str, typer.Option(metavar="URL", help="The server; else web.public_url or web.listen.")] = "",
+    token: Annotated[
+        str, typer.Option(metavar="T", envvar="HOTLINE_TOKEN", help="Of scope admin; else one is made for the test.")
+    ] = "",
+    sip: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where to call; else sip.listen.")] = "",
+    number: Annotated[str, typer.Option(metavar="N", help="The number to dial; else the first of `numbers`.")] = "",
+    from_: Annotated[str, typer.Option("--from", metavar="N", help="The caller's number; else one is made up.")] = "",
+    press: Annotated[str, typer.Option(metavar='"2s 1"', help="Keys that go on with the open case.")] = "2s 1",
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    config: Config = None,
+    data: Data = None,
+) -> None:
+    """Write to a running server on every channel, call it, and see whether that is one person with one history."""
+    from hotline.omnitest import command  # noqa: PLC0415
+    from hotline.omnitest.story import OmnitestFailed  # noqa: PLC0415
+
+    settings = settings_of(config, data)
+    try:
+        passed = command.test(
+            settings, server=server, token=token, sip=sip, dialled=number, number=from_, press=press, as_json=json
+        )
+    except OmnitestFailed as error:
+        raise Failed(str(error)) from error
+    raise typer.Exit(0 if passed else FAILED)
+
+
 # --------------------------------------------------------------------------------------------------- people, tokens
 
 

@@ -10,7 +10,8 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge import case, identity, person, timeline
+from crm_bridge import case, identity, known_caller, person, timeline
+from crm_bridge.known_caller import MAX_INTERACTIONS, MAX_OPEN_CASES, shortened
 from crm_bridge.match import CLAIMED_CONFIDENCE, claim, find_or_create
 from crm_bridge.tables import Case, Customer, Interaction
 from telephony.events import CallerContext, OpenCase, PastInteraction
@@ -18,9 +19,6 @@ from telephony.events import CallerContext, OpenCase, PastInteraction
 CALLER_NUMBER_ASSURANCE: Final = 1
 CLAIMED_BY: Final = "web"
 """The channel of a number that was typed."""
-MAX_OPEN_CASES: Final = 10
-MAX_INTERACTIONS: Final = 10
-MAX_TEXT_LENGTH: Final = 500
 
 
 async def find_caller(
@@ -43,6 +41,8 @@ async def find_caller(
     ani = "" if withheld else identity.phone(number, region)
     if not ani:
         return "", CallerContext()
+    if (known := await find_known(session, ani, claimed=claimed)) is not None:
+        return ani, known
     found = await find_or_create(
         session,
         [claim(CLAIMED_BY if claimed else timeline.CALL, "phone", ani)],
@@ -50,10 +50,34 @@ async def find_caller(
         evidence=_evidence(display_name, claimed=claimed, dialled=dialled),
         now=now,
     )
-    assurance = 0 if claimed or found.confidence < CLAIMED_CONFIDENCE else CALLER_NUMBER_ASSURANCE
+    assurance = _assurance(found.confidence, claimed=claimed)
     if found.created:
         return ani, CallerContext(customer=found.customer, assurance=assurance)
     return ani, await read(session, found.customer, assurance)
+
+
+async def find_known(session: AsyncSession, ani: str, *, claimed: bool = False) -> CallerContext | None:
+    """Return what is known of whose number (E.164) it is, None for nobody's. Only reads: once, as a rule."""
+    found = await known_caller.read(session, ani)
+    if found is None:
+        return None
+    assurance = _assurance(found.confidence, claimed=claimed)
+    if not found.is_alone:
+        return await read(session, found.customer, assurance)
+    return CallerContext(
+        customer=found.customer,
+        known=True,
+        name=found.name,
+        language=found.language,
+        assurance=assurance,
+        tags=found.tags,
+        open_cases=found.open_cases,
+        last_interactions=found.last_interactions,
+    )
+
+
+def _assurance(confidence: float, *, claimed: bool) -> int:
+    return 0 if claimed or confidence < CLAIMED_CONFIDENCE else CALLER_NUMBER_ASSURANCE
 
 
 async def read(session: AsyncSession, customer_id: str, assurance: int) -> CallerContext:
@@ -82,8 +106,7 @@ def _open_case(row: Case) -> OpenCase:
 
 
 def _past_interaction(row: Interaction) -> PastInteraction:
-    text = row.text if len(row.text) <= MAX_TEXT_LENGTH else row.text[: MAX_TEXT_LENGTH - 1] + "…"
-    return PastInteraction(row.id, row.channel, row.direction, row.occurred_at, row.subject, text)
+    return PastInteraction(row.id, row.channel, row.direction, row.occurred_at, row.subject, shortened(row.text))
 
 
 def _evidence(display_name: str, *, claimed: bool, dialled: bool) -> str:

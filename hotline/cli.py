@@ -435,6 +435,31 @@ def bench_signalling(
             typer.echo(line)
 
 
+@bench.command("lookup")
+def bench_lookup(
+    case: Annotated[str | None, typer.Option(metavar="NAME", help="Only this database.")] = None,
+    n: Annotated[
+        int | None, typer.Option("--n", min=10, help="So many interactions, of a tenth as many customers.")
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(min=1, help="How long each row is measured.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print an array of rows.")] = False,
+    config: Config = None,
+) -> None:
+    """Measure how long it takes to know who calls, among a million customers."""
+    settings_of(config)
+    measured = _benchmark("lookup")
+    try:
+        rows: list[Mapping[str, Any]] = list(measured.run(case=case, n=n, seconds=seconds))
+    except (RuntimeError, ValueError) as error:
+        raise Failed(str(error)) from error
+    if json:
+        typer.echo(json_text.dumps(rows))
+    else:
+        _table(rows)
+        for line in measured.verdicts(rows):
+            typer.echo(line)
+
+
 def _benchmark(name: str) -> ModuleType:
     """Load a benchmark from the source tree: they are no part of the installed program."""
     root = Path(__file__).parent.parent

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from crm_bridge import context
+from crm_bridge import context, identity
 from crm_bridge.webhooks.outbox import Webhooks
 from recordings.journal import Journal
 from telephony.clock import iso, tick_at
@@ -460,7 +460,21 @@ class Funnel:
         self.happened(CallerFound(command.call, ani, found))
 
     async def _found(self, command: FindCaller) -> tuple[str, CallerContext]:
-        async with asyncio.timeout(FIND_TIMEOUT_S), self._turn, self.sessions() as session:
+        ani = "" if command.withheld else identity.phone(command.number, self.region)
+        if not ani:
+            return "", CallerContext()
+        async with asyncio.timeout(FIND_TIMEOUT_S):
+            known = await self._known(ani, claimed=command.claimed)
+            return await self._made(command) if known is None else (ani, known)
+
+    async def _known(self, ani: str, *, claimed: bool) -> CallerContext | None:
+        """Look up without writing: whoever is known waits for no writer."""
+        async with self.sessions() as session:
+            await session.connection(execution_options={"read_only": True})
+            return await context.find_known(session, ani, claimed=claimed)
+
+    async def _made(self, command: FindCaller) -> tuple[str, CallerContext]:
+        async with self._turn, self.sessions() as session:
             found = await context.find_caller(
                 session,
                 command.number,

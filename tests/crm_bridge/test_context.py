@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge import context
+from crm_bridge import known_caller
 from crm_bridge.case import CaseReference
 from crm_bridge.context import find_caller
 from crm_bridge.match import claim
@@ -36,15 +36,15 @@ async def test_a_known_caller_comes_with_everything_newest_first(session: AsyncS
     assert (found.known, found.name, found.language, found.assurance, found.tags) == (True, "An", "vi", 1, ("vip",))
     assert [(each.subject, each.topic) for each in found.open_cases] == [("Order 7", "your order"), ("Older", "")]
     assert [each.occurred_at for each in found.last_interactions] == [30.0, 20.0, 10.0]
-    assert len(found.last_interactions[-1].text) == context.MAX_TEXT_LENGTH
+    assert len(found.last_interactions[-1].text) == known_caller.MAX_TEXT_LENGTH
 
 
 async def test_a_context_is_bounded(session: AsyncSession) -> None:
     for at in range(15):
         await wrote(session, float(at), CaseReference(subject=str(at)))
     _, found = await find_caller(session, PHONE, False, "", "VN", 100.0)
-    assert len(found.open_cases) == context.MAX_OPEN_CASES
-    assert len(found.last_interactions) == context.MAX_INTERACTIONS
+    assert len(found.open_cases) == known_caller.MAX_OPEN_CASES
+    assert len(found.last_interactions) == known_caller.MAX_INTERACTIONS
     assert found.last_interactions[0].occurred_at == 14.0
 
 

@@ -1,0 +1,112 @@
+"""Whose number is this, and what is known of them: one statement, by indexes alone, and nothing is written.
+
+A caller waits for this read, so it is one: each statement more costs a way to the database and back. It serves
+whoever has one profile; a person of several is left to `crm_bridge.person`.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Row, Select, Text, bindparam, cast, func, literal, select, union_all
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm_bridge.tables import Case, Customer, Identity, Interaction
+from telephony.events import OpenCase, PastInteraction
+
+MAX_OPEN_CASES: Final = 10
+MAX_INTERACTIONS: Final = 10
+MAX_TEXT_LENGTH: Final = 500
+_HOME, _CASE, _INTERACTION = range(3)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCaller:
+    """The profile that a number leads to. `confidence` is that of the number's link; `is_alone` is false for one of
+    several profiles of a person, whose cases and interactions are then those of this profile only."""
+
+    customer: str
+    confidence: float
+    is_alone: bool
+    name: str
+    language: str
+    tags: tuple[str, ...]
+    open_cases: tuple[OpenCase, ...]
+    last_interactions: tuple[PastInteraction, ...]
+
+
+async def read(session: AsyncSession, number: str) -> KnownCaller | None:
+    """Return whose number (E.164) it is, None for nobody's; open cases and interactions newest first."""
+    rows = (await session.execute(_STATEMENT, {"number": number})).all()
+    home = next((row for row in rows if row.part == _HOME), None)
+    if home is None:
+        return None
+    newest_first = sorted(rows, key=lambda row: (row.at, row.id), reverse=True)
+    return KnownCaller(
+        customer=home.id,
+        confidence=home.at,
+        is_alone=not home.rest,
+        name=home.subject,
+        language=home.way,
+        tags=tuple(json.loads(home.channel)),
+        open_cases=tuple(
+            OpenCase(row.id, row.subject, row.way, row.channel, row.at) for row in newest_first if row.part == _CASE
+        ),
+        last_interactions=tuple(_past(row) for row in newest_first if row.part == _INTERACTION),
+    )
+
+
+def shortened(text: str) -> str:
+    """Return a text of an interaction as a context has it."""
+    return text if len(text) <= MAX_TEXT_LENGTH else text[: MAX_TEXT_LENGTH - 1] + "…"
+
+
+def _past(row: Row[tuple[int, str, str, str, str, str, float]]) -> PastInteraction:
+    return PastInteraction(row.id, row.channel, row.way, row.at, row.subject, shortened(row.rest))
+
+
+def _statement() -> Select[tuple[int, str, str, str, str, str, float]]:
+    """Rows of three kinds under the names that an interaction gives them (`part` says which): the profile (`subject` is
+    its name, `way` its language, `channel` its tags, `rest` its person, `at` the confidence), cases, interactions."""
+    number = (Identity.kind == "phone", Identity.value == bindparam("number"))
+    owner = select(Identity.customer_id).where(*number).scalar_subquery()
+    home = (
+        select(
+            literal(_HOME).label("part"),
+            Customer.id.label("id"),
+            Customer.name.label("subject"),
+            Customer.language.label("way"),
+            cast(Customer.tags, Text).label("channel"),
+            func.coalesce(Customer.person_id, "").label("rest"),
+            Identity.confidence.label("at"),
+        )
+        .join(Customer, Customer.id == Identity.customer_id)
+        .where(*number)
+    )
+    cases = (
+        select(literal(_CASE), Case.id, Case.subject, Case.topic, Case.channel, literal(""), Case.opened_at)
+        .where(Case.customer_id == owner, Case.state == "open")
+        .order_by(Case.opened_at.desc(), Case.id.desc())
+        .limit(MAX_OPEN_CASES)
+        .subquery()
+    )
+    interactions = (
+        select(
+            literal(_INTERACTION),
+            Interaction.id,
+            Interaction.subject,
+            Interaction.direction,
+            Interaction.channel,
+            func.substr(Interaction.text, 1, MAX_TEXT_LENGTH + 1),
+            Interaction.occurred_at,
+        )
+        .where(Interaction.customer_id == owner)
+        .order_by(Interaction.occurred_at.desc(), Interaction.id.desc())
+        .limit(MAX_INTERACTIONS)
+        .subquery()
+    )
+    every = union_all(home, select(cases), select(interactions)).subquery()
+    return select(every)
+
+
+_STATEMENT: Final = _statement()

@@ -35,6 +35,7 @@ def attributes(call: CallSnapshot) -> dict[str, Any]:
         "talk_s": talk_s(call),
         "duration_s": _seconds(call.started_at, call.ended_at) if call.ended_at else None,
         "ended_by": call.ended_by,
+        "asked_again": list(call.asked_again),
     }
 
 

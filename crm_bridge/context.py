@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge import case, identity, known_caller, person, timeline
+from crm_bridge import case, identity, known_caller, person, timeline, told
 from crm_bridge.known_caller import MAX_INTERACTIONS, MAX_OPEN_CASES, shortened
 from crm_bridge.match import CLAIMED_CONFIDENCE, claim, find_or_create
 from crm_bridge.tables import Case, Customer, Interaction
@@ -73,6 +73,7 @@ async def find_known(session: AsyncSession, ani: str, *, claimed: bool = False) 
         tags=found.tags,
         open_cases=found.open_cases,
         last_interactions=found.last_interactions,
+        fields=found.fields,
     )
 
 
@@ -98,6 +99,8 @@ async def read(session: AsyncSession, customer_id: str, assurance: int) -> Calle
         tags=tuple(who.tags),
         open_cases=tuple(map(_open_case, cases)),
         last_interactions=tuple(map(_past_interaction, interactions)),
+        # What a guest told answers no question for the others.
+        fields=await told.read(session, {home.id} | set(who.ids) - who.guests),
     )
 
 

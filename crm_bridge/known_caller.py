@@ -11,13 +11,13 @@ from typing import Final
 from sqlalchemy import Row, Select, Text, bindparam, cast, func, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge.tables import Case, Customer, Identity, Interaction
-from telephony.events import OpenCase, PastInteraction
+from crm_bridge.tables import Case, Customer, CustomerField, Identity, Interaction
+from telephony.events import KnownField, OpenCase, PastInteraction
 
 MAX_OPEN_CASES: Final = 10
 MAX_INTERACTIONS: Final = 10
 MAX_TEXT_LENGTH: Final = 500
-_HOME, _CASE, _INTERACTION = range(3)
+_HOME, _CASE, _INTERACTION, _FIELD = range(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class KnownCaller:
     tags: tuple[str, ...]
     open_cases: tuple[OpenCase, ...]
     last_interactions: tuple[PastInteraction, ...]
+    fields: tuple[KnownField, ...]
 
 
 async def read(session: AsyncSession, number: str) -> KnownCaller | None:
@@ -53,6 +54,9 @@ async def read(session: AsyncSession, number: str) -> KnownCaller | None:
             OpenCase(row.id, row.subject, row.way, row.channel, row.at) for row in newest_first if row.part == _CASE
         ),
         last_interactions=tuple(_past(row) for row in newest_first if row.part == _INTERACTION),
+        fields=tuple(
+            KnownField(row.id, row.subject, row.channel, row.at) for row in newest_first if row.part == _FIELD
+        ),
     )
 
 
@@ -66,8 +70,9 @@ def _past(row: Row[tuple[int, str, str, str, str, str, float]]) -> PastInteracti
 
 
 def _statement() -> Select[tuple[int, str, str, str, str, str, float]]:
-    """Rows of three kinds under the names that an interaction gives them (`part` says which): the profile (`subject` is
-    its name, `way` its language, `channel` its tags, `rest` its person, `at` the confidence), cases, interactions."""
+    """Rows of four kinds under the names that an interaction gives them (`part` says which): the profile (`subject` is
+    its name, `way` its language, `channel` its tags, `rest` its person, `at` the confidence), cases, interactions, and
+    fields (`id` is the name, `subject` the value)."""
     number = (Identity.kind == "phone", Identity.value == bindparam("number"))
     owner = select(Identity.customer_id).where(*number).scalar_subquery()
     home = (
@@ -105,7 +110,14 @@ def _statement() -> Select[tuple[int, str, str, str, str, str, float]]:
         .limit(MAX_INTERACTIONS)
         .subquery()
     )
-    every = union_all(home, select(cases), select(interactions)).subquery()
+    fields = (
+        select(
+            literal(_FIELD), CustomerField.name, CustomerField.value, literal(""), CustomerField.channel, literal(""),
+            CustomerField.at,
+        )
+        .where(CustomerField.customer_id == owner)
+    )  # fmt: skip
+    every = union_all(home, select(cases), select(interactions), fields).subquery()
     return select(every)
 
 

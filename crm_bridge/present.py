@@ -95,6 +95,7 @@ def _call_out(call_id: str, row: Interaction) -> CallOut:
         talk_s=call["talk_s"],
         duration_s=call["duration_s"],
         ended_by=call["ended_by"] or None,
+        asked_again=call.get("asked_again", []),  # calls of before it was counted have none
         recording=recording,
         transcript=f"{recording}/transcript" if recording and row.transcript == "done" else None,
         transcript_state=row.transcript or None,

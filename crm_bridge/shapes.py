@@ -268,6 +268,7 @@ class CallOut(Shape):
     talk_s: float | None
     duration_s: float | None
     ended_by: str | None
+    asked_again: list[str]
     recording: str | None
     transcript: str | None
     transcript_state: str | None

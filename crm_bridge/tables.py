@@ -158,6 +158,20 @@ class Interaction(Base):
     created_at: Mapped[float] = mapped_column(Double)
 
 
+class CustomerField(Base):
+    """What a customer told us, by a name that flows and forms share, and when: it need not be asked again."""
+
+    __tablename__ = "customer_fields"
+    __table_args__ = (UniqueConstraint("customer_id", "name"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    customer_id: Mapped[str] = mapped_column(ForeignKey("customers.id"))
+    name: Mapped[str] = mapped_column(String(64))
+    value: Mapped[str] = mapped_column(String(500))
+    channel: Mapped[str] = mapped_column(String(64))
+    at: Mapped[float] = mapped_column(Double)
+
+
 class MailFolder(Base):
     """How far a folder of a mail server has been read: the last UID, which holds as long as `uid_validity` does."""
 

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import Select, select, tuple_, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge import call_summary, customer, joining, person
+from crm_bridge import call_summary, customer, joining, person, told
 from crm_bridge.case import CaseReference, attach
 from crm_bridge.match import Claim, Match, claim, find_or_create
 from crm_bridge.person import Linked
@@ -100,6 +100,9 @@ async def record(session: AsyncSession, event: NewInteraction, now: float) -> Re
         )
     if match.created or match.assurance or not event.public:
         await customer.fill(session, match.customer, name=event.name, language=event.language, tags=event.tags, now=now)
+    if not event.public:
+        fields = told.usable(event.attributes.get("fields"))
+        await told.remember(session, match.customer, fields, channel=event.channel, at=event.occurred_at)
     row = {
         "id": interaction_id,
         "customer_id": match.customer,
@@ -131,6 +134,9 @@ async def record_call(session: AsyncSession, call: CallSnapshot, now: float) -> 
         "subject": call_summary.summary(call),
         "attributes": call_summary.attributes(call),
     }
+    if call.told and call.context.assurance > 0:
+        at = call.ended_at or call.started_at
+        await told.remember(session, call.customer, told.usable(call.told), channel=CALL, at=at)
     if call.recording:
         values["recording_id"] = call.recording
     if call.case and await _owns_case(session, call.customer, call.case):

@@ -75,6 +75,9 @@ class EventCounts:
             registry=registry,
         )  # fmt: skip
         self._ended = Counter("hotline_calls_ended", "Calls that ended.", ["ended_by"], registry=registry)
+        self._asked_again = Counter(
+            "hotline_asked_again", "Fields that flows asked although they were known and fresh.", registry=registry
+        )
         self._waits = Histogram(
             "hotline_queue_wait_seconds", "How long calls waited that an agent took.", ["queue"],
             registry=registry, buckets=WAIT_S,
@@ -126,6 +129,7 @@ class EventCounts:
     def _call_ended(self, body: Body) -> None:
         self._queued.pop(body["call"]["id"], None)
         self._ended.labels(ended_by(body["ended_by"])).inc()
+        self._asked_again.inc(len(body.get("asked_again", ())))
 
     def _quality(self, body: Body) -> None:
         """Note how a leg did in the last seconds; what is not known of it is -1."""

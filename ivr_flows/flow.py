@@ -60,12 +60,14 @@ PromptParts = tuple[PromptPart, ...]
 
 
 class Variable(msgspec.Struct, frozen=True):
-    """A declared variable. `length` bounds digits and text; `fields` are a record's; `initial` may be absent."""
+    """A declared variable. `length` bounds digits and text; `fields` are a record's; `initial` may be absent. What is
+    gathered into it is remembered with the customer, and good for `remember_s`; 0 for not remembered."""
 
     kind: VariableKind
     length: tuple[int, int] | None = None
     fields: Mapping[str, str] = {}
     initial: Plain = None
+    remember_s: float = 0.0
 
 
 class Retry(msgspec.Struct, frozen=True):
@@ -126,7 +128,8 @@ class Menu(StepKind, frozen=True, tag="menu"):
 
 
 class Gather(StepKind, frozen=True, tag="gather"):
-    """Ask for several keys, into a variable. `finish` ends them and is not part of them; empty for none. What is
+    """Ask for several keys, into a variable. `finish` ends them and is not part of them; empty for none. What the
+    customer told before and is fresh (the variable's `remember_s`) is not asked, unless it says `insist`. What is
     `secret` (a PIN, a card's number) nobody hears, sees or finds written down: see `ivr_flows.secrecy`."""
 
     into: str
@@ -140,6 +143,7 @@ class Gather(StepKind, frozen=True, tag="gather"):
     between_keys_s: float = BETWEEN_KEYS_S
     interruptible: bool = True
     secret: bool = False
+    insist: bool = False
 
 
 class When(StepKind, frozen=True, tag="when"):

@@ -189,6 +189,7 @@ def _gather(step: StepReading) -> Gather:
         between_keys_s=values.duration(reading, None if inner is None else inner.get("between"), BETWEEN_KEYS_S),
         interruptible=step.interruptible(),
         secret=_secret(step, into, into_node),
+        insist=values.flag(reading, step.given.get("insist"), default=False),
     )
 
 
@@ -303,13 +304,16 @@ class Verb:
 
 
 _SPEAKING: Final = (*values.PROMPT_KEYS, "interruptible")
+_GATHERING: Final = ("into", "prompt", "length", "keys", "interruptible", "secret", "insist")
 _RETRIES: Final = ("no_input", "no_match")
 
 VERBS: Final[Mapping[str, Verb]] = {
     "say": Verb(_SPEAKING, ("next",), "open", _say),
     "play": Verb(_SPEAKING, ("next",), "open", _play),
     "menu": Verb(("prompt", "choices", "first_key", "interruptible"), _RETRIES, "no", _menu),
-    "gather": Verb(("into", "prompt", "length", "keys", "interruptible", "secret"), ("next", *_RETRIES), "no", _gather),
+    "gather": Verb(
+        ("into", "prompt", "length", "keys", "interruptible", "secret", "insist"), ("next", *_RETRIES), "no", _gather
+    ),
     "when": Verb((), (), "one", _when),
     "set": Verb((), ("next",), "open", _assign),
     "language": Verb(("to",), ("next",), "one", _language),

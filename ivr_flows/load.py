@@ -27,6 +27,7 @@ from ivr_flows.values import Reading
 __all__ = ["FlowError", "FlowErrors", "check", "flow_files", "load"]
 
 TEST_SUFFIX: Final = ".test.yaml"
+MAX_REMEMBERED_DAYS: Final = 3650
 
 KEYS: Final = (
     "flow", "title", "languages", "max_time_to_human", "speak", "variables", "prompts", "start", "failed", "steps",
@@ -129,7 +130,7 @@ def _variables(reading: Reading, node: Node | None) -> dict[str, Variable]:
 def _variable(reading: Reading, node: Node) -> Variable:
     if isinstance(node, Scalar):
         return Variable(_kind(reading, node))
-    given = values.fields(reading, node, ("type", "length", "fields", "initial"), "a variable")
+    given = values.fields(reading, node, ("type", "length", "fields", "initial", "remember"), "a variable")
     kind_node, length, inner, initial = (given.get(key) for key in ("type", "length", "fields", "initial"))
     if kind_node is None:
         reading.faults.add(node, "missing-key", f"a variable needs 'type:' ({one_of(KINDS)})")
@@ -142,6 +143,7 @@ def _variable(reading: Reading, node: Node) -> Variable:
         length=None if length is None else values.span(reading, length, (1, 20)),
         fields=record,
         initial=None if initial is None else _initial(reading, kind, initial),
+        remember_s=values.duration(reading, given.get("remember"), 0.0, MAX_REMEMBERED_DAYS),
     )
 
 
@@ -248,6 +250,10 @@ def _check_secrets(reading: Reading) -> None:
     for each in reading.gathered:
         if each.variable in secret and not each.secret:
             text = f"'{each.variable}' is secret in step '{secret[each.variable]}': say 'secret: yes' here too"
+            reading.faults.add(each.place, "secret-told", text)
+    for each in reading.gathered:
+        if each.secret and reading.variables[each.variable].remember_s:
+            text = f"'{each.variable}' is secret, and cannot be remembered: take 'remember:' away"
             reading.faults.add(each.place, "secret-told", text)
     for told in reading.told:
         for name in sorted(told.names & secret.keys()):

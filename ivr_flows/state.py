@@ -99,7 +99,8 @@ class FlowState(msgspec.Struct, frozen=True):
     `no_inputs` and `no_matches` count in the present step. `playing` is the playback whose end is awaited, `playbacks`
     the last number given. `deadline` is when `TimePassed` is due (seconds since the epoch). `swallow` is a finishing
     key that may still come after digits that were complete without it, dropped until `swallow_until`. `reason` is why
-    the last words are spoken.
+    the last words are spoken. `told` is what was gathered that is to be remembered, `reused` what was not asked since
+    it was known, `asked_again` what was asked all the same.
     """
 
     step: str
@@ -117,5 +118,8 @@ class FlowState(msgspec.Struct, frozen=True):
     swallow: str = ""
     swallow_until: float = 0.0
     reason: str = ""
+    told: Mapping[str, str] = {}
+    reused: tuple[str, ...] = ()
+    asked_again: tuple[str, ...] = ()
     failures: tuple[Failure, ...] = ()
     ended: bool = False

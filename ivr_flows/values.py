@@ -20,7 +20,8 @@ LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 PROMPT_KEYS: Final = ("text", "file", "music", "prompt")
 FLAGS: Final[Mapping[str, bool]] = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
 
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
+DAY_S: Final = 86_400
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
 _RANGE = re.compile(r"(\d+)(?:\.\.(\d+))?")
 
 
@@ -139,8 +140,8 @@ def count(reading: Reading, node: Node | None, default: int, most: int) -> int:
     return default
 
 
-def duration(reading: Reading, node: Node | None, default: float) -> float:
-    """Read `5s`, `1m30s`, `500ms` or `2h` as seconds."""
+def duration(reading: Reading, node: Node | None, default: float, longest_days: int = 1) -> float:
+    """Read `5s`, `1m30s`, `500ms`, `2h` or `30d` as seconds."""
     if node is None:
         return default
     word = text(reading, node, "a duration")
@@ -151,10 +152,11 @@ def duration(reading: Reading, node: Node | None, default: float) -> float:
         hint = f"; did you mean '{word}s'?" if word.replace(".", "", 1).isdigit() else ""
         reading.faults.add(node, "bad-duration", f"'{word}' is not a duration such as 5s, 1m30s or 500ms{hint}")
         return default
-    hours, minutes, seconds, thousandths = (float(part or 0) for part in found.groups())
-    total = hours * 3600 + minutes * 60 + seconds + thousandths / 1000
-    if not 0 < total <= 86400:
-        reading.faults.add(node, "bad-duration", f"'{word}' is not more than nothing and at most a day")
+    days, hours, minutes, seconds, thousandths = (float(part or 0) for part in found.groups())
+    total = days * DAY_S + hours * 3600 + minutes * 60 + seconds + thousandths / 1000
+    if not 0 < total <= longest_days * DAY_S:
+        longest = "a day" if longest_days == 1 else f"{longest_days} days"
+        reading.faults.add(node, "bad-duration", f"'{word}' is not more than nothing and at most {longest}")
         return default
     return total
 

@@ -25,6 +25,7 @@ from ivr_flows.flow import (
     When,
     Words,
 )
+from ivr_flows.remembered import is_remembered, known_value
 from ivr_flows.secrecy import secret_variables
 from ivr_flows.state import (
     ChangeLanguage,
@@ -163,8 +164,10 @@ class Walk:
         match here:
             case Say() | Play():
                 return self.speak(here)
-            case Menu() | Gather():
+            case Menu():
                 return self.ask(here, ())
+            case Gather():
+                return self.gather(here)
             case When():
                 scope = self.scope()
                 return next((b.next for b in here.branches if holds(b.condition, scope)), here.otherwise)
@@ -200,6 +203,16 @@ class Walk:
         return here.next
 
     # ------------------------------------------------------------------------------------------ questions
+
+    def gather(self, here: Gather) -> Following:
+        """Ask, or take what the customer told before. A step that is come to again asks: the answer was of no use."""
+        name, value = here.into, known_value(self.flow, self.facts.caller, here, self.now)
+        if value and not here.insist and name not in self.state.reused:
+            self.change(variables={**self.state.variables, name: value}, reused=(*self.state.reused, name))
+            return here.next
+        if value and name not in self.state.asked_again:
+            self.change(asked_again=(*self.state.asked_again, name))
+        return self.ask(here, ())
 
     def ask(self, here: Menu | Gather, before: PromptParts) -> Following:
         """Put a question, unless its answer was typed ahead."""
@@ -249,6 +262,8 @@ class Walk:
 
     def accept(self, here: Gather) -> str:
         self.change(variables={**self.state.variables, here.into: self.state.collected})
+        if is_remembered(self.flow, here.into) and not here.secret:
+            self.change(told={**self.state.told, here.into: self.state.collected})
         return here.next
 
     def no_match(self, here: Menu | Gather) -> Following:

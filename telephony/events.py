@@ -14,6 +14,7 @@ pair each); a `dialog` is the SIP state behind a leg. Numbers are E.164 (`+84912
 `ani`, once normalised; `number` is what came off the wire.
 """
 
+from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -74,6 +75,16 @@ class PastInteraction(Value, frozen=True):
     text: str
 
 
+class KnownField(Value, frozen=True):
+    """What a customer told us once, by the name that flows and forms have for it: an order's number, say. `at` is when,
+    `channel` where."""
+
+    name: str
+    value: str
+    channel: str
+    at: float
+
+
 class CallerContext(Value, frozen=True):
     """What is known of a caller before anyone speaks.
 
@@ -89,6 +100,7 @@ class CallerContext(Value, frozen=True):
     tags: tuple[str, ...] = ()
     open_cases: tuple[OpenCase, ...] = ()
     last_interactions: tuple[PastInteraction, ...] = ()
+    fields: tuple[KnownField, ...] = ()
 
 
 Codec = Literal["PCMU", "PCMA", "opus", "G722", "L16/8000", "L16/16000"]
@@ -1219,6 +1231,10 @@ class CallSnapshot(Value, frozen=True):
     """The trunk that it came or went by."""
     paused_at: float = 0.0
     """Since when its recording is paused, 0 for not."""
+    told: Mapping[str, str] = {}
+    """What the caller was asked and answered that is to be remembered, by the flow's variables."""
+    asked_again: tuple[str, ...] = ()
+    """What the caller was asked although it was known and fresh."""
 
     @property
     def customer_number(self) -> str:

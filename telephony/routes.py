@@ -75,6 +75,7 @@ class CallBody(Body):
     answered_at: str | None
     ended_at: str | None
     ended_by: str | None
+    asked_again: list[str] = Field(description="What the flow asked although it was known and fresh.")
 
 
 class CallList(Body):
@@ -183,6 +184,7 @@ def call_body(call: CallSnapshot, now: float) -> CallBody:
         answered_at=at(call.answered_at),
         ended_at=at(call.ended_at),
         ended_by=call.ended_by or None,
+        asked_again=list(call.asked_again),
     )
 
 

@@ -55,6 +55,7 @@ class Call(Base):
     transferred_by: Mapped[str] = mapped_column(String(64), default="", server_default=NOTHING)
     direction: Mapped[str] = mapped_column(String(8), default="inbound", server_default=text("'inbound'"))
     trunk: Mapped[str] = mapped_column(String(64), default="", server_default=NOTHING)  # empty: by none
+    asked_again: Mapped[list[str]] = mapped_column(JSON, default=list, server_default=text("'[]'"))
 
 
 class WrapUp(Base):

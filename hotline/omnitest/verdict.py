@@ -113,7 +113,7 @@ def _agents_view(evidence: Evidence) -> Facts:
 
 
 def _nothing_asked_twice(evidence: Evidence) -> Facts:
-    asked = _of_channel(evidence, CALL)["attributes"].get("asked_again", [])
+    asked = _of_channel(evidence, CALL)["call"]["asked_again"]
     yield f"the call asked nothing again{': ' + ', '.join(asked) if asked else ''}", not asked
 
 

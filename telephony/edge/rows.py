@@ -40,6 +40,7 @@ async def save_call(session: AsyncSession, call: CallSnapshot) -> None:
     row.transferred_by = call.transferred_by
     row.direction = call.direction
     row.trunk = call.trunk
+    row.asked_again = list(call.asked_again)
 
 
 def snapshot_of(row: Call) -> CallSnapshot:
@@ -70,6 +71,7 @@ def snapshot_of(row: Call) -> CallSnapshot:
         transferred_by=row.transferred_by,
         direction="outbound" if row.direction == "outbound" else "inbound",
         trunk=row.trunk,
+        asked_again=tuple(row.asked_again),
     )
 
 

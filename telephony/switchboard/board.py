@@ -185,4 +185,5 @@ def context_body(context: CallerContext) -> dict[str, object]:
         "last_interactions": [
             {**msgspec.to_builtins(last), "occurred_at": iso(last.occurred_at)} for last in context.last_interactions
         ],
+        "fields": [{**msgspec.to_builtins(each), "at": iso(each.at)} for each in context.fields],
     }

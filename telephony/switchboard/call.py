@@ -234,4 +234,6 @@ class Call:
             direction=self.direction,
             trunk=self.trunk,
             paused_at=self.paused_at,
+            told=self.flow_state.told if self.flow_state is not None else {},
+            asked_again=self.flow_state.asked_again if self.flow_state is not None else (),
         )

@@ -77,7 +77,7 @@ def caller_found(board: Board, event: CallerFound) -> None:
 def ended(board: Board, outgoing: Outgoing, by: str, now: float) -> None:
     """Nobody was reached."""
     outgoing.state, outgoing.ended_at, outgoing.ended_by = "ended", now, by
-    board.publish("call.ended", _saved(board, outgoing), ended_by=by)
+    board.publish("call.ended", _saved(board, outgoing), ended_by=by, asked_again=[])
 
 
 def answered(board: Board, outgoing: Outgoing, near: Side, far: Side, now: float) -> Call:

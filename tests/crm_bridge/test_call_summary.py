@@ -77,4 +77,5 @@ def test_figures_are_none_until_they_are_known() -> None:
         "talk_s": 45.0,
         "duration_s": 67.0,
         "ended_by": "caller",
+        "asked_again": [],
     }

@@ -25,7 +25,7 @@ async def test_a_profile_without_anything_is_known(session: AsyncSession) -> Non
 
 
 async def test_every_table_is_read_by_an_index(session: AsyncSession) -> None:
-    statement = known_caller._STATEMENT.compile(dialect=sqlite.dialect())  # type: ignore[no-untyped-call]
+    statement = known_caller._STATEMENT.compile(dialect=sqlite.dialect())
     words = str(statement).replace("?", "'x'")
     plan = [row.detail for row in await session.execute(text(f"EXPLAIN QUERY PLAN {words}"))]
     tables = ("customers", "identities", "cases", "interactions")
@@ -35,7 +35,7 @@ async def test_every_table_is_read_by_an_index(session: AsyncSession) -> None:
 
 
 def test_postgresql_hears_words_that_it_knows() -> None:
-    assert "CAST(customers.tags AS TEXT)" in str(known_caller._STATEMENT.compile(dialect=postgresql.dialect()))
+    assert "CAST(customers.tags AS TEXT)" in str(known_caller._STATEMENT.compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize("length", [0, 499, 500, 501, 2000])

@@ -57,6 +57,8 @@ def test_calls_are_counted_as_they_come_and_go(counted: Counted) -> None:
     assert counted.value("calls_started_total", direction="outbound") == 1
     assert counted.value("calls_ended_total", ended_by="caller") == 1
     assert counted.value("calls_ended_total", ended_by="not_reached") == 1
+    counted.take("call.ended", "c3", ended_by="caller", asked_again=["order", "shop"])
+    assert counted.value("asked_again_total") == 2
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ CHANNELS = ["zalo", "zalo", "facebook", "facebook", "form", "email", "call"]
 def item(number: int, channel: str) -> dict[str, Any]:
     case = "k1" if channel in ("email", "call") else None
     at = f"2026-11-26T10:00:0{number}.000Z"
-    return {"id": f"i{number}", "channel": channel, "occurred_at": at, "case": case, "attributes": {}}
+    return {"id": f"i{number}", "channel": channel, "occurred_at": at, "case": case, "call": {"asked_again": []}}
 
 
 def good() -> Evidence:
@@ -62,7 +62,7 @@ SPOILT: list[tuple[str, Callable[[Evidence], object]]] = [
     ("the case goes on", lambda it: it.customer["cases"].append({"id": "k2", "state": "open"})),
     ("the agent's view", lambda it: it.call["context"].update(known=False)),
     ("the agent's view", lambda it: it.call["context"].update(last_interactions=it.timeline[1:6])),
-    ("nothing asked twice", lambda it: it.timeline[6]["attributes"].update(asked_again=["order"])),
+    ("nothing asked twice", lambda it: it.timeline[6]["call"].update(asked_again=["order"])),
     ("cleaned up", lambda it: it.left_behind.append("a letter")),
 ]
 

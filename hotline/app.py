@@ -23,8 +23,9 @@ import msgspec
 import structlog
 import uvloop
 
+from crm_bridge.notify.outbox import Notifier
 from crm_bridge.webhooks.outbox import Webhooks
-from hotline import auth, database, logs, models, sessions, tls, trunks
+from hotline import auth, database, logs, models, notify, sessions, tls, trunks
 from hotline.cannot_start import CannotStart, cause
 from hotline.config import Settings, TlsFiles
 from hotline.metrics import Metrics
@@ -112,6 +113,9 @@ class Hotline:
             prompt_path=self._prompt_path,
             webhooks=Webhooks([each.endpoint for each in settings.webhooks]),
         )
+        self.notifier = Notifier(
+            self.sessions, settings.region, notify.routes(settings), self.funnel.webhooks, self.funnel.publish
+        )
         # What a caller hears in the middle of a talk is to be there at once.
         self._prepared = (Prompt("music", "hold"), Prompt("music", "comfort"))
         self.funnel.lane.start()
@@ -124,6 +128,7 @@ class Hotline:
         await self._start_sip()
         await self._start_web()
         await self._start_webhooks()
+        await self._start_messages()
         if settings.mail:
             await self._start_mail()
         self.funnel.prompts.prepare(self._prepared)
@@ -340,8 +345,10 @@ class Hotline:
         )
         app.state.funnel = self.funnel
         app.state.webhooks = self.funnel.webhooks
+        app.state.notifier = self.notifier
         app.state.metrics = self.metrics
         self.metrics.watch_channels(app.state.channels.refused)
+        self.metrics.watch_messages([each.name for each in self.notifier.routes], self.notifier.attempts)
         app.state.sip = self.sip_sockets
         app.state.page_secrets = self.page_secrets
         app.state.end_session = self._end_session
@@ -366,6 +373,14 @@ class Hotline:
         from crm_bridge.webhooks.courier import Couriers  # noqa: PLC0415 - brings an HTTP client along
 
         couriers = Couriers(funnel.webhooks, self.sessions, funnel.alarms, self.clock.now)
+        self._exit.push_async_callback(couriers.stop)
+        await couriers.start()
+
+    async def _start_messages(self) -> None:
+        """Begin to carry messages out, where any can go."""
+        from crm_bridge.notify.courier import Couriers  # noqa: PLC0415
+
+        couriers = Couriers(self.notifier, notify.senders(self.settings), self.funnel.alarms, self.clock.now)
         self._exit.push_async_callback(couriers.stop)
         await couriers.start()
 

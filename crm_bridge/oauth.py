@@ -77,6 +77,7 @@ class Tokens:
         async with self._one_by_one:
             kept = self._kept = self._kept or await self._begin()
             if not kept.access_token or kept.access_token == spent or now >= kept.expires_at - EARLY_S:
+                await self._save(kept)  # where the next one could not be kept, this one is not spent
                 self._kept = await self._renewed(kept, now)
                 self._is_saved = False
             if not self._is_saved:

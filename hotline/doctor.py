@@ -23,11 +23,14 @@ from sqlalchemy.exc import DBAPIError
 
 from crm_bridge.mail.follow import opened
 from crm_bridge.mail.imap import ImapError
+from crm_bridge.notify.submission import NotLetIn
+from crm_bridge.notify.submission import Submission as SubmissionClient
 from crm_bridge.webhooks.addresses import AddressRefused, locate
-from hotline import auth, database, sip_listeners, tls
+from hotline import auth, database, notify, sip_listeners, tls
 from hotline.cannot_start import CannotStart, cause
 from hotline.config import Settings, TlsFiles
 from hotline.config_mail import MailSource
+from hotline.config_notify import Submission
 from hotline.config_values import Listen, host_port
 from hotline.config_webhook import Webhook
 from hotline.mail import door_settings, mailbox
@@ -65,6 +68,7 @@ async def examine(settings: Settings, file: Path | None) -> list[Finding]:
     findings += await asyncio.gather(*(_ice_server(server) for server in settings.media.servers))
     findings += await asyncio.gather(*(_webhook(webhook) for webhook in settings.webhooks))
     findings += await asyncio.gather(*(_mail(name, source) for name, source in settings.mail.items()))
+    findings += await _submission(settings.notify.email)
     findings += await _database(settings)
     findings += await asyncio.to_thread(lambda: [*_models(settings), *_voice_detector(settings), *_extras()])
     return findings
@@ -291,6 +295,21 @@ async def _mail(name: str, source: MailSource) -> Finding:
         mend = f"correct `{what}`, or start that server"
         return Finding(what, "wrong", f"the folder {source.folder} at {place} cannot be read: {said}", mend)
     return Finding(what, "ok", f"the folder {box.folder} at {host_port(box.host, box.port)}")
+
+
+async def _submission(submission: Submission) -> list[Finding]:
+    """Whether the server that sends our e-mail lets us in. Nothing is sent."""
+    if submission.host is None:
+        return []
+    what, place = "notify.email", host_port(submission.host, submission.served_at)
+    try:
+        account = notify.account(submission)
+        await SubmissionClient(account).check()
+    except CannotStart as error:
+        return [Finding(what, "wrong", str(error), f"correct the files of `{what}`")]
+    except NotLetIn as error:
+        return [Finding(what, "wrong", f"{place}: {error}", f"correct `{what}`, or mend that server")]
+    return [Finding(what, "ok", f"{account.sender} at {place}")]
 
 
 # ------------------------------------------------------------------------------------------------------------ flows

@@ -10,8 +10,11 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 import pytest
 
+from crm_bridge import timeline
+from crm_bridge.match import claim
 from hotline import auth, database
 from hotline.app import CannotStart, Hotline, load_flows
 from hotline.config import Settings, load
@@ -20,6 +23,7 @@ from ivr_flows.load import FlowErrors
 from telephony.edge import rows
 from telephony.edge.workers import Worker
 from telephony.events import AgentStateRequested, BindingChanged, BindingRow, WorkerKind
+from tests.crm_bridge.notify.far_ends import mail_server
 from tests.crm_bridge.webhooks.receiver import SECRET, documented_verify, receiving
 
 pytestmark = pytest.mark.timeout(60)
@@ -151,6 +155,30 @@ async def test_who_is_named_in_the_settings_is_told_by_webhooks(tmp_path: Path) 
         finally:
             await hotline.stop()
     assert documented_verify()(SECRET, receiver.requests[0].headers, receiver.requests[0].body)
+
+
+async def test_a_message_goes_out_by_the_mail_server_of_the_settings(tmp_path: Path) -> None:
+    async with mail_server(auth=False) as far_end:
+        email = f"{{host: localhost, port: {far_end.port}, tls: off, from: care@shop.vn}}"
+        hotline = Hotline(settings_in(tmp_path, f"notify: {{email: {email}}}\n"))
+        await hotline.start()
+        try:
+            an = timeline.NewInteraction("email", "inbound", 0.0, (claim("email", "email", "an@example.vn"),))
+            async with hotline.sessions() as session:
+                person = (await timeline.record(session, an, hotline.clock.now())).person
+                token = await auth.add_token(session, "crm", ["messages"], hotline.clock.now())
+                await session.commit()
+            address = f"http://127.0.0.1:{hotline.web_address[1]}/api/v1/customers/{person}/messages"
+            async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as client:
+                answer = await client.post(address, json={"text": "Xin chào", "subject": "Đơn 7"})
+            assert answer.status_code == 202, answer.text
+            async with asyncio.timeout(20):
+                while not far_end.letters:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+        finally:
+            await hotline.stop()
+    ((_, to, _),) = far_end.letters
+    assert to == ["an@example.vn"]
 
 
 async def test_a_port_that_is_taken_is_named_with_its_setting(tmp_path: Path) -> None:

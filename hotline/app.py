@@ -116,6 +116,7 @@ class Hotline:
         self.notifier = Notifier(
             self.sessions, settings.region, notify.routes(settings), self.funnel.webhooks, self.funnel.publish
         )
+        self.funnel.notifier = self.notifier
         # What a caller hears in the middle of a talk is to be there at once.
         self._prepared = (Prompt("music", "hold"), Prompt("music", "comfort"))
         self.funnel.lane.start()

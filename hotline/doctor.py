@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError
 
 from crm_bridge.mail.follow import opened
 from crm_bridge.mail.imap import ImapError
+from crm_bridge.notify.choice import AUTO
 from crm_bridge.notify.submission import NotLetIn
 from crm_bridge.notify.submission import Submission as SubmissionClient
 from crm_bridge.webhooks.addresses import AddressRefused, locate
@@ -339,8 +340,16 @@ def _references(settings: Settings, folder: Path, sound: Mapping[str, flows.Flow
         for queue in sorted(_queues_of(sound[name]) - set(settings.queues)):
             mend = f"add `queues: {{{queue}: {{}}}}`, or change the flow"
             yield Finding("queues", "wrong", f"the flow `{name}` sends callers to `{queue}`, which is not set", mend)
+        for channel in sorted(_channels_of(sound[name]) - {AUTO, *(route.name for route in notify.routes(settings))}):
+            mend = f"set what sends by `{channel}` (docs/notify.md), or change the flow"
+            detail = f"the flow `{name}` sends messages by `{channel}`, which does not send"
+            yield Finding("notify", "wrong", detail, mend)
     if not settings.numbers:
         yield Finding("numbers", "wrong", "no number leads to a flow", 'set `numbers`, for example {"*": main}')
+
+
+def _channels_of(flow: flows.Flow) -> set[str]:
+    return {step.channel for step in flow.steps.values() if isinstance(step, flows.Notify)}
 
 
 def _queues_of(flow: flows.Flow) -> set[str]:

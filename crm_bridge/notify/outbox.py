@@ -53,7 +53,8 @@ class Wanted:
     """A message that somebody wants to be sent. `text` and `subject` are by language, or have the one key "".
 
     `channel` is a route's name, or `auto`; `to` one of the person's identities, in any spelling, "" for the best;
-    `language` what is spoken already, "" for the person's own; `by` who sends it.
+    `language` what is spoken already, "" for the person's own; `by` who sends it; `call` the call in
+    which it was sent, if any.
     """
 
     customer: str
@@ -67,6 +68,7 @@ class Wanted:
     automatic: bool = False
     language: str = ""
     by: str = ""
+    call: str = ""
 
 
 @dataclass(slots=True)
@@ -215,6 +217,8 @@ def _event(wanted: Wanted, choice: Choice, digits: str, text: str, subject: str,
         attributes["by"] = wanted.by
     if wanted.automatic:
         attributes["automatic"] = True
+    if wanted.call:
+        attributes["call"] = wanted.call
     if wanted.key:
         attributes["key"] = wanted.key
     return NewInteraction(

@@ -23,6 +23,7 @@ import msgspec
 import structlog
 import uvloop
 
+from crm_bridge.channels.door import Door
 from crm_bridge.notify.outbox import Notifier
 from crm_bridge.webhooks.outbox import Webhooks
 from hotline import auth, database, logs, models, notify, sessions, tls, trunks
@@ -348,7 +349,8 @@ class Hotline:
         app.state.webhooks = self.funnel.webhooks
         app.state.notifier = self.notifier
         app.state.metrics = self.metrics
-        self.metrics.watch_channels(app.state.channels.refused)
+        self._door: Door = app.state.channels
+        self.metrics.watch_channels(self._door.refused)
         self.metrics.watch_messages([each.name for each in self.notifier.routes], self.notifier.attempts)
         app.state.sip = self.sip_sockets
         app.state.page_secrets = self.page_secrets
@@ -390,6 +392,7 @@ class Hotline:
 
         mail = Mail(self.settings, self.sessions, self.clock.now, self.funnel.publish, self.funnel.webhooks)
         self._exit.push_async_callback(mail.stop)
+        self._door.letters = mail.hooks()
         await mail.start()
 
     async def _transcribe_what_waits(self) -> None:

@@ -282,6 +282,15 @@ class Settings(Section):
             )
         return media
 
+    @field_validator("mail")
+    @classmethod
+    def _has_addresses_of_its_own(cls, mail: Mail, info: ValidationInfo) -> Mail:
+        posted = {name for name, source in mail.items() if source.kind == "http"}
+        twice = sorted(posted & set(info.data.get("channels", {})))
+        if twice:
+            raise ValueError(f"/hooks/{twice[0]} is the address of the channel `{twice[0]}`; take another name")
+        return mail
+
     @property
     def database_url(self) -> str:
         """The SQLAlchemy URL; it may hold a password."""

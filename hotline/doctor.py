@@ -68,7 +68,7 @@ async def examine(settings: Settings, file: Path | None) -> list[Finding]:
     findings += await _trunks(settings)
     findings += await asyncio.gather(*(_ice_server(server) for server in settings.media.servers))
     findings += await asyncio.gather(*(_webhook(webhook) for webhook in settings.webhooks))
-    findings += await asyncio.gather(*(_mail(name, source) for name, source in settings.mail.items()))
+    findings += await asyncio.gather(*(_mail(settings, name, source) for name, source in settings.mail.items()))
     findings += await _submission(settings.notify.email)
     findings += await _database(settings)
     findings += await asyncio.to_thread(lambda: [*_models(settings), *_voice_detector(settings), *_extras()])
@@ -204,17 +204,18 @@ def _address(what: str, listen: Listen) -> Finding:
 
 
 def _channels(settings: Settings) -> Iterator[Finding]:
-    """Where each channel is to deliver; its secrets are not shown. The far ends speak to https: addresses alone."""
+    """Where each channel is to deliver; its secrets are not shown."""
     for name, channel in settings.channels.items():
-        what = f"channels.{name}"
-        address = f"{channel.kind}: {settings.web.url}/hooks/{name}"
-        if settings.web.public_url.startswith("https:") or isinstance(settings.web.tls, TlsFiles):
-            yield Finding(what, "ok", address)
-        else:
-            mend = (
-                "set `web.public_url` to the https: address under which others reach us, or `web.tls` to a certificate"
-            )
-            yield Finding(what, "note", f"{address} is not what the world outside can reach and believe", mend)
+        yield _delivered_at(settings, f"channels.{name}", channel.kind, name)
+
+
+def _delivered_at(settings: Settings, what: str, kind: str, name: str) -> Finding:
+    """Whether a far end can deliver: they speak to https: addresses alone."""
+    address = f"{kind}: {settings.web.url}/hooks/{name}"
+    if settings.web.public_url.startswith("https:") or isinstance(settings.web.tls, TlsFiles):
+        return Finding(what, "ok", address)
+    mend = "set `web.public_url` to the https: address under which others reach us, or `web.tls` to a certificate"
+    return Finding(what, "note", f"{address} is not what the world outside can reach and believe", mend)
 
 
 async def _trunks(settings: Settings) -> list[Finding]:
@@ -278,10 +279,12 @@ async def _webhook(webhook: Webhook) -> Finding:
 # ------------------------------------------------------------------------------------------------------------- mail
 
 
-async def _mail(name: str, source: MailSource) -> Finding:
+async def _mail(settings: Settings, name: str, source: MailSource) -> Finding:
     """Whether its folder can be opened, or its door. No message is read."""
     what = f"mail.{name}"
     try:
+        if source.kind == "http":
+            return _delivered_at(settings, what, "letters", name)
         if source.kind == "smtp":
             door_settings(name, source)
             return Finding(what, "ok", f"a door for {', '.join(source.recipients)}")

@@ -142,7 +142,7 @@ def create_app(
                 pages=pages.paths(),
                 sockets=sockets,
             ),
-            Middleware(BodyLimit, octets=MAX_BODY_OCTETS),
+            Middleware(BodyLimit, octets=MAX_BODY_OCTETS, larger=_larger_bodies(settings)),
         ],
     )
     answer_with_problems(app)
@@ -182,6 +182,12 @@ def create_app(
     app.state.page_secrets = {}
     app.state.end_session = sockets.end
     return app
+
+
+def _larger_bodies(settings: Settings) -> dict[str, int]:
+    """Return where e-mails are posted to, and how many octets they may have."""
+    posted = {name: source for name, source in settings.mail.items() if source.kind == "http"}
+    return {f"/hooks/{name}": source.max_size << 20 for name, source in posted.items()}
 
 
 def own_hosts(settings: Settings) -> frozenset[str]:

@@ -15,6 +15,7 @@ import pytest
 
 from crm_bridge import timeline
 from crm_bridge.match import claim
+from crm_bridge.webhooks.signature import headers, key_of
 from hotline import auth, database
 from hotline.app import CannotStart, Hotline, load_flows
 from hotline.config import Settings, load
@@ -23,6 +24,7 @@ from ivr_flows.load import FlowErrors
 from telephony.edge import rows
 from telephony.edge.workers import Worker
 from telephony.events import AgentStateRequested, BindingChanged, BindingRow, WorkerKind
+from tests.crm_bridge.mail.letters import letter
 from tests.crm_bridge.notify.far_ends import mail_server
 from tests.crm_bridge.webhooks.receiver import SECRET, documented_verify, receiving
 
@@ -179,6 +181,21 @@ async def test_a_message_goes_out_by_the_mail_server_of_the_settings(tmp_path: P
             await hotline.stop()
     ((_, to, _),) = far_end.letters
     assert to == ["an@example.vn"]
+
+
+async def test_a_letter_is_posted_to_the_address_of_the_settings_larger_than_other_bodies(tmp_path: Path) -> None:
+    hotline = Hotline(settings_in(tmp_path, f"mail: {{email: {{kind: http, secret: {SECRET}, max_size: 2}}}}\n"))
+    await hotline.start()
+    try:
+        raw = letter(Date="") + b"x" * (3 << 19)
+        address = f"http://127.0.0.1:{hotline.web_address[1]}/hooks/"
+        signed = headers((key_of(SECRET),), "msg_1", hotline.clock.now(), raw)
+        async with httpx.AsyncClient() as client:
+            assert (await client.post(address + "other", content=raw, headers=signed)).status_code == 413
+            answer = await client.post(address + "email", content=raw, headers=signed)
+        assert (answer.status_code, answer.json()) == (200, {"events": 1})
+    finally:
+        await hotline.stop()
 
 
 async def test_a_port_that_is_taken_is_named_with_its_setting(tmp_path: Path) -> None:

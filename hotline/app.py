@@ -23,8 +23,10 @@ import msgspec
 import structlog
 import uvloop
 
+from crm_bridge.channels.door import Door
+from crm_bridge.notify.outbox import Notifier
 from crm_bridge.webhooks.outbox import Webhooks
-from hotline import auth, database, logs, models, sessions, tls, trunks
+from hotline import auth, database, logs, models, notify, sessions, tls, trunks
 from hotline.cannot_start import CannotStart, cause
 from hotline.config import Settings, TlsFiles
 from hotline.metrics import Metrics
@@ -112,6 +114,10 @@ class Hotline:
             prompt_path=self._prompt_path,
             webhooks=Webhooks([each.endpoint for each in settings.webhooks]),
         )
+        self.notifier = Notifier(
+            self.sessions, settings.region, notify.routes(settings), self.funnel.webhooks, self.funnel.publish
+        )
+        self.funnel.notifier = self.notifier
         # What a caller hears in the middle of a talk is to be there at once.
         self._prepared = (Prompt("music", "hold"), Prompt("music", "comfort"))
         self.funnel.lane.start()
@@ -124,6 +130,7 @@ class Hotline:
         await self._start_sip()
         await self._start_web()
         await self._start_webhooks()
+        await self._start_messages()
         if settings.mail:
             await self._start_mail()
         self.funnel.prompts.prepare(self._prepared)
@@ -340,8 +347,11 @@ class Hotline:
         )
         app.state.funnel = self.funnel
         app.state.webhooks = self.funnel.webhooks
+        app.state.notifier = self.notifier
         app.state.metrics = self.metrics
-        self.metrics.watch_channels(app.state.channels.refused)
+        self._door: Door = app.state.channels
+        self.metrics.watch_channels(self._door.refused)
+        self.metrics.watch_messages([each.name for each in self.notifier.routes], self.notifier.attempts)
         app.state.sip = self.sip_sockets
         app.state.page_secrets = self.page_secrets
         app.state.end_session = self._end_session
@@ -369,11 +379,20 @@ class Hotline:
         self._exit.push_async_callback(couriers.stop)
         await couriers.start()
 
+    async def _start_messages(self) -> None:
+        """Begin to carry messages out, where any can go."""
+        from crm_bridge.notify.courier import Couriers  # noqa: PLC0415
+
+        couriers = Couriers(self.notifier, notify.senders(self.settings), self.funnel.alarms, self.clock.now)
+        self._exit.push_async_callback(couriers.stop)
+        await couriers.start()
+
     async def _start_mail(self) -> None:
         from hotline.mail import Mail  # noqa: PLC0415 - most have none
 
         mail = Mail(self.settings, self.sessions, self.clock.now, self.funnel.publish, self.funnel.webhooks)
         self._exit.push_async_callback(mail.stop)
+        self._door.letters = mail.hooks()
         await mail.start()
 
     async def _transcribe_what_waits(self) -> None:

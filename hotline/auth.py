@@ -28,7 +28,7 @@ from hotline.tables import Token, User, WebSession
 from telephony.sip.digest import hash_password
 
 Role = Literal["agent", "supervisor", "admin"]
-Scope = Literal["admin", "read", "interactions", "customers", "agents", "live", "listen", "metrics"]
+Scope = Literal["admin", "read", "interactions", "customers", "messages", "agents", "live", "listen", "metrics"]
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 # What each scope opens; `admin` opens everything, also what comes later.
@@ -37,6 +37,7 @@ SCOPES: Final[dict[Scope, str]] = {
     "read": "every GET under /api/v1",
     "interactions": "POST /api/v1/interactions",
     "customers": "merge and split customers, and undo it",
+    "messages": "send messages to customers",
     "agents": "change an agent's state",
     "live": "live events on the WebSocket /api/v1/events",
     "listen": "hear running calls on the WebSocket /api/v1/calls/CALL/audio",

@@ -28,6 +28,7 @@ from hotline.config_channels import Channels
 from hotline.config_ice import IceServers
 from hotline.config_limits import Limits
 from hotline.config_mail import Mail
+from hotline.config_notify import Notify
 from hotline.config_section import Section, SipTls, TlsFiles
 from hotline.config_source import ConfigErrors, Key, Source, dotted, lay_environment_over, read_yaml
 from hotline.config_trunk import NameServer, Password, Trunks
@@ -262,6 +263,7 @@ class Settings(Section):
     desk: Desk
     channels: Channels
     mail: Mail
+    notify: Notify = Notify()
     recordings: Recordings
     speech: Speech
     region: Region
@@ -279,6 +281,15 @@ class Settings(Section):
                 "or say with sip.external_address how phones reach it"
             )
         return media
+
+    @field_validator("mail")
+    @classmethod
+    def _has_addresses_of_its_own(cls, mail: Mail, info: ValidationInfo) -> Mail:
+        posted = {name for name, source in mail.items() if source.kind == "http"}
+        twice = sorted(posted & set(info.data.get("channels", {})))
+        if twice:
+            raise ValueError(f"/hooks/{twice[0]} is the address of the channel `{twice[0]}`; take another name")
+        return mail
 
     @property
     def database_url(self) -> str:

@@ -18,7 +18,11 @@ NEEDED: Final[Mapping[Kind, tuple[str, ...]]] = {
     "messenger": ("app_secret", "verify_token"),
     "form": ("origins",),
 }
-ALSO: Final[Mapping[Kind, tuple[str, ...]]] = {"zalo": (), "messenger": (), "form": ("honeypot", "per_minute")}
+ALSO: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "zalo": ("app_secret", "refresh_token", "api_url", "oauth_url"),
+    "messenger": (),
+    "form": ("honeypot", "per_minute"),
+}
 TAKEN: Final = frozenset({"call", "phone", "sms", "sip", "email", "web"})
 """What the timeline calls channels of the hotline itself: nobody else may write under these names."""
 _FIELD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
@@ -46,13 +50,23 @@ def _field(value: str) -> str:
     return value
 
 
+def _base(value: str) -> str:
+    """Return where an API is. Tokens go there: in the clear only to this machine."""
+    parts = urlsplit(value)
+    is_here = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1")
+    if not (parts.scheme == "https" or is_here) or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(f"`{value}` is not where an API can be; write for example https://openapi.zalo.me")
+    return value
+
+
 Origin = Annotated[str, BeforeValidator(_origin)]
 
 
 class Channel(Section):
     """A Zalo Official Account, a Facebook app with its pages, or a form on a website; `kind` says which.
 
-    `per_minute` is how many forms one address may send.
+    `per_minute` is how many forms one address may send. With a `refresh_token` (and the app's secret) a Zalo account
+    sends messages, too; `api_url` and `oauth_url` are where Zalo is.
     """
 
     kind: Kind
@@ -60,6 +74,9 @@ class Channel(Section):
     oa_secret: Password = SecretStr("")
     app_secret: Password = SecretStr("")
     verify_token: Password = SecretStr("")
+    refresh_token: Password = SecretStr("")
+    api_url: Annotated[str, AfterValidator(_base)] = "https://openapi.zalo.me"
+    oauth_url: Annotated[str, AfterValidator(_base)] = "https://oauth.zaloapp.com"
     origins: Annotated[list[Origin], CommaList] = Field([])
     honeypot: Annotated[str, AfterValidator(_field)] = "website_url"
     per_minute: int = Field(10, ge=1, le=6000)
@@ -74,7 +91,14 @@ class Channel(Section):
             value = getattr(self, name)
             if not (value.get_secret_value() if isinstance(value, SecretStr) else value):
                 raise ValueError(f"{name}: is missing; a channel of kind {self.kind} needs {' and '.join(needed)}")
+        if self.refresh_token.get_secret_value() and not self.app_secret.get_secret_value():
+            raise ValueError("app_secret: is missing; a `refresh_token` is renewed with the secret of the app")
         return self
+
+    @property
+    def sends(self) -> bool:
+        """Whether messages go out by it, too."""
+        return bool(self.refresh_token.get_secret_value())
 
 
 def _with_free_names(channels: dict[str, Channel]) -> dict[str, Channel]:

@@ -5,15 +5,18 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from crm_bridge import identity
+from crm_bridge.webhooks.signature import key_of
 from hotline.config_section import Section
 from hotline.config_trunk import Password
 from hotline.config_values import CommaList, Domain, Folder, Name, WebListen
+from hotline.config_webhook import Secret
 
 PORTS: Final = {"on": 993, "starttls": 143, "off": 143}
-NEEDED: Final = {"imap": ("host", "user", "password"), "smtp": ("listen", "recipients")}
+NEEDED: Final = {"imap": ("host", "user", "password"), "smtp": ("listen", "recipients"), "http": ("secret",)}
 ALSO: Final = {
     "imap": ("port", "folder", "tls", "authorities"),
     "smtp": ("max_size", "per_minute", "certificate", "key"),
+    "http": ("old_secret", "max_size"),
 }
 
 
@@ -45,13 +48,13 @@ Recipient = Annotated[str, AfterValidator(_recipient)]
 
 
 class MailSource(Section):
-    """A folder that is followed (`imap`), or a door that mail is sent to (`smtp`).
+    """A folder that is followed (`imap`), a door that mail is sent to (`smtp`), or one that it is posted to (`http`).
 
     `addresses` are our own, whose mail is no customer's; `trusted` are the authserv-ids whose Authentication-Results
     count (RFC 8601); `authorities` vouch for the server, the system's where no file (PEM) is given. `max_size` is MiB.
     """
 
-    kind: Literal["imap", "smtp"]
+    kind: Literal["imap", "smtp", "http"]
     host: Domain | None = None
     port: int | None = Field(None, ge=1, le=65535)
     user: str = ""
@@ -65,6 +68,8 @@ class MailSource(Section):
     per_minute: int = Field(120, ge=1, le=100_000)
     certificate: Folder | None = None
     key: Folder | None = None
+    secret: Secret = SecretStr("")
+    old_secret: Secret = SecretStr("")
     addresses: Annotated[list[Address], CommaList] = Field([])
     trusted: Annotated[list[Domain], CommaList] = Field([])
 
@@ -83,6 +88,12 @@ class MailSource(Section):
         if self.kind == "imap" and self.tls == "off" and self.host not in ("localhost", "127.0.0.1"):
             raise ValueError(f"tls: the password would go to {self.host} in the clear; leave it on, or write starttls")
         return self
+
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """What signs the letters that are posted."""
+        secrets = (self.secret.get_secret_value(), self.old_secret.get_secret_value())
+        return tuple(key_of(secret) for secret in secrets if secret)
 
     @property
     def served_at(self) -> int:

@@ -23,11 +23,15 @@ from sqlalchemy.exc import DBAPIError
 
 from crm_bridge.mail.follow import opened
 from crm_bridge.mail.imap import ImapError
+from crm_bridge.notify.choice import AUTO
+from crm_bridge.notify.submission import NotLetIn
+from crm_bridge.notify.submission import Submission as SubmissionClient
 from crm_bridge.webhooks.addresses import AddressRefused, locate
-from hotline import auth, database, sip_listeners, tls
+from hotline import auth, database, notify, sip_listeners, tls
 from hotline.cannot_start import CannotStart, cause
 from hotline.config import Settings, TlsFiles
 from hotline.config_mail import MailSource
+from hotline.config_notify import Submission
 from hotline.config_values import Listen, host_port
 from hotline.config_webhook import Webhook
 from hotline.mail import door_settings, mailbox
@@ -64,7 +68,8 @@ async def examine(settings: Settings, file: Path | None) -> list[Finding]:
     findings += await _trunks(settings)
     findings += await asyncio.gather(*(_ice_server(server) for server in settings.media.servers))
     findings += await asyncio.gather(*(_webhook(webhook) for webhook in settings.webhooks))
-    findings += await asyncio.gather(*(_mail(name, source) for name, source in settings.mail.items()))
+    findings += await asyncio.gather(*(_mail(settings, name, source) for name, source in settings.mail.items()))
+    findings += await _submission(settings.notify.email)
     findings += await _database(settings)
     findings += await asyncio.to_thread(lambda: [*_models(settings), *_voice_detector(settings), *_extras()])
     return findings
@@ -199,17 +204,18 @@ def _address(what: str, listen: Listen) -> Finding:
 
 
 def _channels(settings: Settings) -> Iterator[Finding]:
-    """Where each channel is to deliver; its secrets are not shown. The far ends speak to https: addresses alone."""
+    """Where each channel is to deliver; its secrets are not shown."""
     for name, channel in settings.channels.items():
-        what = f"channels.{name}"
-        address = f"{channel.kind}: {settings.web.url}/hooks/{name}"
-        if settings.web.public_url.startswith("https:") or isinstance(settings.web.tls, TlsFiles):
-            yield Finding(what, "ok", address)
-        else:
-            mend = (
-                "set `web.public_url` to the https: address under which others reach us, or `web.tls` to a certificate"
-            )
-            yield Finding(what, "note", f"{address} is not what the world outside can reach and believe", mend)
+        yield _delivered_at(settings, f"channels.{name}", channel.kind, name)
+
+
+def _delivered_at(settings: Settings, what: str, kind: str, name: str) -> Finding:
+    """Whether a far end can deliver: they speak to https: addresses alone."""
+    address = f"{kind}: {settings.web.url}/hooks/{name}"
+    if settings.web.public_url.startswith("https:") or isinstance(settings.web.tls, TlsFiles):
+        return Finding(what, "ok", address)
+    mend = "set `web.public_url` to the https: address under which others reach us, or `web.tls` to a certificate"
+    return Finding(what, "note", f"{address} is not what the world outside can reach and believe", mend)
 
 
 async def _trunks(settings: Settings) -> list[Finding]:
@@ -273,10 +279,12 @@ async def _webhook(webhook: Webhook) -> Finding:
 # ------------------------------------------------------------------------------------------------------------- mail
 
 
-async def _mail(name: str, source: MailSource) -> Finding:
+async def _mail(settings: Settings, name: str, source: MailSource) -> Finding:
     """Whether its folder can be opened, or its door. No message is read."""
     what = f"mail.{name}"
     try:
+        if source.kind == "http":
+            return _delivered_at(settings, what, "letters", name)
         if source.kind == "smtp":
             door_settings(name, source)
             return Finding(what, "ok", f"a door for {', '.join(source.recipients)}")
@@ -291,6 +299,21 @@ async def _mail(name: str, source: MailSource) -> Finding:
         mend = f"correct `{what}`, or start that server"
         return Finding(what, "wrong", f"the folder {source.folder} at {place} cannot be read: {said}", mend)
     return Finding(what, "ok", f"the folder {box.folder} at {host_port(box.host, box.port)}")
+
+
+async def _submission(submission: Submission) -> list[Finding]:
+    """Whether the server that sends our e-mail lets us in. Nothing is sent."""
+    if submission.host is None:
+        return []
+    what, place = "notify.email", host_port(submission.host, submission.served_at)
+    try:
+        account = notify.account(submission)
+        await SubmissionClient(account).check()
+    except CannotStart as error:
+        return [Finding(what, "wrong", str(error), f"correct the files of `{what}`")]
+    except NotLetIn as error:
+        return [Finding(what, "wrong", f"{place}: {error}", f"correct `{what}`, or mend that server")]
+    return [Finding(what, "ok", f"{account.sender} at {place}")]
 
 
 # ------------------------------------------------------------------------------------------------------------ flows
@@ -320,8 +343,16 @@ def _references(settings: Settings, folder: Path, sound: Mapping[str, flows.Flow
         for queue in sorted(_queues_of(sound[name]) - set(settings.queues)):
             mend = f"add `queues: {{{queue}: {{}}}}`, or change the flow"
             yield Finding("queues", "wrong", f"the flow `{name}` sends callers to `{queue}`, which is not set", mend)
+        for channel in sorted(_channels_of(sound[name]) - {AUTO, *(route.name for route in notify.routes(settings))}):
+            mend = f"set what sends by `{channel}` (docs/notify.md), or change the flow"
+            detail = f"the flow `{name}` sends messages by `{channel}`, which does not send"
+            yield Finding("notify", "wrong", detail, mend)
     if not settings.numbers:
         yield Finding("numbers", "wrong", "no number leads to a flow", 'set `numbers`, for example {"*": main}')
+
+
+def _channels_of(flow: flows.Flow) -> set[str]:
+    return {step.channel for step in flow.steps.values() if isinstance(step, flows.Notify)}
 
 
 def _queues_of(flow: flows.Flow) -> set[str]:

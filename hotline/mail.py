@@ -3,12 +3,15 @@
 import asyncio
 import ssl
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from crm_bridge.mail import message
 from crm_bridge.mail.follow import Mailbox, follow
+from crm_bridge.mail.hook import MailHook
 from crm_bridge.mail.keep import Keeper
 from crm_bridge.mail.smtp import DoorSettings, SmtpDoor
 from crm_bridge.webhooks.outbox import Webhooks
@@ -38,6 +41,17 @@ class Mail:
         self._doors: list[SmtpDoor] = []
         self.ports: dict[str, int] = {}
         """Where each door listens."""
+
+    def hooks(self) -> dict[str, MailHook]:
+        """Return the addresses that mail is posted to."""
+        return {
+            name: MailHook(source.keys, partial(self._keep_posted, _trusted(source)), source.max_size << 20)
+            for name, source in self._sources.items()
+            if source.kind == "http"
+        }
+
+    async def _keep_posted(self, trusted: tuple[str, ...], raw: bytes) -> message.Mail:
+        return await self._keeper.keep(raw, None, trusted=trusted)
 
     async def start(self) -> None:
         """Begin. Raises `CannotStart`; `stop` is due then, too."""

@@ -19,6 +19,7 @@ CALL_STATES: Final = (*(state for state in get_args(CallState) if state != "ende
 """`calling` is a call to the outside that is not answered yet, `internal` one between phones of ours."""
 TICKS: Final = ("on_time", "late", "skipped")
 ATTEMPTS: Final = ("delivered", "failed", "dead")
+SENDING: Final = ("sent", "failed", "dead")
 
 CLOCK_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 PAGE_OCTETS: Final = os.sysconf("SC_PAGE_SIZE")
@@ -131,6 +132,22 @@ def _used(process: int) -> tuple[float, float]:
     except OSError:
         return 0.0, 0.0
     return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS_PER_S, float(int(fields[21]) * PAGE_OCTETS)
+
+
+class MessageCollector(Collector):
+    """Reads how attempts to send messages ended, by channel and outcome."""
+
+    def __init__(self, channels: Sequence[str], attempts: Mapping[tuple[str, str], int]) -> None:
+        self._channels, self._attempts = channels, attempts
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the counts as they stand now."""
+        text = "Attempts to send a message to a customer, by how they ended."
+        family = CounterMetricFamily("hotline_messages", text, labels=["channel", "outcome"])
+        for channel in self._channels:
+            for outcome in SENDING:
+                family.add_metric([channel, outcome], self._attempts.get((channel, outcome), 0))
+        yield family
 
 
 class RefusalCollector(Collector):

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import crm_bridge.channels.routes
 import crm_bridge.link_routes
+import crm_bridge.notify.routes
 import crm_bridge.routes
 import crm_bridge.webhooks.routes
 import recordings.routes
@@ -25,6 +26,7 @@ import telephony.alarm_routes
 import telephony.audio_routes
 import telephony.desk_routes
 import telephony.routes
+from crm_bridge.notify.outbox import Notifier
 from crm_bridge.webhooks.outbox import NOBODY
 from hotline import audit, channels, session_routes, tls
 from hotline.config import Settings
@@ -140,7 +142,7 @@ def create_app(
                 pages=pages.paths(),
                 sockets=sockets,
             ),
-            Middleware(BodyLimit, octets=MAX_BODY_OCTETS),
+            Middleware(BodyLimit, octets=MAX_BODY_OCTETS, larger=_larger_bodies(settings)),
         ],
     )
     answer_with_problems(app)
@@ -151,6 +153,7 @@ def create_app(
         crm_bridge.routes,
         crm_bridge.webhooks.routes,
         crm_bridge.link_routes,
+        crm_bridge.notify.routes,
         recordings.routes,
         telephony.routes,
         telephony.desk_routes,
@@ -170,6 +173,7 @@ def create_app(
     app.state.publish = publish or _nobody_listens
     app.state.channels = channels.door(settings)
     app.state.webhooks = NOBODY
+    app.state.notifier = Notifier(sessions, settings.region)
     app.state.recordings_folder = settings.recordings_folder
     app.state.ready = ready or _not_wired
     app.state.audit = audit.Audit(sessions)
@@ -178,6 +182,12 @@ def create_app(
     app.state.page_secrets = {}
     app.state.end_session = sockets.end
     return app
+
+
+def _larger_bodies(settings: Settings) -> dict[str, int]:
+    """Return where e-mails are posted to, and how many octets they may have."""
+    posted = {name: source for name, source in settings.mail.items() if source.kind == "http"}
+    return {f"/hooks/{name}": source.max_size << 20 for name, source in posted.items()}
 
 
 def own_hosts(settings: Settings) -> frozenset[str]:

@@ -22,6 +22,7 @@ BETWEEN_KEYS_S: Final = 3.0
 RETRIES: Final = 2
 QUEUE_LIMIT_S: Final = 600.0
 WAITING_MUSIC: Final = "waiting"
+ANY_CHANNEL: Final = "auto"
 
 VariableKind = Literal["digits", "text", "number", "flag", "record"]
 Plain = str | int | float | bool | None
@@ -182,6 +183,16 @@ class Queue(StepKind, frozen=True, tag="queue"):
     limit_s: float = QUEUE_LIMIT_S
 
 
+class Notify(StepKind, frozen=True, tag="notify"):
+    """Send the caller a message, in the language of the call, and go on at once. `channel` is one that sends, or
+    `auto`; `text` and `subject` are templates for each language, `subject` empty for none."""
+
+    text: Mapping[str, str]
+    next: str
+    channel: str = ANY_CHANNEL
+    subject: Mapping[str, str] = {}
+
+
 class HangUp(StepKind, frozen=True, tag="hangup"):
     """Speak, if there is something to say, and end the call. `reason` stands in the journal."""
 
@@ -189,7 +200,7 @@ class HangUp(StepKind, frozen=True, tag="hangup"):
     reason: str = "completed"
 
 
-Step = Say | Play | Menu | Gather | When | Assign | ChooseLanguage | Queue | HangUp
+Step = Say | Play | Menu | Gather | When | Assign | ChooseLanguage | Queue | Notify | HangUp
 
 
 class Flow(msgspec.Struct, frozen=True):
@@ -210,8 +221,8 @@ class Flow(msgspec.Struct, frozen=True):
 def exits(step: Step) -> Iterator[tuple[str, str]]:
     """Yield each exit of a step as (name, next step)."""
     match step:
-        case Say(next=following) | Play(next=following) | Assign(next=following) | ChooseLanguage(next=following):
-            yield "next", following
+        case Say() | Play() | Assign() | ChooseLanguage() | Notify():
+            yield "next", step.next
         case Menu():
             yield from ((key, choice.next) for key, choice in step.choices.items())
             yield from (("no_input", step.no_input.next), ("no_match", step.no_match.next))

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from ivr_flows import expression, values
 from ivr_flows.flow import (
+    ANY_CHANNEL,
     BETWEEN_KEYS_S,
     FIRST_KEY_S,
     QUEUE_LIMIT_S,
@@ -22,6 +23,7 @@ from ivr_flows.flow import (
     HangUp,
     Menu,
     Music,
+    Notify,
     Play,
     PromptParts,
     Queue,
@@ -278,6 +280,18 @@ def _queue(step: StepReading) -> Queue:
     )
 
 
+def _notify(step: StepReading) -> Notify:
+    reading = step.reading
+    node = step.given.short or step.needed("text", "notify")
+    channel, subject = step.given.get("channel"), step.given.get("subject")
+    return Notify(
+        text={} if node is None else values.words(reading, node, "sent").text,
+        next=step.exit("next"),
+        channel=ANY_CHANNEL if channel is None else values.channel(reading, channel),
+        subject={} if subject is None else values.words(reading, subject, "sent").text,
+    )
+
+
 def _hang_up(step: StepReading) -> HangUp:
     short = step.given.short
     prompt: PromptParts = ()
@@ -318,6 +332,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "set": Verb((), ("next",), "open", _assign),
     "language": Verb(("to",), ("next",), "one", _language),
     "queue": Verb(("to", "limit", "wait"), ("answered", "timeout", "full", "closed"), "one", _queue),
+    "notify": Verb(("text", "subject", "channel"), ("next",), "open", _notify),
     "hangup": Verb((*values.PROMPT_KEYS, "reason"), (), "open", _hang_up),
 }
 

@@ -82,7 +82,17 @@ class ChangeLanguage(Action, frozen=True):
     language: str
 
 
-FlowAction = PlayPrompts | StopPrompts | EnterQueue | EndCall | ChangeLanguage
+class SendMessage(Action, frozen=True):
+    """Send the caller a message by another channel. `number` tells it from the others of the call."""
+
+    number: int
+    channel: str
+    language: str
+    text: str
+    subject: str = ""
+
+
+FlowAction = PlayPrompts | StopPrompts | EnterQueue | EndCall | ChangeLanguage | SendMessage
 
 
 class Failure(msgspec.Struct, frozen=True):

@@ -31,6 +31,7 @@ from ivr_flows.state import (
     PlayPrompts,
     PromptsFinished,
     QueueLeft,
+    SendMessage,
     StopPrompts,
 )
 from ivr_flows.walk import Following, Walk
@@ -50,6 +51,7 @@ __all__ = [
     "PromptsFinished",
     "QueueFacts",
     "QueueLeft",
+    "SendMessage",
     "StopPrompts",
     "TimePassed",
     "start",

@@ -17,6 +17,7 @@ from ivr_flows.source import Faults, ListNode, MapNode, Node, Scalar, did_you_me
 
 NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+CHANNEL: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 PROMPT_KEYS: Final = ("text", "file", "music", "prompt")
 FLAGS: Final[Mapping[str, bool]] = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
 
@@ -186,10 +187,18 @@ def condition(reading: Reading, node: Node) -> str:
     return source
 
 
-def _template(reading: Reading, node: Node) -> str:
+def channel(reading: Reading, node: Node) -> str:
+    """Read the name of a channel, as the settings write it."""
+    word = text(reading, node, "a channel's name")
+    if word and not CHANNEL.fullmatch(word):
+        reading.faults.add(node, "bad-value", f"'{word}' is not the name of a channel such as zalo, email or auto")
+    return word
+
+
+def _template(reading: Reading, node: Node, how: str) -> str:
     source = text(reading, node, "a text")
     _explain(reading, node, expression.check_text(source, reading.variables))
-    reading.told.append(Told(node, expression.names_in_text(source), "spoken"))
+    reading.told.append(Told(node, expression.names_in_text(source), how))
     return source
 
 
@@ -238,21 +247,22 @@ def per_language(reading: Reading, node: Node, what: str) -> dict[str, Node]:
     return given
 
 
-def words(reading: Reading, node: Node) -> Words:
-    """Read text for each language. A text may be written in another: `vi: {text: "Press 2.", language: en}`."""
+def words(reading: Reading, node: Node, how: str = "spoken") -> Words:
+    """Read text for each language. A text may be written in another: `vi: {text: "Press 2.", language: en}`. `how` says
+    what becomes of it."""
     texts: dict[str, str] = {}
     voices: dict[str, str] = {}
     for key, value in per_language(reading, node, "the text").items():
         if isinstance(value, MapNode):
             inner = fields(reading, value, ("text", "language"), "a text")
-            texts[key] = _template(reading, inner.get("text") or value)
+            texts[key] = _template(reading, inner.get("text") or value, how)
             other = inner.get("language")
             if other is not None:
                 voices[key] = text(reading, other, "a language")
                 if voices[key] and not LANGUAGE.fullmatch(voices[key]):
                     reading.faults.add(other, "unknown-language", f"'{voices[key]}' is not a language such as en")
         else:
-            texts[key] = _template(reading, value)
+            texts[key] = _template(reading, value, how)
     return Words(texts, voices)
 
 

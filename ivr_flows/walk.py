@@ -15,6 +15,7 @@ from ivr_flows.flow import (
     HangUp,
     Menu,
     Music,
+    Notify,
     Play,
     PromptParts,
     Queue,
@@ -36,6 +37,7 @@ from ivr_flows.state import (
     FlowState,
     Phase,
     PlayPrompts,
+    SendMessage,
 )
 from telephony.events import HIDDEN_DIGIT, Prompt
 
@@ -178,12 +180,22 @@ class Walk:
                     self.change(language=here.to)
                     self.actions.append(ChangeLanguage(here.to))
                 return here.next
+            case Notify():
+                return self.notify(here)
             case Queue():
                 self.actions.append(EnterQueue(here.to, here.limit_s, self.prompts(here.wait)))
                 self.change(keys="")
                 return self.wait("queued", None)
             case HangUp():
                 return self.end(self.prompts(here.prompt), here.reason)
+
+    def notify(self, here: Notify) -> str:
+        language = self.state.language
+        text = render(here.text[language], self.scope())
+        subject = render(here.subject[language], self.scope()) if here.subject else ""
+        if text:
+            self.actions.append(SendMessage(len(self.state.path), here.channel, language, text, subject))
+        return here.next
 
     def speak(self, here: Say | Play) -> Following:
         prompts = self.prompts(here.prompt)

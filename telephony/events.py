@@ -1132,6 +1132,21 @@ class SaveText(Command, frozen=True):
     call: str = ""
 
 
+class SendMessage(Command, frozen=True):
+    """Send a caller what a flow has to tell them, by another channel. `customer` is the profile's id, `case` the
+    call's; `number` tells it from the others of the call, so that the same one again sends nothing."""
+
+    call: str
+    number: int
+    customer: str
+    case: str
+    flow: str
+    channel: str
+    language: str
+    text: str
+    subject: str
+
+
 class SaveAgent(Command, frozen=True):
     """Write an agent's state."""
 

@@ -8,6 +8,7 @@ import structlog
 
 from crm_bridge.channels.form import Form
 from crm_bridge.channels.message import SignedChannel
+from crm_bridge.mail.hook import MailHook
 
 log = structlog.get_logger("hotline.channels")
 
@@ -31,7 +32,8 @@ class Throttle(Protocol):
 
 
 class Door:
-    """The channels by name. `refused` counts by channel and reason; `throttles` are those of the forms."""
+    """The channels by name. `refused` counts by channel and reason; `throttles` are those of the forms; `letters` are
+    the addresses that whole e-mails are posted to."""
 
     def __init__(
         self,
@@ -42,6 +44,7 @@ class Door:
         self.signed = signed or {}
         self.forms = forms or {}
         self.throttles = throttles or {}
+        self.letters: Mapping[str, MailHook] = {}
         self.refused: Counter[tuple[str, str]] = Counter()
         self._told: set[str] = set()
         self._told_since = float("-inf")
@@ -51,7 +54,7 @@ class Door:
 
         A name that is no channel's is not counted as such: anybody could make up more of them.
         """
-        channel = name if name in self.signed or name in self.forms else UNKNOWN
+        channel = name if name in {*self.signed, *self.forms, *self.letters} else UNKNOWN
         self.refused[channel, reason] += 1
         if now - self._told_since >= TELL_EVERY_S:
             self._told, self._told_since = set(), now

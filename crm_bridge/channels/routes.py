@@ -9,6 +9,7 @@ too, because its sender would send the same for hours and then give up on us.
 Rule 3: an address without a channel answers as one whose signature is wrong.
 """
 
+import asyncio
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
@@ -20,6 +21,8 @@ from starlette.responses import PlainTextResponse
 from crm_bridge.channels.door import Door, Reason
 from crm_bridge.channels.form import Form, FormFault, FormUnreadable, fields_of
 from crm_bridge.channels.message import parsed
+from crm_bridge.keep import KeepContended
+from crm_bridge.mail.hook import BODY_S, MailHook
 from crm_bridge.match import claim_by
 from crm_bridge.routes import event_of, record_event
 
@@ -31,12 +34,18 @@ PREFLIGHT_S: Final = 600
 REFUSED: Final = "The signature is missing or wrong, or there is no such channel."
 NOT_HERE: Final = "There is no such form, or this page may not send it: see `channels.NAME.origins`."
 
+BUSY: Final = "Too much comes at once: send this again in a moment."
+
 _NO_TOKEN: Final[dict[str, Any]] = {"security": []}
 _OBJECT: Final = {"schema": {"type": "object"}}
 _DELIVERY: Final = _NO_TOKEN | {
     "requestBody": {
         "required": True,
-        "content": {"application/json": _OBJECT, "application/x-www-form-urlencoded": _OBJECT},
+        "content": {
+            "application/json": _OBJECT,
+            "application/x-www-form-urlencoded": _OBJECT,
+            "message/rfc822": {"schema": {"type": "string", "format": "binary"}},
+        },
     }
 }
 
@@ -98,18 +107,44 @@ async def ask_before_form(request: Request, name: str) -> Response:
     openapi_extra=_DELIVERY,
     responses={
         403: {"description": f"{REFUSED} Of a form: {NOT_HERE}"},
+        408: {"description": "The body of an e-mail came too slowly."},
         413: {"description": "The body is too long."},
         415: {"description": "The body of a form is neither JSON nor form-encoded."},
         422: {"description": "A field is wrong, or no phone number and no e-mail address can be used."},
         429: {"description": "Too many forms came from this address."},
+        503: {"description": "Too much comes at once; send it again."},
     },
 )
 async def take(request: Request, response: Response, name: str) -> WebhookTaken | FormTaken:
-    """Take what a channel that signs has to tell, or a form that somebody filled in: `phone` or `email`, and `name`,
-    `subject`, `text`, `id`, whatever else."""
+    """Take what a channel that signs has to tell, an e-mail as it is (signed like our own webhooks), or a form that
+    somebody filled in: `phone` or `email`, and `name`, `subject`, `text`, `id`, whatever else."""
     if name in _door(request).forms:
         return await _take_form(request, response, name)
+    if name in _door(request).letters:
+        return await _take_letter(request, name, _door(request).letters[name])
     return await _take_webhook(request, name)
+
+
+async def _take_letter(request: Request, name: str, hook: MailHook) -> WebhookTaken:
+    """Take an e-mail."""
+    headers = _sent_once(request)
+    if not hook.is_fresh(headers, _now(request)):
+        raise _refused(request, name, "signature")
+    if hook.turn.locked():
+        raise HTTPException(503, BUSY, {"Retry-After": "5"})
+    async with hook.turn:
+        try:
+            async with asyncio.timeout(BODY_S):
+                body = await _body(request, hook.max_octets)
+        except TimeoutError:
+            raise HTTPException(408, f"The body did not come within {BODY_S:g} s.") from None
+        if not hook.is_signed(body, headers, _now(request)):
+            raise _refused(request, name, "signature")
+        try:
+            mail = await hook.keep(body)
+        except KeepContended:
+            raise HTTPException(503, BUSY, {"Retry-After": "5"}) from None
+    return WebhookTaken(events=int(mail.concerns_a_customer))
 
 
 async def _take_form(request: Request, response: Response, name: str) -> FormTaken:

@@ -2,48 +2,30 @@
 
 Rule 1: what is sent is only what is written; what was sent is written after it. A process that ends in between sends
 again, with the same `webhook-id`: at least once, never not at all.
-Rule 2: a round takes its instant as an argument; only `run` has a clock.
+Rule 2: a round takes its instant as an argument; only `crm_bridge.outgoing.rounds` has a clock.
 """
 
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from crm_bridge.outgoing.rounds import Alarms, carry, sweep
+from crm_bridge.outgoing.schedule import Answer, Verdict, judge, rest_s
 from crm_bridge.webhooks import outbox
 from crm_bridge.webhooks.endpoint import Endpoint
 from crm_bridge.webhooks.outbox import Webhooks
-from crm_bridge.webhooks.schedule import Answer, Verdict, judge, rest_s
 from crm_bridge.webhooks.sending import Sender
 from crm_bridge.webhooks.tables import WebhookEvent
-
-LOOK_EVERY_S: Final = 1.0
-AWAY_S: Final = 5.0
-FORGET_EVERY_S: Final = 3600.0
 
 log = structlog.get_logger("hotline.webhooks")
 
 Sessions = async_sessionmaker[AsyncSession]
 Send = Callable[[str, str, float], Awaitable[Answer]]
 """Takes the id, the body and the instant of an attempt."""
-
-
-class Alarms(Protocol):
-    """Whom to tell of what somebody has to mend."""
-
-    def tell(self, kind: str, text: str, mend: str, /) -> None:
-        """Tell of something that happened."""
-
-    def stand(self, kind: str, text: str, mend: str, /) -> None:
-        """Tell of something that lasts."""
-
-    def over(self, kind: str) -> None:
-        """It is over."""
 
 
 @dataclass(slots=True)
@@ -58,24 +40,6 @@ class Courier:
     send: Send
     chance: Callable[[], float] = random.random
     rests_s: float = 0.0
-
-    async def run(self, now: Callable[[], float]) -> None:
-        """Carry until cancelled."""
-        while True:
-            try:
-                carried = await self.round(now())
-            except (SQLAlchemyError, OSError) as error:
-                log.error("the outbox is out of reach; it waits", endpoint=self.endpoint.name, cause=str(error))
-                await asyncio.sleep(AWAY_S)
-                continue
-            except Exception:
-                log.exception(
-                    "webhooks of an endpoint were not carried; it is tried again", endpoint=self.endpoint.name
-                )
-                await asyncio.sleep(AWAY_S)
-                continue
-            if self.rests_s or not carried:
-                await asyncio.sleep(max(self.rests_s, LOOK_EVERY_S))
 
     async def round(self, now: float) -> int:
         """Send what is due at `now`, at most as much as the endpoint takes at once, and write what became of it; return
@@ -170,9 +134,13 @@ class Couriers:
             sender = Sender(endpoint)
             self._senders.append(sender)
             courier = Courier(endpoint, self.webhooks, self.sessions, self.alarms, sender.send)
-            self._tasks.append(asyncio.create_task(courier.run(self.now), name=f"webhooks {endpoint.name}"))
+            self._tasks.append(
+                asyncio.create_task(carry(courier, self.now, endpoint.name), name=f"webhooks {endpoint.name}")
+            )
         if self._tasks:
-            self._tasks.append(asyncio.create_task(self._sweep(), name="webhooks broom"))
+            self._tasks.append(
+                asyncio.create_task(sweep(outbox.forget, self.sessions, self.now), name="webhooks broom")
+            )
 
     async def stop(self) -> None:
         """Stop in the middle of whatever is sent: it is sent again by the next start."""
@@ -181,13 +149,3 @@ class Couriers:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for sender in self._senders:
             await sender.close()
-
-    async def _sweep(self) -> None:
-        while True:
-            try:
-                async with self.sessions() as session:
-                    await outbox.forget(session, self.now())
-                    await session.commit()
-            except (SQLAlchemyError, OSError) as error:
-                log.error("old webhooks are not deleted yet", cause=str(error))
-            await asyncio.sleep(FORGET_EVERY_S)

@@ -2,8 +2,7 @@
 
 Rule 1: `Webhooks.tell` writes into the session of whoever writes what the event tells, and commits nothing: either both
 are there, or neither is.
-Rule 2: of the events of one customer for one endpoint the earliest that is pending is the only one that may be sent;
-it is out of the way once it is delivered, or dead. Nobody else waits for it.
+Rule 2: the order is that of `crm_bridge.outgoing.queue`.
 Rule 3: nothing here reads a clock.
 """
 
@@ -12,18 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import CursorResult, delete, exists, func, or_, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
+from crm_bridge.outgoing import queue
+from crm_bridge.outgoing.schedule import Verdict
 from crm_bridge.webhooks.endpoint import Endpoint, EventType
 from crm_bridge.webhooks.events import body_of, event_id
-from crm_bridge.webhooks.schedule import Verdict
 from crm_bridge.webhooks.tables import DisabledEndpoint, WebhookEvent
-
-DELIVERED_KEPT_S: Final = 86_400.0
-DEAD_KEPT_S: Final = 30 * 86_400.0
-MAX_ERROR_LENGTH: Final = 200
 
 
 @dataclass(slots=True)
@@ -79,55 +74,26 @@ NOBODY: Final = Webhooks()
 
 async def due(session: AsyncSession, endpoint: str, now: float, limit: int) -> Sequence[WebhookEvent]:
     """Return events to be sent now, of each customer one at most, the longest due first."""
-    earlier = aliased(WebhookEvent)
-    waits_for_another = exists().where(
-        earlier.endpoint == WebhookEvent.endpoint,
-        earlier.customer_id == WebhookEvent.customer_id,
-        earlier.state == "pending",
-        earlier.id < WebhookEvent.id,
-    )
-    query = (
-        select(WebhookEvent)
-        .where(*_pending(endpoint), WebhookEvent.next_at <= now)
-        .where(or_(WebhookEvent.customer_id == "", ~waits_for_another))
-        .order_by(WebhookEvent.next_at, WebhookEvent.id)
-        .limit(limit)
-    )
-    return (await session.scalars(query)).all()
+    return await queue.due(session, WebhookEvent, endpoint, now, limit)
 
 
 async def settle(session: AsyncSession, sent: WebhookEvent, verdict: Verdict, now: float) -> None:
-    """Write down what became of an attempt. Those who wait behind one that is tried again later are not looked at
-    before it."""
-    values: dict[str, Any] = {
-        "state": verdict.state,
-        "attempts": verdict.attempts,
-        "next_at": verdict.next_at,
-        "error": verdict.error[:MAX_ERROR_LENGTH],
-        "finished_at": None if verdict.state == "pending" else now,
-    }
-    await session.execute(update(WebhookEvent).where(WebhookEvent.id == sent.id).values(values))
-    if verdict.state == "pending" and sent.customer_id:
-        behind = (*_pending(sent.endpoint), WebhookEvent.customer_id == sent.customer_id, WebhookEvent.id > sent.id)
-        later = update(WebhookEvent).where(*behind, WebhookEvent.next_at < verdict.next_at)
-        await session.execute(later.values(next_at=verdict.next_at))
+    """Write down what became of an attempt."""
+    await queue.settle(session, WebhookEvent, sent, verdict, now)
 
 
 async def dead(session: AsyncSession, endpoint: str, after: int, limit: int) -> Sequence[WebhookEvent]:
     """Return the dead events of an endpoint behind the id `after`, in order."""
-    query = select(WebhookEvent).where(*_dead(endpoint), WebhookEvent.id > after)
-    return (await session.scalars(query.order_by(WebhookEvent.id).limit(limit))).all()
+    return await queue.dead(session, WebhookEvent, endpoint, after, limit)
 
 
 async def replay(session: AsyncSession, endpoint: str, now: float, id_: int | None = None) -> int:
     """Make one dead event pending again, or all of an endpoint; return how many. They go before whatever waits of the
     same customers. Who replays says that the far end is there again: one that was disabled is so no more."""
-    which = _dead(endpoint) if id_ is None else (*_dead(endpoint), WebhookEvent.id == id_)
-    again = {"state": "pending", "attempts": 0, "next_at": now, "finished_at": None}
-    replayed = await _changed(session, update(WebhookEvent).where(*which).values(again))
+    replayed = await queue.replay(session, WebhookEvent, endpoint, now, id_)
     if replayed or id_ is None:
         await session.execute(delete(DisabledEndpoint).where(DisabledEndpoint.name == endpoint))
-    return replayed
+    return len(replayed)
 
 
 async def disable(session: AsyncSession, endpoint: Endpoint, cause: str, now: float) -> None:
@@ -143,40 +109,19 @@ async def disabled(session: AsyncSession, endpoint: Endpoint) -> DisabledEndpoin
 
 async def bury(session: AsyncSession, endpoint: str, cause: str, now: float) -> int:
     """Make everything pending of an endpoint dead; return how many."""
-    values = {"state": "dead", "error": cause[:MAX_ERROR_LENGTH], "finished_at": now}
-    return await _changed(session, update(WebhookEvent).where(*_pending(endpoint)).values(values))
+    return await queue.bury(session, WebhookEvent, endpoint, cause, now)
 
 
 async def bury_strangers(session: AsyncSession, names: Sequence[str], now: float) -> int:
     """Make dead what is pending for endpoints that the settings do not name any more; return how many."""
-    values = {"state": "dead", "error": "the settings do not name this endpoint", "finished_at": now}
-    of_strangers = update(WebhookEvent).where(WebhookEvent.state == "pending", WebhookEvent.endpoint.not_in(names))
-    return await _changed(session, of_strangers.values(values))
+    return await queue.bury_strangers(session, WebhookEvent, names, "the settings do not name this endpoint", now)
 
 
 async def forget(session: AsyncSession, now: float) -> None:
     """Delete what was delivered a day ago, and what has been dead for thirty."""
-    old = WebhookEvent.finished_at
-    for state, kept_s in (("delivered", DELIVERED_KEPT_S), ("dead", DEAD_KEPT_S)):
-        await session.execute(delete(WebhookEvent).where(WebhookEvent.state == state, old < now - kept_s))
+    await queue.forget(session, WebhookEvent, now)
 
 
 async def counts(session: AsyncSession) -> dict[tuple[str, str], int]:
     """Return how many events there are, by endpoint and state."""
-    columns = WebhookEvent.endpoint, WebhookEvent.state
-    found = await session.execute(select(*columns, func.count()).group_by(*columns))
-    return {(endpoint, state): count for endpoint, state, count in found}
-
-
-def _pending(endpoint: str) -> tuple[Any, Any]:
-    return WebhookEvent.endpoint == endpoint, WebhookEvent.state == "pending"
-
-
-def _dead(endpoint: str) -> tuple[Any, Any]:
-    return WebhookEvent.endpoint == endpoint, WebhookEvent.state == "dead"
-
-
-async def _changed(session: AsyncSession, statement: Any) -> int:
-    result = await session.execute(statement, execution_options={"synchronize_session": False})
-    assert isinstance(result, CursorResult)  # noqa: S101 - an UPDATE gives no other
-    return result.rowcount
+    return await queue.counts(session, WebhookEvent)

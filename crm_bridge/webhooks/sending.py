@@ -9,9 +9,9 @@ from typing import Final
 
 import httpx
 
+from crm_bridge.outgoing.schedule import Answer
 from crm_bridge.webhooks.addresses import AddressRefused, locate
 from crm_bridge.webhooks.endpoint import Endpoint
-from crm_bridge.webhooks.schedule import Answer
 from crm_bridge.webhooks.signature import headers
 
 USER_AGENT: Final = "hotline-webhooks/1"

@@ -7,13 +7,16 @@ seconds since the epoch) is that of the attempt, the body the very octets that a
 import base64
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 PREFIX: Final = "whsec_"
 MIN_KEY_OCTETS: Final = 24
 MAX_KEY_OCTETS: Final = 64
 """192 and 512 bits: "Random. At least 24 bytes (192 bits, 512 maximum)"."""
+MAX_GIVEN: Final = 8
+TOLERANCE_S: Final = 300.0
+"""So far from now a timestamp may be: clocks differ, and what was recorded on the way is of no use later."""
 
 
 def key_of(secret: str) -> bytes:
@@ -49,3 +52,19 @@ def headers(keys: Sequence[bytes], id_: str, now: float, body: bytes) -> dict[st
         "webhook-timestamp": str(timestamp),
         "webhook-signature": sign(keys, id_, timestamp, body),
     }
+
+
+def is_fresh(headers: Mapping[str, str], now: float) -> bool:
+    """Whether something was signed just now, as it says itself. `headers` are in lower case."""
+    stamp = headers.get("webhook-timestamp", "")
+    return stamp.isascii() and stamp.isdecimal() and len(stamp) < 16 and abs(int(stamp) - now) <= TOLERANCE_S
+
+
+def is_signed(keys: Sequence[bytes], headers: Mapping[str, str], body: bytes, now: float) -> bool:
+    """Whether somebody who has one of the keys signed these octets, just now. Compared in constant time."""
+    if not is_fresh(headers, now):
+        return False
+    due = sign(keys, headers.get("webhook-id", ""), int(headers["webhook-timestamp"]), body).split(" ")
+    given = headers.get("webhook-signature", "").split(" ")[:MAX_GIVEN]
+    pairs = [(one.encode(), other.encode()) for one in due for other in given]
+    return any([hmac.compare_digest(one, other) for one, other in pairs])  # noqa: C419 - all of them, found or not

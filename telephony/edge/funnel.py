@@ -17,10 +17,11 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from crm_bridge import context, identity
+from crm_bridge.notify.outbox import Notifier
 from crm_bridge.webhooks.outbox import Webhooks
 from recordings.journal import Journal
 from telephony.clock import iso, tick_at
-from telephony.edge import call_rows, rows, texts
+from telephony.edge import call_rows, messages, rows, texts
 from telephony.edge.alarms import Alarms
 from telephony.edge.audio_streams import AudioStreams
 from telephony.edge.lane import AWAY, Lane
@@ -83,6 +84,7 @@ from telephony.events import (
     SaveText,
     SeekPlaying,
     SendKeys,
+    SendMessage,
     SignalCandidates,
     SignalKey,
     SipCommand,
@@ -135,6 +137,7 @@ class Funnel:
     listen: Sender | None = None
     trunks: Trunks | None = None
     webhooks: Webhooks = field(default_factory=Webhooks)
+    notifier: Notifier | None = None
     ticks: Counter[str] = field(default_factory=Counter)
     """What became of the media workers' ticks: how many were `on_time`, `late` and `skipped`."""
     prompts: Prompts = field(init=False)
@@ -363,8 +366,8 @@ class Funnel:
             case TellLamp():
                 # Behind the row of the agent's state, and behind the INVITE that rings the agent's phone.
                 self.lane.put("lamp", self._later(lambda: self._to_sip(command)))
-            case SaveText():
-                self.lane.put_row("text", command.external_id, partial(self._save_text, command))
+            case SaveText() | SendMessage():
+                self._put_words(command)
             case Note():
                 pass  # written into the journal, where everything is, and performed by being there
             case RefuseNumber():
@@ -415,6 +418,18 @@ class Funnel:
                 await session.commit()
 
         return run
+
+    def _put_words(self, command: SaveText | SendMessage) -> None:
+        match command:
+            case SaveText():
+                self.lane.put_row("text", command.external_id, partial(self._save_text, command))
+            case SendMessage():
+                key = f"{command.call} {command.number}"
+                self.lane.put_row("message", key, partial(self._send_message, command))
+
+    async def _send_message(self, command: SendMessage) -> None:
+        async with self._turn:
+            await messages.send(self.notifier, command, self.clock.now())
 
     async def _save_text(self, command: SaveText) -> None:
         """Keep a text, and only then say so to its sender."""

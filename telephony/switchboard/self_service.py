@@ -14,8 +14,10 @@ from ivr_flows.step import (
     KeyPressed,
     PlayPrompts,
     QueueFacts,
+    SendMessage,
     StopPrompts,
 )
+from telephony import events
 from telephony.acd import CallQueued
 from telephony.events import Note, Play, Prompt, PromptFinished, StopPlaying
 from telephony.switchboard import ending, secret_keys
@@ -126,6 +128,8 @@ def _perform(board: Board, call: Call, actions: tuple[FlowAction, ...], now: flo
                 _enter_queue(board, call, action, now)
             case ChangeLanguage():
                 board.publish("call.language", call, language=action.language)
+            case SendMessage():
+                _send(board, call, action)
             case EndCall():
                 # Where the flow has nothing to say after the talk, it was the agent who ended the call.
                 ending.end(board, call, call.talk_ended_by or f"flow: {action.reason}", now)
@@ -134,6 +138,25 @@ def _perform(board: Board, call: Call, actions: tuple[FlowAction, ...], now: flo
     if call.state != "ended":
         deadline = call.flow_state.deadline if call.flow_state is not None and call.state == "in_flow" else None
         board.deadlines.put((call.id, "flow"), deadline)
+
+
+def _send(board: Board, call: Call, action: SendMessage) -> None:
+    """Nobody but somebody whom we know can be written to."""
+    if not call.context.customer:
+        board.emit(Note(call.id, "failure", "a message is not sent: nobody is known whom it could go to"))
+        return
+    command = events.SendMessage(
+        call=call.id,
+        number=action.number,
+        customer=call.context.customer,
+        case=call.case,
+        flow=call.flow.name,
+        channel=action.channel,
+        language=action.language,
+        text=action.text,
+        subject=action.subject,
+    )
+    board.emit(command)
 
 
 def flow_playback(playback: str) -> int | None:

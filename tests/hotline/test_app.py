@@ -10,8 +10,12 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 import pytest
 
+from crm_bridge import timeline
+from crm_bridge.match import claim
+from crm_bridge.webhooks.signature import headers, key_of
 from hotline import auth, database
 from hotline.app import CannotStart, Hotline, load_flows
 from hotline.config import Settings, load
@@ -20,6 +24,8 @@ from ivr_flows.load import FlowErrors
 from telephony.edge import rows
 from telephony.edge.workers import Worker
 from telephony.events import AgentStateRequested, BindingChanged, BindingRow, WorkerKind
+from tests.crm_bridge.mail.letters import letter
+from tests.crm_bridge.notify.far_ends import mail_server
 from tests.crm_bridge.webhooks.receiver import SECRET, documented_verify, receiving
 
 pytestmark = pytest.mark.timeout(60)
@@ -151,6 +157,45 @@ async def test_who_is_named_in_the_settings_is_told_by_webhooks(tmp_path: Path) 
         finally:
             await hotline.stop()
     assert documented_verify()(SECRET, receiver.requests[0].headers, receiver.requests[0].body)
+
+
+async def test_a_message_goes_out_by_the_mail_server_of_the_settings(tmp_path: Path) -> None:
+    async with mail_server(auth=False) as far_end:
+        email = f"{{host: localhost, port: {far_end.port}, tls: off, from: care@shop.vn}}"
+        hotline = Hotline(settings_in(tmp_path, f"notify: {{email: {email}}}\n"))
+        await hotline.start()
+        try:
+            an = timeline.NewInteraction("email", "inbound", 0.0, (claim("email", "email", "an@example.vn"),))
+            async with hotline.sessions() as session:
+                person = (await timeline.record(session, an, hotline.clock.now())).person
+                token = await auth.add_token(session, "crm", ["messages"], hotline.clock.now())
+                await session.commit()
+            address = f"http://127.0.0.1:{hotline.web_address[1]}/api/v1/customers/{person}/messages"
+            async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as client:
+                answer = await client.post(address, json={"text": "Xin chào", "subject": "Đơn 7"})
+            assert answer.status_code == 202, answer.text
+            async with asyncio.timeout(20):
+                while not far_end.letters:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+        finally:
+            await hotline.stop()
+    ((_, to, _),) = far_end.letters
+    assert to == ["an@example.vn"]
+
+
+async def test_a_letter_is_posted_to_the_address_of_the_settings_larger_than_other_bodies(tmp_path: Path) -> None:
+    hotline = Hotline(settings_in(tmp_path, f"mail: {{email: {{kind: http, secret: {SECRET}, max_size: 2}}}}\n"))
+    await hotline.start()
+    try:
+        raw = letter(Date="") + b"x" * (3 << 19)
+        address = f"http://127.0.0.1:{hotline.web_address[1]}/hooks/"
+        signed = headers((key_of(SECRET),), "msg_1", hotline.clock.now(), raw)
+        async with httpx.AsyncClient() as client:
+            assert (await client.post(address + "other", content=raw, headers=signed)).status_code == 413
+            answer = await client.post(address + "email", content=raw, headers=signed)
+        assert (answer.status_code, answer.json()) == (200, {"events": 1})
+    finally:
+        await hotline.stop()
 
 
 async def test_a_port_that_is_taken_is_named_with_its_setting(tmp_path: Path) -> None:

@@ -50,6 +50,9 @@ def test_folders_are_read(tmp_path: Path) -> None:
         ("{kind: smtp, listen: 127.0.0.1:2525, recipients: '@b.vn', host: a}", "host: is nothing for kind smtp"),
         ("{kind: smtp, listen: 127.0.0.1:2525, recipients: '@b.vn', key: a}", "belong together"),
         ("{kind: imap, host: a, user: '', password: c}", "user: is missing"),
+        ("{kind: http}", "secret: is missing"),
+        ("{kind: http, secret: x}", "is no secret of webhooks"),
+        ("{kind: http, secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', host: a}", "host: is nothing for kind http"),
         ("{kind: imap, host: a, user: b}", "password: is missing"),
         ("{kind: imap, host: a, user: b, password: env:NONE}", "the environment has no NONE"),
         ("{kind: imap, host: a, user: b, password: c, tls: off}", "would go to a in the clear"),
@@ -63,3 +66,12 @@ def test_what_makes_no_sense_is_said(block: str, said: str, tmp_path: Path) -> N
         read(f"mail:\n  x: {block}\n", tmp_path)
     assert said in str(caught.value)
     assert "hotline.yaml:2" in str(caught.value)
+
+
+def test_an_address_that_mail_is_posted_to_is_no_channels(tmp_path: Path) -> None:
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    mail = f"mail: {{email: {{kind: http, secret: {secret}, addresses: help@shop.vn}}}}\n"
+    source = read(mail, tmp_path).mail["email"]
+    assert (len(source.keys), set(source.own)) == (1, {"help@shop.vn"})
+    with pytest.raises(ConfigErrors, match="/hooks/site is the address of the channel `site`"):
+        read(mail.replace("email", "site") + "channels: {site: {kind: form, origins: 'https://a.vn'}}\n", tmp_path)

@@ -14,6 +14,7 @@ from hotline.config import Settings, load
 from hotline.doctor import Finding
 from telephony.edge import silero
 from tests.crm_bridge.mail import dovecot
+from tests.crm_bridge.notify.far_ends import PASSWORD, mail_server
 from tests.hotline.conftest import NOW
 
 
@@ -278,3 +279,16 @@ async def test_too_few_open_files_are_noted(tmp_path: Path, monkeypatch: pytest.
     assert (found.state, "LimitNOFILE=8192" in found.mend) == ("note", True)
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, resource.RLIM_INFINITY))
     assert await findings(settings, "open files") == []
+
+
+async def test_the_server_that_sends_our_mail_is_signed_in_at(tmp_path: Path) -> None:
+    async with mail_server() as far_end:
+        block = "host: localhost, port: {}, tls: off, user: care@shop.vn, password: {}, from: care@shop.vn"
+        text = "data: data\nsip: {listen: ['udp:127.0.0.1:0']}\nnotify:\n  email: {%s}\n"
+        for password, found in ((PASSWORD, "ok"), ("wrong", "wrong")):
+            (tmp_path / "hotline.yaml").write_text(text % block.format(far_end.port, password), "utf-8")
+            settings = load(tmp_path / "hotline.yaml", {"HOTLINE__WEB__LISTEN": "127.0.0.1:0"})
+            finding = await only(settings, "notify.email")
+            assert finding.state == found
+    assert "535" in finding.detail
+    assert far_end.letters == []

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from crm_bridge.outgoing.schedule import Answer
 from crm_bridge.webhooks import outbox
 from crm_bridge.webhooks.courier import Courier
 from crm_bridge.webhooks.outbox import Webhooks
-from crm_bridge.webhooks.schedule import Answer
 from crm_bridge.webhooks.tables import Base, WebhookEvent
 from hotline.database import Sessions, open_engine, session_factory
 from tests.crm_bridge.webhooks.receiver import endpoint

@@ -2,9 +2,10 @@
 
 from sqlalchemy import func, select
 
+from crm_bridge.outgoing.queue import DEAD_KEPT_S, DELIVERED_KEPT_S
+from crm_bridge.outgoing.schedule import Verdict
 from crm_bridge.webhooks import outbox
 from crm_bridge.webhooks.outbox import Webhooks
-from crm_bridge.webhooks.schedule import Verdict
 from crm_bridge.webhooks.tables import WebhookEvent
 from hotline.database import Sessions
 from tests.crm_bridge.webhooks.receiver import endpoint
@@ -55,7 +56,7 @@ async def test_what_is_delivered_or_dead_is_forgotten_in_time_and_what_is_pendin
                 await outbox.settle(session, row, Verdict(row.customer_id, 1, 0.0), 0.0)  # type: ignore[arg-type]
         await session.commit()
     left = []
-    for now in (outbox.DELIVERED_KEPT_S, outbox.DELIVERED_KEPT_S + 1, outbox.DEAD_KEPT_S + 1):
+    for now in (DELIVERED_KEPT_S, DELIVERED_KEPT_S + 1, DEAD_KEPT_S + 1):
         async with sessions() as session:
             await outbox.forget(session, now)
             await session.commit()

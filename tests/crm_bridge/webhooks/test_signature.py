@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_bridge.webhooks.signature import headers, key_of, sign
+from crm_bridge.webhooks.signature import TOLERANCE_S, headers, is_signed, key_of, sign
 from tests.crm_bridge.webhooks.receiver import SECRET, documented_verify
 
 ID, TIMESTAMP, BODY = "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}'
@@ -68,3 +68,15 @@ def test_what_is_no_secret_is_refused_and_not_quoted(secret: str) -> None:
     with pytest.raises(ValueError, match="is no secret of webhooks: write whsec_") as refused:
         key_of(secret)
     assert len(secret) < 8 or secret not in str(refused.value)
+
+
+@given(st.binary(max_size=64), st.integers(-400, 400))
+def test_what_is_signed_is_known_for_five_minutes_and_by_either_key(body: bytes, off_s: int) -> None:
+    now, old, new = 1_800_000_000.0, b"o" * 24, b"n" * 24
+    signed = headers((new, old), "msg_1", now, body)
+    fresh = abs(off_s) <= TOLERANCE_S
+    assert is_signed((old,), signed, body, now + off_s) == fresh
+    assert is_signed((new,), signed, body, now + off_s) == fresh
+    assert not is_signed((b"x" * 24,), signed, body, now)
+    assert not is_signed((new,), signed, body + b"x", now)
+    assert not is_signed((new,), signed | {"webhook-id": "msg_2"}, body, now)

@@ -19,7 +19,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from structlog.testing import capture_logs
 
-from crm_bridge import context
+from crm_bridge import context, timeline
+from crm_bridge.match import Claim, claim
+from crm_bridge.notify.outbox import Notifier
+from crm_bridge.notify.parcel import Route
 from crm_bridge.tables import Identity, Interaction
 from crm_bridge.webhooks.tables import WebhookEvent
 from hotline import database, logs
@@ -338,6 +341,26 @@ async def test_webhooks_are_told_of_a_text_the_end_of_a_call_and_its_transcript_
         "customer": person,
         "language": "en",
     }
+
+
+async def test_what_a_flow_sends_is_on_the_timeline_of_whoever_calls(
+    tmp_path: Path, sessions: async_sessionmaker[AsyncSession]
+) -> None:
+    sending = (
+        'flow: main\nlanguages: [en]\nstart: send\nsteps:\n  send:\n    notify: {text: "Hello", subject: "Order"}\n'
+    )
+    house = House(tmp_path, sessions, sending + "    next: bye\n  bye:\n    hangup: Bye\n")
+    house.funnel.notifier = Notifier(sessions, "VN", [Route("email", "email", "shop.vn")], publish=house.funnel.publish)
+    claims = (claim("phone", "phone", "+84912345678"), Claim("email", "an@example.vn", 2, 1.0))
+    async with sessions() as session:
+        await timeline.record(session, timeline.NewInteraction("phone", "inbound", 0.0, claims), 0.0)
+        await session.commit()
+    call = await house.call()
+    await house.funnel.lane.drained()
+    async with sessions() as session:
+        entry = (await session.scalars(select(Interaction).where(Interaction.channel == "email"))).one()
+    assert (entry.direction, entry.text, entry.attributes["call"]) == ("outbound", "Hello", call)
+    await house.funnel.close()
 
 
 async def test_words_are_told_while_they_are_spoken_and_stand_in_no_journal(house: House) -> None:

@@ -1,8 +1,9 @@
-"""What becomes of an event after an attempt to deliver it. Pure: time and chance are arguments.
+"""What becomes of what is to be delivered after an attempt. Pure: time and chance are arguments.
 
 pending --2xx--> delivered
 pending --anything else--> pending, to be tried again later --no try left--> dead --replayed--> pending
 pending --410--> dead, and the endpoint is told nothing more
+pending --a far end that will never take it--> dead
 """
 
 from collections.abc import Sequence
@@ -21,12 +22,15 @@ LONGEST_REST_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one attempt. `status` is that of HTTP, 0 where none came, for which `cause` has the words;
-    `retry_after_s` is what a far end under load asks for."""
+    """What came of one attempt. `status` is that of HTTP (200 for what any other protocol took), 0 where none came, for
+    which `cause` has the words; `retry_after_s` is what a far end under load asks for. `is_final`: trying again is of
+    no use. `reference` is the far end's own name for what it took."""
 
     status: int
     cause: str = ""
     retry_after_s: float = 0.0
+    is_final: bool = False
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ def judge(retries_s: Sequence[float], attempts: int, answer: Answer, now: float,
     error = answer.cause or f"HTTP {answer.status}"
     if answer.status == GONE:
         return Verdict("dead", tried, now, error, gone=True)
-    if tried > len(retries_s):
+    if answer.is_final or tried > len(retries_s):
         return Verdict("dead", tried, now, error)
     wait_s = retries_s[attempts] * (1 + JITTER * chance)
     asked_s = min(answer.retry_after_s, MAX_RETRY_AFTER_S)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_bridge.webhooks.schedule import JITTER, Answer, Verdict, judge, rest_s
+from crm_bridge.outgoing.schedule import JITTER, Answer, Verdict, judge, rest_s
 
 RETRIES = (5.0, 300.0)
 
@@ -66,3 +66,8 @@ def test_one_that_takes_nothing_is_asked_more_and_more_rarely() -> None:
         rests.append(rested)
     assert rests == [1, 2, 4, 8, 16, 32, 60, 60]
     assert rest_s(60.0, [Answer(503), Answer(204)]) == 0.0
+
+
+def test_what_a_far_end_will_never_take_is_dead_at_once() -> None:
+    verdict = judge((5.0, 300.0), 0, Answer(0, "no such user", is_final=True), 100.0, 0.0)
+    assert (verdict.state, verdict.attempts, verdict.error, verdict.gone) == ("dead", 1, "no such user", False)

@@ -1,0 +1,95 @@
+"""From the settings to the ways by which messages go out."""
+
+import ssl
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from crm_bridge.notify.parcel import EMAIL, Route
+from hotline.cannot_start import CannotStart, cause
+from hotline.config import Settings
+from hotline.config_channels import Channel
+from hotline.config_notify import Submission
+
+if TYPE_CHECKING:
+    import httpx
+
+    from crm_bridge.notify.courier import Sender
+    from crm_bridge.notify.submission import Account
+
+TIMEOUT_S: Final = 15.0
+
+
+def routes(settings: Settings) -> list[Route]:
+    """Return the ways there are, in the order of the settings, e-mail last."""
+    return [*_zalo(settings), *_email(settings.notify.email)]
+
+
+def _zalo(settings: Settings) -> Iterator[Route]:
+    for name, channel in settings.channels.items():
+        if channel.sends:
+            yield Route(name, "zalo")
+
+
+def _email(submission: Submission) -> Iterator[Route]:
+    if submission.host is not None:
+        yield Route(EMAIL, "email", domain=submission.address.rpartition("@")[2])
+
+
+def senders(settings: Settings) -> "dict[str, Sender]":
+    """Return what speaks for each route. Raises `CannotStart`."""
+    from crm_bridge.notify.submission import Submission as SubmissionClient  # noqa: PLC0415 - most have none
+
+    found: dict[str, Sender] = {
+        name: _zalo_account(settings, name, channel) for name, channel in settings.channels.items() if channel.sends
+    }
+    if settings.notify.email.host is not None:
+        found[EMAIL] = SubmissionClient(account(settings.notify.email))
+    return found
+
+
+def account(submission: Submission) -> "Account":
+    """Return where e-mail is submitted. Raises `CannotStart`."""
+    from crm_bridge.notify.submission import Account  # noqa: PLC0415
+
+    return Account(
+        host=submission.host or "",
+        port=submission.served_at,
+        sender=submission.address,
+        sender_name=submission.name,
+        user=submission.user,
+        password=submission.password.get_secret_value(),
+        tls=submission.tls,
+        context=None if submission.tls == "off" else _context(submission),
+    )
+
+
+def _context(submission: Submission) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=submission.authorities)
+    except OSError as error:  # ssl.SSLError is one
+        raise CannotStart(
+            f"the authorities of notify.email cannot be read from {submission.authorities}: {cause(error)}; "
+            "name a PEM file in notify.email.authorities"
+        ) from None
+
+
+def http_client() -> "httpx.AsyncClient":
+    """Return what speaks to the addresses of the settings, and to nothing that they lead on to."""
+    import httpx  # noqa: PLC0415 - an HTTP client, for those who need one
+
+    return httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=TIMEOUT_S)
+
+
+def _zalo_account(settings: Settings, name: str, channel: Channel) -> "Sender":
+    from crm_bridge.notify.zalo import ZaloAccount  # noqa: PLC0415
+    from crm_bridge.oauth import Grant, Tokens  # noqa: PLC0415
+
+    client = http_client()
+    grant = Grant(
+        url=channel.oauth_url.rstrip("/") + "/v4/oa/access_token",
+        form={"app_id": channel.app_id},
+        refresh_token=channel.refresh_token.get_secret_value(),
+        headers={"secret_key": channel.app_secret.get_secret_value()},
+        file=settings.data / "tokens" / f"channel-{name}.json",
+    )
+    return ZaloAccount(name, channel.api_url, Tokens(grant, client), client)

@@ -1,0 +1,241 @@
+"""Messages carried: retries, order, what is dead, restarts, and what the timeline says of it all."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from crm_bridge import tables as bridge
+from crm_bridge.notify import tables
+from crm_bridge.notify.courier import Courier, Couriers, Fault
+from crm_bridge.notify.parcel import Parcel
+from crm_bridge.notify.tables import OutgoingMessage
+from crm_bridge.outgoing.schedule import Answer
+from hotline.database import open_engine, session_factory
+from tests.crm_bridge.notify.conftest import EMAIL, NOW, House
+
+TAKEN, LATER, NEVER = Answer(200, reference="id-1"), Answer(0, "451 later"), Answer(0, "550 nobody", is_final=True)
+
+
+class Killed(Exception):
+    """The process ends here."""
+
+
+@dataclass
+class Scripted:
+    """A sender whose attempts meet what `fates` say, in order, and are taken once there are none."""
+
+    fates: list[Answer | str] = field(default_factory=list)
+    fault: Fault | None = None
+    tried: list[Parcel] = field(default_factory=list)
+    taken: list[Parcel] = field(default_factory=list)
+    is_closed: bool = False
+
+    async def send(self, parcel: Parcel, written_at: float, now: float) -> Answer:
+        assert written_at <= now
+        fate = self.fates.pop(0) if self.fates else TAKEN
+        if fate == "killed before":
+            raise Killed
+        self.tried.append(parcel)
+        if fate in ("killed after", TAKEN):
+            self.taken.append(parcel)
+        if isinstance(fate, str):
+            raise Killed
+        return fate
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+
+@dataclass
+class Heard:
+    """Alarms, as they were told."""
+
+    told: list[str] = field(default_factory=list)
+    standing: dict[str, str] = field(default_factory=dict)
+
+    def tell(self, kind: str, text: str, _mend: str) -> None:
+        self.told.append(f"{kind}: {text}")
+
+    def stand(self, kind: str, text: str, _mend: str) -> None:
+        self.standing[kind] = text
+
+    def over(self, kind: str) -> None:
+        self.standing.pop(kind, None)
+
+
+@dataclass
+class Post:
+    """A house with An in it, and the courier of its e-mail."""
+
+    house: House
+    sender: Scripted = field(default_factory=Scripted)
+    alarms: Heard = field(default_factory=Heard)
+    people: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """A process that knows nothing but the database."""
+        self.courier = Courier(EMAIL, self.sender, self.house.notifier, self.alarms, lambda: 0)
+
+    async def send(self, to: str = "an", text: str = "x", now: float = NOW) -> str:
+        if to not in self.people:
+            self.people[to] = (await self.house.wrote("email", f"{to}@example.vn")).person
+        return (await self.house.send(self.people[to], text, now=now)).id
+
+    async def delivery(self, entry: str) -> Any:
+        return (await self.house.entry(entry)).attributes["delivery"]
+
+
+@pytest.fixture
+def post(house: House) -> Post:
+    return Post(house)
+
+
+async def test_a_message_that_is_taken_is_sent_and_the_timeline_says_so(post: Post) -> None:
+    entry = await post.send(text="Xin chào")
+    assert await post.courier.round(NOW + 1) == 1
+    assert [parcel.text for parcel in post.sender.taken] == ["Xin chào"]
+    sent = {"state": "sent", "attempts": 1, "at": "2027-01-15T08:00:01.000Z", "reference": "id-1"}
+    assert await post.delivery(entry) == sent
+    type_, body = post.house.told[-1]
+    assert (type_, body["id"], body["customer"]) == ("interaction.updated", entry, post.people["an"])
+    assert body["attributes"]["delivery"] == sent
+    assert await post.courier.round(NOW + 2) == 0
+    assert post.house.notifier.attempts == {("email", "sent"): 1}
+
+
+async def test_what_is_put_off_is_tried_again_and_fails_in_the_end_with_an_alarm(post: Post) -> None:
+    post.sender.fates += [LATER] * 3
+    entry = await post.send()
+    now = NOW
+    for wait_s in (5, 300):
+        assert await post.courier.round(now) == 1
+        assert (await post.delivery(entry))["state"] == "queued"
+        assert await post.courier.round(now + wait_s - 1) == 0
+        now += wait_s
+    assert await post.courier.round(now) == 1
+    assert await post.delivery(entry) == {"state": "failed", "attempts": 3, "error": "451 later"}
+    assert post.alarms.told == ["message_dead: a message by `email` was not sent after 3 attempts: 451 later"]
+    assert {parcel.message_id for parcel in post.sender.tried} == {post.sender.tried[0].message_id}
+    async with post.house.sessions() as session:
+        assert await post.house.notifier.replay(session, "email", now) == 1
+        await session.commit()
+    assert (await post.delivery(entry))["state"] == "queued"
+    assert await post.courier.round(now) == 1
+    assert (await post.delivery(entry))["state"] == "sent"
+
+
+async def test_what_nobody_will_ever_take_fails_at_once_and_holds_nobody_up(post: Post) -> None:
+    post.sender.fates.append(NEVER)
+    one, other = await post.send(), await post.send()
+    assert [await post.courier.round(NOW) for _ in range(3)] == [1, 1, 0]
+    assert [(await post.delivery(each))["state"] for each in (one, other)] == ["failed", "sent"]
+    assert post.courier.rests_s == 0.0
+
+
+async def test_what_is_wrong_with_the_account_stands_as_an_alarm_until_it_is_over(post: Post) -> None:
+    post.sender.fates.append(LATER)
+    post.sender.fault = Fault("e-mail is not sent: 535", "correct it")
+    await post.send()
+    await post.courier.round(NOW)
+    assert post.alarms.standing == {"notify_email": "e-mail is not sent: 535"}
+    post.sender.fault = None
+    await post.courier.round(NOW + 5)
+    assert post.alarms.standing == {}
+
+
+async def test_a_process_that_is_killed_after_the_far_end_took_it_sends_the_very_same_again(post: Post) -> None:
+    post.sender.fates.append("killed after")
+    entry = await post.send()
+    with pytest.raises(Killed):
+        await post.courier.round(NOW)
+    post.restart()
+    assert await post.courier.round(NOW + 1) == 1
+    first, second = post.sender.taken
+    assert first == second
+    assert first.message_id == (await post.house.entry(entry)).external_id
+
+
+async def test_a_channel_that_the_settings_do_not_name_leaves_what_waited_failed(post: Post) -> None:
+    entry = await post.send()
+    post.house.notifier.routes = []
+    couriers = Couriers(post.house.notifier, {"email": post.sender}, post.alarms, lambda: NOW + 9)
+    await couriers.start()
+    await couriers.stop()
+    delivery = await post.delivery(entry)
+    assert (delivery["state"], delivery["error"]) == ("failed", "the settings name no such channel that sends")
+    assert post.sender.is_closed
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("send"), st.sampled_from(["an", "binh"])),
+    st.tuples(
+        st.just("round"), st.lists(st.sampled_from([TAKEN, LATER, NEVER, "killed before", "killed after"]), max_size=3)
+    ),
+    st.tuples(st.just("later"), st.sampled_from([1.0, 6.0, 400.0])),
+)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(steps=st.lists(STEPS, max_size=20))
+def test_each_persons_messages_arrive_in_order_none_is_lost_and_the_timeline_is_right(
+    steps: list[tuple[str, Any]],
+) -> None:
+    asyncio.run(story(steps))
+
+
+async def story(steps: Sequence[tuple[str, Any]]) -> None:
+    engine = open_engine("sqlite://")
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(bridge.Base.metadata.create_all)
+            await connection.run_sync(tables.Base.metadata.create_all)
+        await told(Post(House(session_factory(engine))), steps)
+    finally:
+        await engine.dispose()
+
+
+async def told(post: Post, steps: Sequence[tuple[str, Any]]) -> None:
+    now, written = NOW, dict[str, list[str]]()
+    entries = list[str]()
+
+    async def go() -> int:
+        try:
+            return await post.courier.round(now)
+        except Killed:
+            post.restart()
+            return 1
+
+    for what, value in steps:
+        match what:
+            case "send":
+                text = str(len(entries))
+                entries.append(await post.send(value, text, now))
+                written.setdefault(f"{value}@example.vn", []).append(text)
+            case "round":
+                post.sender.fates = list(value)
+                await go()
+                post.sender.fates.clear()
+            case "later":
+                now += value
+    while True:
+        now += 400
+        if not await go():
+            break
+    states = [(await post.delivery(entry))["state"] for entry in entries]
+    assert set(states) <= {"sent", "failed"}
+    failed = {str(number) for number, state in enumerate(states) if state == "failed"}
+    for to, texts in written.items():
+        arrived = list(dict.fromkeys(parcel.text for parcel in post.sender.taken if parcel.to == to))
+        assert [text for text in arrived if text not in failed] == [text for text in texts if text not in failed]
+    async with post.house.sessions() as session:
+        rows = (await session.scalars(select(OutgoingMessage).order_by(OutgoingMessage.id))).all()
+    assert [{"delivered": "sent", "dead": "failed"}[row.state] for row in rows] == states

@@ -1,0 +1,80 @@
+"""A flow's message in the outbox, once, or the reason in the log."""
+
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from crm_bridge.notify.tables import OutgoingMessage
+from hotline.database import Sessions
+from telephony.edge import messages
+from telephony.events import SendMessage
+from tests.crm_bridge.notify.conftest import NOW, House, sessions
+
+__all__ = ["sessions"]
+
+
+@pytest.fixture
+def house(sessions: Sessions) -> House:
+    return House(sessions)
+
+
+def command(customer: str, /, **more: object) -> SendMessage:
+    whole = {
+        "call": "c1",
+        "number": 2,
+        "customer": customer,
+        "case": "",
+        "flow": "main",
+        "channel": "auto",
+        "language": "en",
+        "text": "Order 7",
+        "subject": "Order",
+    }
+    return SendMessage(**(whole | more))  # type: ignore[arg-type]
+
+
+async def test_it_is_queued_once_and_says_that_a_machine_wrote_it(house: House) -> None:
+    wrote = await house.wrote("email", "an@example.vn")
+    for _ in range(2):
+        await messages.send(house.notifier, command(wrote.person), NOW)
+    (row,) = await house.rows()
+    assert isinstance(row, OutgoingMessage)
+    assert '"automatic":true' in row.body
+    assert '"language":"en"' in row.body
+    entry = await house.entry(row.interaction_id)
+    delivery = {"state": "queued", "attempts": 0}
+    assert entry.attributes | {"key": ""} == {
+        "delivery": delivery,
+        "by": "flow main",
+        "automatic": True,
+        "call": "c1",
+        "key": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"channel": "zalo"}, "has no Zalo user id"),
+        ({"case": "0" * 32}, "case"),
+        ({"subject": ""}, "subject"),
+        ({"customer": "0" * 32}, "the profile is gone"),
+    ],
+)
+async def test_what_cannot_be_sent_is_said_without_what_it_says(
+    house: House, tmp_path: Path, more: dict[str, object], said: str
+) -> None:
+    wrote = await house.wrote("email", "an@example.vn")
+    with capture_logs() as logs:
+        await messages.send(house.notifier, command(wrote.person, **more), NOW)
+    (line,) = logs
+    assert said in line["cause"]
+    assert "Order 7" not in str(line)
+    assert await house.rows() == []
+
+
+async def test_where_nothing_sends_that_is_said() -> None:
+    with capture_logs() as logs:
+        await messages.send(None, command("c"), NOW)
+    assert logs[0]["cause"] == "nothing is set that could send messages"

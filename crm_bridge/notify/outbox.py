@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from crm_bridge import person, timeline
+from crm_bridge import joining, person, timeline
 from crm_bridge.case import CaseReference
 from crm_bridge.identity import Kind, normalise
 from crm_bridge.keep import Kept, keep_event
@@ -143,7 +143,7 @@ class Notifier:
 
     async def _choose(self, session: AsyncSession, whom: Person, wanted: Wanted, length: int, now: float) -> Choice:
         rows = await session.scalars(select(Identity).where(Identity.customer_id.in_(whom.ids)))
-        known = [Known(row.kind, row.value, row.assurance, row.confidence, row.source, row.created_at) for row in rows]
+        known = [Known(row.kind, row.value, *joining.worth(row, whom), row.source, row.created_at) for row in rows]
         heard = await session.execute(
             select(Interaction.channel, func.max(Interaction.occurred_at))
             .where(

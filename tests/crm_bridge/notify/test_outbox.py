@@ -6,9 +6,10 @@ import msgspec
 import pytest
 from sqlalchemy import func, select
 
-from crm_bridge import person
+from crm_bridge import person, timeline
 from crm_bridge.case import CaseReference
 from crm_bridge.mail.record import record
+from crm_bridge.match import claim_by
 from crm_bridge.notify.choice import NotReachable
 from crm_bridge.notify.outbox import KeyOfAnother, SubjectMissing
 from crm_bridge.notify.parcel import Parcel
@@ -111,3 +112,18 @@ async def test_a_message_without_a_letter_before_it_may_open_a_case(house: House
     entry = await house.send(wrote.person, case=ABOUT_7, subject="")
     assert entry.case_id is not None
     assert (entry.channel, entry.subject, entry.external_id and entry.external_id[:4]) == ("zalo", "", "out:")
+
+
+async def test_what_is_known_of_a_person_is_not_written_to_who_gave_their_number(house: House) -> None:
+    number = claim_by(None, "phone", "+84912345678")
+    victim = (claim_by("email", "email", AN), number)
+    attacker = (claim_by("zalo", "zalo", "attacker"), number)
+    async with house.sessions() as session:
+        for channel, claims in (("email", victim), ("zalo", attacker[:1]), ("zalo", attacker)):
+            event = timeline.NewInteraction(channel, "inbound", NOW - 1, claims)
+            joined = await timeline.record(session, event, NOW - 1)
+        await session.commit()
+    assert joined.linked is not None
+    with pytest.raises(NotReachable, match="only a claim"):
+        await house.send(joined.person, channel="zalo")
+    assert (await house.send(joined.person)).channel == "email"

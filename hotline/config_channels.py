@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
+from hotline.config_oauth import https_base
 from hotline.config_section import Section
 from hotline.config_trunk import Password
 from hotline.config_values import CommaList, Name
@@ -50,15 +51,6 @@ def _field(value: str) -> str:
     return value
 
 
-def _base(value: str) -> str:
-    """Return where an API is. Tokens go there: in the clear only to this machine."""
-    parts = urlsplit(value)
-    is_here = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1")
-    if not (parts.scheme == "https" or is_here) or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError(f"`{value}` is not where an API can be; write for example https://openapi.zalo.me")
-    return value
-
-
 Origin = Annotated[str, BeforeValidator(_origin)]
 
 
@@ -75,8 +67,8 @@ class Channel(Section):
     app_secret: Password = SecretStr("")
     verify_token: Password = SecretStr("")
     refresh_token: Password = SecretStr("")
-    api_url: Annotated[str, AfterValidator(_base)] = "https://openapi.zalo.me"
-    oauth_url: Annotated[str, AfterValidator(_base)] = "https://oauth.zaloapp.com"
+    api_url: Annotated[str, AfterValidator(https_base)] = "https://openapi.zalo.me"
+    oauth_url: Annotated[str, AfterValidator(https_base)] = "https://oauth.zaloapp.com"
     origins: Annotated[list[Origin], CommaList] = Field([])
     honeypot: Annotated[str, AfterValidator(_field)] = "website_url"
     per_minute: int = Field(10, ge=1, le=6000)

@@ -6,15 +6,16 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from crm_bridge import identity
 from crm_bridge.webhooks.signature import key_of
+from hotline.config_oauth import OAuth
 from hotline.config_section import Section
 from hotline.config_trunk import Password
 from hotline.config_values import CommaList, Domain, Folder, Name, WebListen
 from hotline.config_webhook import Secret
 
 PORTS: Final = {"on": 993, "starttls": 143, "off": 143}
-NEEDED: Final = {"imap": ("host", "user", "password"), "smtp": ("listen", "recipients"), "http": ("secret",)}
+NEEDED: Final = {"imap": ("host", "user"), "smtp": ("listen", "recipients"), "http": ("secret",)}
 ALSO: Final = {
-    "imap": ("port", "folder", "tls", "authorities"),
+    "imap": ("password", "oauth", "port", "folder", "tls", "authorities"),
     "smtp": ("max_size", "per_minute", "certificate", "key"),
     "http": ("old_secret", "max_size"),
 }
@@ -59,6 +60,7 @@ class MailSource(Section):
     port: int | None = Field(None, ge=1, le=65535)
     user: str = ""
     password: Password = SecretStr("")
+    oauth: OAuth = OAuth()
     folder: Annotated[str, AfterValidator(_folder)] = "INBOX"
     tls: Literal["on", "starttls", "off"] = "on"
     authorities: Folder | None = None
@@ -83,6 +85,8 @@ class MailSource(Section):
             value = getattr(self, name)
             if not (value.get_secret_value() if isinstance(value, SecretStr) else value):
                 raise ValueError(f"{name}: is missing; kind {self.kind} needs {' and '.join(needed)}")
+        if self.kind == "imap" and bool(self.password.get_secret_value()) == self.oauth.is_set:
+            raise ValueError("password: is missing; write it, or where access tokens come from in `oauth`, not both")
         if (self.certificate is None) != (self.key is None):
             raise ValueError("`certificate` and `key` belong together: name both, or neither")
         if self.kind == "imap" and self.tls == "off" and self.host not in ("localhost", "127.0.0.1"):

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from crm_bridge import identity
+from hotline.config_oauth import OAuth
 from hotline.config_section import Section
 from hotline.config_trunk import Password
 from hotline.config_values import Domain, Folder
@@ -33,6 +34,7 @@ class Submission(Section):
     tls: Literal["on", "starttls", "off"] = "on"
     user: str = ""
     password: Password = SecretStr("")
+    oauth: OAuth = OAuth()
     sender: Annotated[str, AfterValidator(_sender), Field(alias="from")] = ""
     authorities: Folder | None = None
 
@@ -42,8 +44,11 @@ class Submission(Section):
             return self
         if not self.sender:
             raise ValueError("from: is missing; write the address that e-mail comes from, which answers go to")
-        if bool(self.user) != bool(self.password.get_secret_value()):
-            raise ValueError("`user` and `password` belong together: name both, or neither")
+        has_password = bool(self.password.get_secret_value())
+        if has_password and self.oauth.is_set:
+            raise ValueError("password: stands beside `oauth`, which takes its place; leave one of them out")
+        if bool(self.user) != (has_password or self.oauth.is_set):
+            raise ValueError("`user` and `password` belong together: name both (or `oauth`), or neither")
         if self.tls == "off" and self.user and self.host not in LOOPBACK:
             raise ValueError(f"tls: the password would go to {self.host} in the clear; leave it on, or write starttls")
         return self

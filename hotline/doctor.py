@@ -31,11 +31,11 @@ from hotline import auth, database, notify, sip_listeners, tls
 from hotline.cannot_start import CannotStart, cause
 from hotline.config import Settings, TlsFiles
 from hotline.config_mail import MailSource
-from hotline.config_notify import Submission
 from hotline.config_values import Listen, host_port
 from hotline.config_webhook import Webhook
-from hotline.mail import door_settings, mailbox
+from hotline.mail import door_settings, mailbox, token_of
 from hotline.models import model_states
+from hotline.notify import http_client
 from ivr_flows import flow as flows
 from ivr_flows.load import FlowErrors, flow_files, load
 from telephony.edge import silero
@@ -69,7 +69,7 @@ async def examine(settings: Settings, file: Path | None) -> list[Finding]:
     findings += await asyncio.gather(*(_ice_server(server) for server in settings.media.servers))
     findings += await asyncio.gather(*(_webhook(webhook) for webhook in settings.webhooks))
     findings += await asyncio.gather(*(_mail(settings, name, source) for name, source in settings.mail.items()))
-    findings += await _submission(settings.notify.email)
+    findings += await _submission(settings)
     findings += await _database(settings)
     findings += await asyncio.to_thread(lambda: [*_models(settings), *_voice_detector(settings), *_extras()])
     return findings
@@ -288,9 +288,13 @@ async def _mail(settings: Settings, name: str, source: MailSource) -> Finding:
         if source.kind == "smtp":
             door_settings(name, source)
             return Finding(what, "ok", f"a door for {', '.join(source.recipients)}")
-        box = mailbox(name, source)
-        async with opened(box) as imap:
-            await imap.select(box.folder)
+        if source.oauth.is_set and _runs(settings.data):
+            return Finding(what, "ok", "the hotline of this data folder is running, and has its tokens")
+        async with http_client() as client:
+            token = token_of(settings, name, source.oauth, client, time.time) if source.oauth.is_set else None
+            box = mailbox(name, source, token)
+            async with opened(box) as imap:
+                await imap.select(box.folder)
     except CannotStart as error:
         return Finding(what, "wrong", str(error), f"correct the files of `{what}`")
     except (ImapError, OSError) as error:
@@ -301,14 +305,18 @@ async def _mail(settings: Settings, name: str, source: MailSource) -> Finding:
     return Finding(what, "ok", f"the folder {box.folder} at {host_port(box.host, box.port)}")
 
 
-async def _submission(submission: Submission) -> list[Finding]:
+async def _submission(settings: Settings) -> list[Finding]:
     """Whether the server that sends our e-mail lets us in. Nothing is sent."""
+    submission = settings.notify.email
     if submission.host is None:
         return []
     what, place = "notify.email", host_port(submission.host, submission.served_at)
     try:
-        account = notify.account(submission)
-        await SubmissionClient(account).check()
+        if submission.oauth.is_set and _runs(settings.data):
+            return [Finding(what, "ok", "the hotline of this data folder is running, and has its tokens")]
+        async with http_client() as client:
+            account = notify.account(settings, client)
+            await SubmissionClient(account).check(time.time())
     except CannotStart as error:
         return [Finding(what, "wrong", str(error), f"correct the files of `{what}`")]
     except NotLetIn as error:

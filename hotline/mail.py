@@ -2,9 +2,9 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -12,13 +12,22 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from crm_bridge.mail import message
 from crm_bridge.mail.follow import Mailbox, follow
 from crm_bridge.mail.hook import MailHook
+from crm_bridge.mail.imap import ImapError
 from crm_bridge.mail.keep import Keeper
 from crm_bridge.mail.smtp import DoorSettings, SmtpDoor
 from crm_bridge.webhooks.outbox import Webhooks
 from hotline.cannot_start import CannotStart, cause
 from hotline.config import Settings
 from hotline.config_mail import MailSource
+from hotline.config_oauth import OAuth
 from hotline.config_values import Listen
+from hotline.notify import http_client, tokens
+
+if TYPE_CHECKING:
+    import httpx
+
+Token = Callable[[str], Awaitable[str]]
+"""Gives an access token, another one than that which is not taken any more."""
 
 log = structlog.get_logger("mail")
 
@@ -37,6 +46,8 @@ class Mail:
         self._sources = settings.mail
         own = frozenset().union(*(source.own for source in self._sources.values()))
         self._keeper = Keeper(sessions, now, lambda type_, body: publish(type_, dict(body)), webhooks, own)
+        self._settings, self._now = settings, now
+        self._client: httpx.AsyncClient | None = None
         self._followers: list[asyncio.Task[None]] = []
         self._doors: list[SmtpDoor] = []
         self.ports: dict[str, int] = {}
@@ -57,10 +68,18 @@ class Mail:
         """Begin. Raises `CannotStart`; `stop` is due then, too."""
         for name, source in self._sources.items():
             if source.kind == "imap":
-                following = follow(mailbox(name, source), self._keeper, _say)
+                following = follow(mailbox(name, source, self._token(name, source)), self._keeper, _say)
                 self._followers.append(asyncio.create_task(following, name=f"mail {name}"))
             elif source.listen is not None:
                 await self._open(name, source, source.listen)
+
+    def _token(self, name: str, source: MailSource) -> Token | None:
+        """Return where the access tokens of a folder come from, None for one with a password."""
+        if not source.oauth.is_set:
+            return None
+        if self._client is None:
+            self._client = http_client()
+        return token_of(self._settings, name, source.oauth, self._client, self._now)
 
     async def _open(self, name: str, source: MailSource, listen: Listen) -> None:
         trusted = _trusted(source)
@@ -85,6 +104,8 @@ class Mail:
         for task in self._followers:
             task.cancel()
         await asyncio.gather(*self._followers, return_exceptions=True)
+        if self._client is not None:
+            await self._client.aclose()
 
 
 def door_settings(name: str, source: MailSource) -> DoorSettings:
@@ -102,7 +123,24 @@ def door_settings(name: str, source: MailSource) -> DoorSettings:
     return DoorSettings(frozenset(source.recipients), source.max_size << 20, source.per_minute, context=context)
 
 
-def mailbox(name: str, source: MailSource) -> Mailbox:
+def token_of(
+    settings: Settings, name: str, oauth: OAuth, client: "httpx.AsyncClient", now: Callable[[], float]
+) -> Token:
+    """Return where the access tokens of a folder come from."""
+    from crm_bridge.oauth import NoToken  # noqa: PLC0415 - brings an HTTP client along
+
+    granted = tokens(settings, f"mail-{name}", oauth, client)
+
+    async def token(spent: str) -> str:
+        try:
+            return await granted.get(now(), spent)
+        except NoToken as error:
+            raise ImapError(str(error)) from None
+
+    return token
+
+
+def mailbox(name: str, source: MailSource, token: Token | None = None) -> Mailbox:
     """Return where a folder is and how it is reached. Raises `CannotStart`."""
     return Mailbox(
         name,
@@ -114,6 +152,7 @@ def mailbox(name: str, source: MailSource) -> Mailbox:
         context=None if source.tls == "off" else _context(name, source),
         starttls=source.tls == "starttls",
         trusted=_trusted(source),
+        token=token,
     )
 
 

@@ -9,12 +9,14 @@ from hotline.cannot_start import CannotStart, cause
 from hotline.config import Settings
 from hotline.config_channels import Channel
 from hotline.config_notify import Submission
+from hotline.config_oauth import OAuth
 
 if TYPE_CHECKING:
     import httpx
 
     from crm_bridge.notify.courier import Sender
     from crm_bridge.notify.submission import Account
+    from crm_bridge.oauth import Tokens
 
 TIMEOUT_S: Final = 15.0
 
@@ -43,14 +45,16 @@ def senders(settings: Settings) -> "dict[str, Sender]":
         name: _zalo_account(settings, name, channel) for name, channel in settings.channels.items() if channel.sends
     }
     if settings.notify.email.host is not None:
-        found[EMAIL] = SubmissionClient(account(settings.notify.email))
+        client = http_client()
+        found[EMAIL] = SubmissionClient(account(settings, client), client)
     return found
 
 
-def account(submission: Submission) -> "Account":
-    """Return where e-mail is submitted. Raises `CannotStart`."""
+def account(settings: Settings, client: "httpx.AsyncClient") -> "Account":
+    """Return where e-mail is submitted; `client` is for its tokens. Raises `CannotStart`."""
     from crm_bridge.notify.submission import Account  # noqa: PLC0415
 
+    submission = settings.notify.email
     return Account(
         host=submission.host or "",
         port=submission.served_at,
@@ -60,7 +64,17 @@ def account(submission: Submission) -> "Account":
         password=submission.password.get_secret_value(),
         tls=submission.tls,
         context=None if submission.tls == "off" else _context(submission),
+        tokens=tokens(settings, "notify-email", submission.oauth, client) if submission.oauth.is_set else None,
     )
+
+
+def tokens(settings: Settings, name: str, oauth: OAuth, client: "httpx.AsyncClient") -> "Tokens":
+    """Return the access tokens of an account; the newest are kept in the data folder under `name`."""
+    from crm_bridge.oauth import Grant, Tokens  # noqa: PLC0415
+
+    refresh_token = oauth.refresh_token.get_secret_value()
+    file = settings.data / "tokens" / f"{name}.json"
+    return Tokens(Grant(oauth.token_url, oauth.form, refresh_token, file=file), client)
 
 
 def _context(submission: Submission) -> ssl.SSLContext:

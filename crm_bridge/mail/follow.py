@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from crm_bridge.mail.imap import Folder, Imap, ImapError
+from crm_bridge.mail.imap import Folder, Imap, ImapError, ImapRefused
 from crm_bridge.mail.keep import Keeper
 from crm_bridge.mail.place import Place, read_place
 
@@ -26,7 +26,8 @@ LONGEST_PAUSE_S: Final = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """Where mail is read. `context` None is a connection in the clear; `trusted` as in `message.parse`."""
+    """Where mail is read. `context` None is a connection in the clear; `trusted` as in `message.parse`. `token` gives
+    an access token in place of the password, another one than that which is not taken ("" for none)."""
 
     name: str
     host: str
@@ -37,6 +38,7 @@ class Mailbox:
     context: ssl.SSLContext | None = None
     starttls: bool = False
     trusted: tuple[str, ...] = ()
+    token: Callable[[str], Awaitable[str]] | None = field(default=None, repr=False)
 
 
 async def follow(
@@ -89,7 +91,18 @@ async def opened(box: Mailbox) -> AsyncIterator[Imap]:
     """Connect to the server of a folder, and sign in. Raises `ImapError` and `OSError`."""
     imap = await Imap.open(box.host, box.port, box.context, starttls=box.starttls)
     try:
-        await imap.login(box.user, box.password)
+        await _sign_in(imap, box)
         yield imap
     finally:
         await imap.close()
+
+
+async def _sign_in(imap: Imap, box: Mailbox) -> None:
+    if box.token is None:
+        await imap.login(box.user, box.password)
+        return
+    token = await box.token("")
+    try:
+        await imap.authenticate(box.user, token, box.host, box.port)
+    except ImapRefused:  # a token may end before its time
+        await imap.authenticate(box.user, await box.token(token), box.host, box.port)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Final, Self
 
+from crm_bridge import sasl
+
 MAX_LINE: Final = 1 << 20
 MAX_FETCH: Final = 8 << 20
 """Bytes of a message; what is behind them (files, as a rule) stays on the server."""
@@ -32,6 +34,10 @@ _UID_NEXT = re.compile(_CODE.format("UIDNEXT").encode(), re.IGNORECASE)
 
 class ImapError(Exception):
     """The server refused, or said what nobody understands, or nothing: connect again. The text is for a log."""
+
+
+class ImapRefused(ImapError):
+    """The server said no to a command; the connection is as good as before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +103,33 @@ class Imap:
     async def login(self, user: str, password: str) -> None:
         """Say who we are, and learn what the server can do."""
         await self._command("LOGIN", user.encode(), password.encode())
+        await self._learn()
+
+    async def authenticate(self, user: str, token: str, host: str, port: int) -> None:
+        """Say who we are by an access token, and learn what the server can do. Raises `ImapRefused` where it is not
+        taken: then another one may be."""
+        able = await self._learn()
+        offered = [word.removeprefix("AUTH=") for word in able if word.startswith("AUTH=")]
+        how = sasl.bearer(offered, user, host, port, token)
+        if how is None:
+            raise ImapError("the server takes no access tokens (AUTH=OAUTHBEARER or XOAUTH2)")
+        tag = self._next_tag()
+        async with _within(COMMAND_S, "AUTHENTICATE"):
+            if "SASL-IR" in able:  # RFC 4959
+                await self._send(tag + f" AUTHENTICATE {how.mechanism} {how.first}\r\n".encode())
+            else:
+                await self._send(tag + f" AUTHENTICATE {how.mechanism}\r\n".encode())
+                await self._continuation(tag)
+                await self._send(f"{how.first}\r\n".encode())
+            await self._until(tag, f"{how.after_no}\r\n".encode())
+        await self._learn()
+
+    async def _learn(self) -> list[str]:
+        """Ask what the server can do."""
         capabilities = await self._command("CAPABILITY")
-        words = b" ".join(each.text for each in capabilities).upper().split()
-        self._can_idle = b"IDLE" in words
+        words = b" ".join(each.text for each in capabilities).decode("ascii", "replace").upper().split()
+        self._can_idle = "IDLE" in words
+        return words
 
     async def select(self, folder: str) -> Folder:
         """Open a folder for reading and marking."""
@@ -184,17 +214,21 @@ class Imap:
             await self._send(piece + b"\r\n")
             return await self._until(tag)
 
-    async def _until(self, tag: bytes) -> list[Response]:
-        """Return what comes before the response of a tag, which must say OK."""
+    async def _until(self, tag: bytes, reply: bytes = b"") -> list[Response]:
+        """Return what comes before the response of a tag, which must say OK. `reply` is what a server gets that asks
+        for more (once: it has refused, and waits to be heard)."""
         before: list[Response] = []
         while True:
             response = await self._response()
-            if not response.text.startswith(tag + b" "):
+            if reply and response.text.startswith(b"+"):
+                await self._send(reply)
+                reply = b""
+            elif not response.text.startswith(tag + b" "):
                 before.append(response)
             elif response.text[len(tag) + 1 :][:2].upper() == b"OK":
                 return before
             else:
-                raise ImapError(f"the server refuses: {_words(response.text[len(tag) + 1 :])}")
+                raise ImapRefused(f"the server refuses: {_words(response.text[len(tag) + 1 :])}")
 
     async def _continuation(self, tag: bytes) -> None:
         while True:
@@ -202,7 +236,7 @@ class Imap:
             if response.text.startswith(b"+"):
                 return
             if response.text.startswith(tag + b" "):
-                raise ImapError(f"the server refuses: {_words(response.text[len(tag) + 1 :])}")
+                raise ImapRefused(f"the server refuses: {_words(response.text[len(tag) + 1 :])}")
 
     async def _response(self) -> Response:
         lines, literals, room = [await self._line()], list[bytes](), MAX_FETCH + MAX_LINE

@@ -9,7 +9,6 @@ server, is tried again and told as a fault.
 """
 
 import asyncio
-import base64
 import contextlib
 import smtplib
 import socket
@@ -17,9 +16,13 @@ import ssl
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+import httpx
+
+from crm_bridge import sasl
 from crm_bridge.notify.courier import Fault
 from crm_bridge.notify.letter import compose
 from crm_bridge.notify.parcel import Parcel
+from crm_bridge.oauth import NoToken, Tokens
 from crm_bridge.outgoing.schedule import Answer
 
 STEP_S: Final = 30.0
@@ -32,7 +35,8 @@ MORE: Final = 334
 @dataclass(frozen=True, slots=True)
 class Account:
     """Where e-mail is submitted, and as whom. `context` None is a connection in the clear; without a `user` nobody
-    signs in. `sender` is our normalised address, `sender_name` what receivers see beside it."""
+    signs in. `sender` is our normalised address, `sender_name` what receivers see beside it. `tokens` stand in place of
+    the password."""
 
     host: str
     port: int
@@ -42,44 +46,69 @@ class Account:
     password: str = field(default="", repr=False)
     tls: Literal["on", "starttls", "off"] = "on"
     context: ssl.SSLContext | None = None
+    tokens: Tokens | None = field(default=None, repr=False)
 
 
 class NotLetIn(Exception):
-    """The server cannot be reached, or does not take us; the text says why."""
+    """The server cannot be reached, or does not take us; the text says why. `is_spent`: it is the token that it does
+    not take."""
+
+    def __init__(self, cause: str, *, is_spent: bool = False) -> None:
+        super().__init__(cause)
+        self.is_spent = is_spent
 
 
 class Submission:
-    """Sends parcels as e-mail."""
+    """Sends parcels as e-mail. `client` is what the account's tokens are got with, and closed with it."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, client: httpx.AsyncClient | None = None) -> None:
         self.account = account
+        self._client = client
         self.fault: Fault | None = None
 
     async def send(self, parcel: Parcel, written_at: float, now: float) -> Answer:
-        """Make an attempt."""
-        del now
+        """Make an attempt; with a new token a second one where the first was not taken."""
         try:
             letter = compose(parcel, self.account.sender, self.account.sender_name, written_at)
         except ValueError as error:
             return Answer(0, f"cannot be written as an e-mail: {error}", is_final=True)
         try:
-            answer = await _in_a_thread(self.account, parcel.to, letter)
+            answer = await self._submit(parcel.to, letter, now)
         except NotLetIn as cause:
             self.fault = Fault(f"e-mail is not sent: {cause}", "correct `notify.email`, or mend that server")
             return Answer(0, str(cause))
         self.fault = None
         return answer
 
-    async def check(self) -> None:
+    async def check(self, now: float) -> None:
         """Connect and sign in, and send nothing. Raises `NotLetIn`."""
-        await _in_a_thread(self.account, "", b"")
+        await self._submit("", b"", now)
+
+    async def _submit(self, to: str, letter: bytes, now: float) -> Answer:
+        token = await self._token(now)
+        try:
+            return await _in_a_thread(self.account, token, to, letter)
+        except NotLetIn as refused:
+            if not refused.is_spent:
+                raise
+        return await _in_a_thread(self.account, await self._token(now, token), to, letter)
+
+    async def _token(self, now: float, spent: str = "") -> str:
+        if self.account.tokens is None:
+            return ""
+        try:
+            return await self.account.tokens.get(now, spent)
+        except NoToken as error:
+            raise NotLetIn(str(error)) from None
 
     async def close(self) -> None:
-        """Nothing is open between attempts."""
+        """Close what is open. Between attempts there is no connection to the mail server."""
+        if self._client is not None:
+            await self._client.aclose()
 
 
-async def _in_a_thread(account: Account, to: str, letter: bytes) -> Answer:
-    attempt = _Attempt(account)
+async def _in_a_thread(account: Account, token: str, to: str, letter: bytes) -> Answer:
+    attempt = _Attempt(account, token)
     try:
         return await asyncio.to_thread(attempt.make, to, letter)
     except asyncio.CancelledError:
@@ -90,8 +119,9 @@ async def _in_a_thread(account: Account, to: str, letter: bytes) -> Answer:
 class _Attempt:
     """One connection, for a thread."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, token: str) -> None:
         self._account = account
+        self._token = token
         self._client: smtplib.SMTP | None = None
 
     def make(self, to: str, letter: bytes) -> Answer:
@@ -104,7 +134,8 @@ class _Attempt:
             self._sign_in(client)
             return self._submit(client, to, letter) if letter else Answer(250)
         except (OSError, smtplib.SMTPException) as error:
-            raise NotLetIn(f"{self._account.host}: {_cause(error)}") from None
+            is_spent = bool(self._token) and isinstance(error, smtplib.SMTPAuthenticationError)
+            raise NotLetIn(f"{self._account.host}: {_cause(error)}", is_spent=is_spent) from None
         finally:
             with contextlib.suppress(OSError, smtplib.SMTPException):
                 client.quit()
@@ -127,7 +158,7 @@ class _Attempt:
         if account.tls == "starttls":
             client.starttls(context=account.context)
         if account.user:
-            _authenticate(client, account.user, account.password)
+            _authenticate(client, account, self._token)
 
     def _submit(self, client: smtplib.SMTP, to: str, letter: bytes) -> Answer:
         try:
@@ -139,16 +170,24 @@ class _Attempt:
         return Answer(200)
 
 
-def _authenticate(client: smtplib.SMTP, user: str, password: str) -> None:
-    """Sign in (RFC 4954) by PLAIN, or LOGIN where that is all there is. The library's own way knows ASCII alone."""
+def _authenticate(client: smtplib.SMTP, account: Account, token: str) -> None:
+    """Sign in (RFC 4954): by a token, by PLAIN, or by LOGIN where that is all there is. The library's own way knows
+    ASCII alone."""
     client.ehlo_or_helo_if_needed()
     offered = client.esmtp_features.get("auth", "").upper().split()
-    if "PLAIN" in offered:
-        lines = ["AUTH PLAIN " + _base64(f"\0{user}\0{password}")]
+    if token:
+        how = sasl.bearer(offered, account.user, account.host, account.port, token)
+        # What a server says to a token that it does not take waits for an answer, which is not that it refuses yet.
+        lines = [] if how is None else [f"AUTH {how.mechanism} {how.first}", how.after_no]
+    elif "PLAIN" in offered:
+        lines = [f"AUTH PLAIN {sasl.plain(account.user, account.password)}"]
     elif "LOGIN" in offered:
-        lines = ["AUTH LOGIN", _base64(user), _base64(password)]
+        lines = ["AUTH LOGIN", sasl.encoded(account.user), sasl.encoded(account.password)]
     else:
-        raise smtplib.SMTPNotSupportedError("the server lets nobody sign in by PLAIN or LOGIN on this connection")
+        lines = []
+    if not lines:
+        ways = "OAUTHBEARER or XOAUTH2" if token else "PLAIN or LOGIN"
+        raise smtplib.SMTPNotSupportedError(f"the server lets nobody sign in by {ways} on this connection")
     for line in lines:
         code, said = client.docmd(line)
         if code == SIGNED_IN:
@@ -156,10 +195,6 @@ def _authenticate(client: smtplib.SMTP, user: str, password: str) -> None:
         if code != MORE:
             break
     raise smtplib.SMTPAuthenticationError(code, said)
-
-
-def _base64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
 
 
 def _refused(code: int, said: bytes | str) -> Answer:

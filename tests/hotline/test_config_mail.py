@@ -44,12 +44,21 @@ def test_folders_are_read(tmp_path: Path) -> None:
     ("block", "said"),
     [
         ("{kind: pop, host: a, user: b, password: c}", "mail.x.kind: `pop` is not known"),
-        ("{kind: imap, user: b, password: c}", "host: is missing; kind imap needs host and user and password"),
+        ("{kind: imap, user: b, password: c}", "host: is missing; kind imap needs host and user"),
         ("{kind: smtp, listen: 127.0.0.1:2525}", "recipients: is missing"),
         ("{kind: smtp, listen: 127.0.0.1:2525, recipients: '*'}", "`*` takes no mail"),
         ("{kind: smtp, listen: 127.0.0.1:2525, recipients: '@b.vn', host: a}", "host: is nothing for kind smtp"),
         ("{kind: smtp, listen: 127.0.0.1:2525, recipients: '@b.vn', key: a}", "belong together"),
         ("{kind: imap, host: a, user: '', password: c}", "user: is missing"),
+        ("{kind: imap, host: a, user: b, oauth: {client_id: c}}", "token_url: is missing"),
+        ("{kind: imap, host: a, user: b, oauth: {token_url: 'https://a.vn'}}", "client_id: is missing"),
+        ("{kind: imap, host: a, user: b, oauth: {token_url: 'https://a.vn', client_id: c}}", "name a `refresh_token`"),
+        ("{kind: imap, host: a, user: b, oauth: {token_url: 'http://a.vn', client_id: c}}", "is no https: address"),
+        (
+            "{kind: imap, host: a, user: b, password: p, "
+            "oauth: {token_url: 'https://a.vn', client_id: c, client_secret: s}}",
+            "`oauth`, not both",
+        ),
         ("{kind: http}", "secret: is missing"),
         ("{kind: http, secret: x}", "is no secret of webhooks"),
         ("{kind: http, secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', host: a}", "host: is nothing for kind http"),

@@ -51,10 +51,15 @@ ZALO = 'channels: {x: {kind: zalo, app_id: "1", oa_secret: a, %s}}'
         (EMAIL % "host: a, from: care", "`care` is no sender"),
         (EMAIL % 'host: a, from: "ă@shop.vn"', "is no sender"),
         (EMAIL % 'host: a, from: "a@shop.vn", user: b', "`user` and `password` belong together"),
+        (
+            EMAIL % "host: a, from: a@shop.vn, user: b, password: c, oauth: "
+            "{token_url: 'https://a.vn', client_id: c, client_secret: s}",
+            "stands beside `oauth`",
+        ),
         (EMAIL % 'host: a, from: "a@shop.vn", user: b, password: c, tls: off', "would go to a in the clear"),
         (EMAIL % 'host: a, from: "a@shop.vn", hots: b', "notify.email.hots: is not a setting; did you mean `host`?"),
         (ZALO % "refresh_token: b", "app_secret: is missing; a `refresh_token` is renewed"),
-        (ZALO % 'app_secret: b, refresh_token: c, api_url: "http://zalo.example.com"', "is not where an API can be"),
+        (ZALO % 'app_secret: b, refresh_token: c, api_url: "http://zalo.example.com"', "is no https: address"),
         (
             "channels: {x: {kind: form, origins: 'https://a.vn', refresh_token: b}}",
             "refresh_token: is nothing for kind form",

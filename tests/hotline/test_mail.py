@@ -17,6 +17,7 @@ from hotline import database, mail
 from hotline.cannot_start import CannotStart
 from hotline.config import Settings, load
 from tests.crm_bridge.mail import dovecot
+from tests.crm_bridge.mail.authority import granting
 from tests.crm_bridge.mail.letters import letter
 
 COMES_WITHIN_S = 15.0
@@ -58,6 +59,16 @@ async def test_a_letter_comes_from_the_folder_of_the_settings(running: Any) -> N
         _, told = await running(IMAP + f"host: localhost, port: {server.port}, tls: off, password: env:SECRET")
         async with asyncio.timeout(COMES_WITHIN_S):
             assert (await told.get())["external_id"] == "<1@example.vn>"
+
+
+async def test_a_letter_comes_from_a_folder_that_is_opened_with_a_token(running: Any) -> None:
+    with granting() as authority, dovecot.running(asks=authority.introspection) as server:
+        await asyncio.to_thread(server.deliver, letter(Date=""))
+        oauth = f"oauth: {{token_url: '{authority.token_url}', client_id: c, refresh_token: first}}"
+        _, told = await running(IMAP + f"host: localhost, port: {server.port}, tls: off, {oauth}")
+        async with asyncio.timeout(COMES_WITHIN_S):
+            assert (await told.get())["external_id"] == "<1@example.vn>"
+    assert authority.asked == [{"client_id": "c", "grant_type": "refresh_token", "refresh_token": "first"}]
 
 
 async def test_a_letter_comes_through_the_door_of_the_settings(running: Any) -> None:

@@ -38,10 +38,12 @@ ssl_cert = <{folder}/certificate.pem
 ssl_key = <{folder}/key.pem
 disable_plaintext_auth = no
 auth_failure_delay = 0
+auth_mechanisms = plain login{token_mechanisms}
 passdb {{
   driver = passwd-file
   args = scheme=PLAIN username_format=%u {folder}/users
 }}
+{token_passdb}
 userdb {{
   driver = static
   args = uid={uid} gid={gid} home={folder}/home
@@ -61,6 +63,23 @@ service imap-login {{
     port = {tls_port}
   }}
 }}
+"""
+
+
+TOKENS = """
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {folder}/oauth2.conf.ext
+}}
+"""
+ASKS = """
+introspection_mode = get
+introspection_url = {url}
+force_introspection = yes
+username_attribute = username
+active_attribute = active
+active_value = true
 """
 
 
@@ -130,8 +149,11 @@ class Dovecot:
 
 
 @contextlib.contextmanager
-def running(certificate: bytes = b"", key: bytes = b"") -> Iterator[Dovecot]:
-    """Run a server in a folder of its own; with TLS where a certificate is given (PEM)."""
+def running(
+    certificate: bytes = b"", key: bytes = b"", asks: str = "", mechanisms: str = "xoauth2 oauthbearer"
+) -> Iterator[Dovecot]:
+    """Run a server in a folder of its own; with TLS where a certificate is given (PEM). Where it `asks` an address
+    (which ends where the token begins) it takes access tokens, too."""
     if not Path(PROGRAM).exists():
         pytest.skip("Dovecot is not installed: apt-get install dovecot-imapd")
     user = "nobody" if os.geteuid() == 0 else getpass.getuser()  # no mail of root's is served
@@ -143,6 +165,7 @@ def running(certificate: bytes = b"", key: bytes = b"") -> Iterator[Dovecot]:
         server = Dovecot(folder, port, tls_port, user, grp.getgrgid(person.pw_gid).gr_name)
         (folder / "certificate.pem").write_bytes(certificate)
         (folder / "key.pem").write_bytes(key)
+        (folder / "oauth2.conf.ext").write_text(ASKS.format(url=asks))
         (folder / "users").write_text(f"{USER}:{PASSWORD}\n")
         text = CONFIG.format(
             folder=folder,
@@ -153,6 +176,8 @@ def running(certificate: bytes = b"", key: bytes = b"") -> Iterator[Dovecot]:
             port=server.port,
             tls_port=server.tls_port,
             ssl="yes" if certificate else "no",
+            token_mechanisms=f" {mechanisms}" if asks else "",
+            token_passdb=TOKENS.format(folder=folder) if asks else "",
         )
         if not certificate:
             text = "\n".join(line for line in text.splitlines() if not line.startswith(("ssl_cert", "ssl_key")))

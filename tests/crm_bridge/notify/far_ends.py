@@ -1,6 +1,7 @@
 """Zalo as its documentation shows it, over real HTTP, and a mail server that is not ours (aiosmtpd)."""
 
 import asyncio
+import base64
 import contextlib
 import json
 import secrets
@@ -103,6 +104,7 @@ class MailServer:
     says: deque[tuple[str, str]] = field(default_factory=deque)
     letters: list[tuple[str, list[str], bytes]] = field(default_factory=list)
     users: list[str] = field(default_factory=list)
+    tokens: set[str] = field(default_factory=set)
 
     async def handle_RCPT(self, _server: Any, _session: Any, envelope: Envelope, to: str, _options: Any) -> str:  # noqa: N802
         if self.says and self.says[0][0] == "RCPT":
@@ -117,6 +119,15 @@ class MailServer:
         assert envelope.mail_from is not None
         self.letters.append((envelope.mail_from, list(envelope.rcpt_tos), envelope.content))
         return "250 OK"
+
+    async def auth_XOAUTH2(self, server: SMTP, args: list[str]) -> AuthResult:  # noqa: N802
+        """Take a token of `tokens`; say why not to another one, and that it is refused once that was heard."""
+        said = base64.b64decode(args[1]).decode()
+        self.users.append(said.partition("\x01")[0])
+        if any(said == f"user={USER}\x01auth=Bearer {token}\x01\x01" for token in self.tokens):
+            return AuthResult(success=True)
+        assert await server.challenge_auth('{"status": "401"}') == b""
+        return AuthResult(success=False, handled=False)
 
     def authenticate(self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
         assert isinstance(data, LoginPassword)

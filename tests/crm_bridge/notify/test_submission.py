@@ -11,13 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+import httpx
 import pytest
 
 from crm_bridge.notify import submission
 from crm_bridge.notify.parcel import Parcel
 from crm_bridge.notify.submission import Account, NotLetIn, Submission
+from crm_bridge.oauth import Grant, Tokens
 from crm_bridge.outgoing.schedule import Answer
 from hotline.tls import ensure
+from tests.crm_bridge.mail.authority import granting
 from tests.crm_bridge.notify.conftest import NOW
 from tests.crm_bridge.notify.far_ends import PASSWORD, USER, MailServer, mail_server
 
@@ -88,8 +91,8 @@ async def test_an_account_that_is_not_let_in_is_a_fault_and_nobodys_letter_is_de
         assert "notify.email" in submitted.fault.mend
         assert "wrong" not in str(submitted.fault) + repr(submitted.account)
         with pytest.raises(NotLetIn, match="535"):
-            await submitted.check()
-        await sender(far_end).check()
+            await submitted.check(NOW)
+        await sender(far_end).check(NOW)
     assert far_end.letters == []
 
 
@@ -139,3 +142,30 @@ async def test_what_cannot_be_a_letter_is_dead_at_once() -> None:
         answer = await sent(sender(far_end), evil)
     assert answer.is_final
     assert far_end.letters == []
+
+
+async def test_a_token_stands_in_place_of_the_password_and_one_that_is_not_taken_is_replaced(tmp_path: Path) -> None:
+    with granting() as authority:
+        async with mail_server() as far_end, httpx.AsyncClient(trust_env=False) as client:
+            grant = Grant(authority.token_url, {"client_id": "c"}, "first", file=tmp_path / "t.json")
+            submitted = sender(far_end, password="", tokens=Tokens(grant, client))
+            far_end.tokens = {"access-1"}
+            assert await sent(submitted) == Answer(200)
+            far_end.tokens = {"access-2"}
+            assert await sent(submitted) == Answer(200)
+            assert len(far_end.letters) == 2
+            far_end.tokens = set()
+            answer = await sent(submitted)
+        assert (answer.status, answer.is_final) == (0, False)
+        assert answer.cause.startswith("localhost: 535")
+        assert [form["refresh_token"] for form in authority.asked] == ["first"] * 3
+
+
+async def test_where_no_token_is_to_be_had_that_is_the_fault() -> None:
+    with granting() as authority:
+        async with mail_server() as far_end, httpx.AsyncClient(trust_env=False) as client:
+            revoked = Grant(authority.token_url, {"client_id": "c"}, "revoked")
+            submitted = sender(far_end, password="", tokens=Tokens(revoked, client))
+            assert "invalid_grant: The token is revoked." in (await sent(submitted)).cause
+    assert submitted.fault is not None
+    assert far_end.users == []

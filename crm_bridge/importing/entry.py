@@ -86,13 +86,15 @@ class Entry:
 
 
 class Reader:
-    """Makes entries of records; it remembers which columns it did not know."""
+    """Makes entries of records; it remembers which columns it did not take. `source` may be empty."""
 
     def __init__(self, source: str, region: str, mapping: Mapping[str, Field]) -> None:
         self._source, self._region = source, region
         self._known: dict[str, Field | None] = dict(mapping)
         self.unknown: dict[str, None] = {}
-        """Headings in the order in which they came."""
+        """Headings, in the order in which they came."""
+        self.nameless: dict[str, None] = {}
+        """Headings of ids whose system has no name: two systems may count from 1, each of its own."""
 
     def read(self, record: Record) -> tuple[Entry | None, list[Trouble]]:
         """Return what a row says, None for one that is empty or refused, and what of it cannot be taken."""
@@ -120,12 +122,21 @@ class Reader:
         tags = dict.fromkeys(tag for each in found.get("tags", ()) for tag in take.tags(each))
         return Entry(record.row, claims, name, language, tuple(tags)[:MAX_TAGS]), troubles
 
+    def see(self, record: Record | Trouble) -> None:
+        """Look at the headings of a row alone."""
+        if isinstance(record, Record):
+            for heading, _ in record.cells:
+                self._field(heading)
+
     def _field(self, heading: str) -> Field | None:
         if heading not in self._known:
             self._known[heading] = field_of(heading)
         field = self._known[heading]
         if field is None:
             self.unknown[heading] = None
+        elif field == "external" and not self._source:
+            self.nameless[heading] = None
+            return None
         return field
 
     def _claims(
@@ -168,7 +179,6 @@ class Reader:
 
     def _normalised(self, kind: Kind, text: str) -> str:
         if kind == "external":
-            # Two systems may count from 1, each of its own.
             text = text if text.startswith(f"{self._source}:") else f"{self._source}:{text}"
         value = normalise(kind, text, self._region)
         return value if len(value) <= MAX_VALUE_LENGTH else ""

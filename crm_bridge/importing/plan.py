@@ -22,7 +22,8 @@ MAX_TAGS: Final = 50
 class Profile:
     """A profile as it is and as the rows leave it, with what this import has written to it (`ImportProfile`).
 
-    `row` is the first of the file that was this person's, 0 for none so far. `is_new`: made by these very rows.
+    `row` is the first of the file that was this person's, 0 for none so far. `is_new`: made by these very rows;
+    `is_met_now`: one of these rows is the first. `read_at` is `updated_at` as the database had it.
     """
 
     id: str
@@ -35,7 +36,7 @@ class Profile:
     row: int = 0
     created: bool = False
     is_new: bool = False
-    is_met: bool = False
+    is_met_now: bool = False
     name_seal: str = ""
     language_seal: str = ""
     tag_seals: list[str] = field(default_factory=list)
@@ -43,6 +44,10 @@ class Profile:
     updated_was: float | None = None
     updated_to: float | None = None
     is_changed: bool = False
+    read_at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.read_at = self.updated_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ class Plan:
 
     def _new(self, row: int) -> Profile:
         id_ = new_id()
-        profile = Profile(id_, id_, "", "", [], self.now, self.now, row, created=True, is_new=True)
+        profile = Profile(id_, id_, "", "", [], self.now, self.now, row, created=True, is_new=True, is_met_now=True)
         self.profiles[id_] = profile
         self.counts.created += 1
         return profile
@@ -100,10 +105,9 @@ class Plan:
                 Note("repeated", row, decisive.kind, customer_id=profile.id, other_id=profile.id, other_row=profile.row)
             )
         else:
-            profile.row = row
+            profile.row, profile.is_met_now = row, True
             self.counts.matched += 1
             self.notes.append(Note("matched", row, decisive.kind, customer_id=profile.id, other_id=profile.id))
-        profile.is_met = profile.is_met or not profile.is_new
         return profile
 
     def _link(self, profile: Profile, worth: Claim, row: int, leaning: str | None) -> None:

@@ -8,7 +8,7 @@ Rule: a row that cannot be read is told as a `Trouble`, and the next one is read
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TextIO
 
@@ -44,7 +44,7 @@ class Trouble:
         return f"{self.row}: {self.column + ': ' if self.column else ''}{self.cause}; {self.mend}"
 
 
-def records(source: SourceFile) -> Iterator[Record | Trouble]:
+def records(source: SourceFile) -> Generator[Record | Trouble, None, None]:
     """Return the rows of a file, and what cannot be read of them. Raises `Unreadable` if there is no heading."""
     with source.opened() as text:
         match source.format:

@@ -107,26 +107,28 @@ def _pointer(path: Sequence[object]) -> str:
 
 
 class BodyLimit:
-    """ASGI middleware: a body longer than `octets` is refused, whether its length was said or not."""
+    """ASGI middleware: a body longer than `octets` is refused, whether its length was said or not. `files` are the
+    addresses that take more, each with its own limit."""
 
-    def __init__(self, app: ASGIApp, octets: int) -> None:
-        self._app, self._octets = app, octets
+    def __init__(self, app: ASGIApp, octets: int, files: Mapping[str, int] | None = None) -> None:
+        self._app, self._octets, self._files = app, octets, files or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         received = 0
-        too_long = HTTPException(413, f"The body is longer than {self._octets} octets.")
+        octets = self._files.get(scope.get("path", ""), self._octets)
+        too_long = HTTPException(413, f"The body is longer than {octets} octets.")
 
         async def counted() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._octets:
+            if received > octets:
                 raise too_long
             return message
 
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif any(name == b"content-length" and int(value) > self._octets for name, value in scope["headers"]):
+        elif any(name == b"content-length" and int(value) > octets for name, value in scope["headers"]):
             await Problem(413, too_long.detail)(scope, receive, send)
         else:
             await self._app(scope, counted, send)

@@ -17,6 +17,7 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import crm_bridge.channels.routes
+import crm_bridge.importing.routes
 import crm_bridge.link_routes
 import crm_bridge.routes
 import crm_bridge.webhooks.routes
@@ -140,7 +141,11 @@ def create_app(
                 pages=pages.paths(),
                 sockets=sockets,
             ),
-            Middleware(BodyLimit, octets=MAX_BODY_OCTETS),
+            Middleware(
+                BodyLimit,
+                octets=MAX_BODY_OCTETS,
+                files={f"{API}/imports": settings.limits.import_size << 20},
+            ),
         ],
     )
     answer_with_problems(app)
@@ -151,6 +156,7 @@ def create_app(
         crm_bridge.routes,
         crm_bridge.webhooks.routes,
         crm_bridge.link_routes,
+        crm_bridge.importing.routes,
         recordings.routes,
         telephony.routes,
         telephony.desk_routes,
@@ -170,6 +176,7 @@ def create_app(
     app.state.publish = publish or _nobody_listens
     app.state.channels = channels.door(settings)
     app.state.webhooks = NOBODY
+    app.state.importing = asyncio.Lock()
     app.state.recordings_folder = settings.recordings_folder
     app.state.ready = ready or _not_wired
     app.state.audit = audit.Audit(sessions)

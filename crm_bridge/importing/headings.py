@@ -15,6 +15,8 @@ _NO_WORD: Final = re.compile(r"[\W_]+")
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _COUNT: Final = re.compile(r"(?<=\D)\s*\d{1,2}$")  # phone2, Điện thoại 3
 
+_SOURCE: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+
 # Each heading as `_key` makes it: no case, no diacritics, no signs, no number at its end.
 _NAMES: Final[Mapping[Field, str]] = {
     "phone": "phone, phones, phone number, telephone, tel, mobile, mobile phone, mobile number, cell, cell phone, "
@@ -63,6 +65,14 @@ def chosen(pairs: Iterable[str]) -> dict[str, Field]:
             raise MapWrong(f'`{pair}` maps nothing: write it as "Column=field", with one of {", ".join(FIELDS)}')
         found[heading.strip()] = field
     return found
+
+
+def source_name(written: str) -> str:
+    """Return the name of another system as it prefixes its ids. Raises `MapWrong`."""
+    name = written.strip().lower()
+    if name and not _SOURCE.fullmatch(name):
+        raise MapWrong("a source is named by up to 32 of a-z, 0-9, - and _, with a letter first, such as salesforce")
+    return name
 
 
 def _key(heading: str) -> str:

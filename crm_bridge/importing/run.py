@@ -103,7 +103,7 @@ async def run(sessions: Sessions, job: Job, now: Callable[[], float], watch: Wat
 
 
 async def rehearse(sessions: Sessions, job: Job, now: Callable[[], float], watch: Watch = Watch()) -> Report:
-    """Return the report that `run` would give, and write nothing. `sessions` may be such as only read.
+    """Return the report that `run` would give, and write nothing.
 
     Raises what `run` raises.
     """
@@ -121,6 +121,7 @@ async def rehearse(sessions: Sessions, job: Job, now: Callable[[], float], watch
         @asynccontextmanager
         async def transaction() -> AsyncIterator[write.Sessions]:
             async with sessions() as session, own.begin() as over:
+                await session.connection(execution_options={"read_only": True})  # it waits for no writer
                 yield session, over
 
         return await _run(job, transaction, now, watch, rehearsal=True)

@@ -13,7 +13,7 @@ decides who was first; the other takes its profile back and looks again.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from sqlalchemy import Select, and_, delete, false, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -207,17 +207,29 @@ async def _link(session: AsyncSession, customer: str, each: Claim, *, source: st
 # ------------------------------------------------------------------------------------------------------- rules, pure
 
 
-def decide(claims: Sequence[Claim], owners: Mapping[tuple[str, str], Identity]) -> Claim:
+class Worth(Protocol):
+    """What a link is worth: a row of `identities`, or what is going to be one."""
+
+    @property
+    def assurance(self) -> int:
+        """0 to 3."""
+
+    @property
+    def confidence(self) -> float:
+        """0 to 1."""
+
+
+def decide(claims: Sequence[Claim], owners: Mapping[tuple[str, str], Worth]) -> Claim:
     """Return the claim whose owner an event goes to: of those that are known (at least one), the strongest."""
     return max((each for each in claims if each.key in owners), key=lambda each: _strength(each, owners[each.key]))
 
 
-def _strength(each: Claim, row: Identity) -> tuple[int, int, float]:
+def _strength(each: Claim, row: Worth) -> tuple[int, int, float]:
     """Return what to compare known identities by; of equals, `max` keeps the one that the event named first."""
     return each.assurance, row.assurance, row.confidence
 
 
-def through(each: Claim, decisive: Claim, row: Identity) -> Claim:
+def through(each: Claim, decisive: Claim, row: Worth) -> Claim:
     """Return what a new link is worth: no more than the link it leans on. Whoever types a victim's number joins the
     victim's history as a claim, and is trusted with nothing."""
     return Claim(

@@ -13,7 +13,6 @@ from crm_bridge.importing.entry import Entry
 from crm_bridge.importing.report import Counts, Note
 from crm_bridge.match import Claim, decide, in_locking_order, through
 from crm_bridge.rows import new_id
-from crm_bridge.tables import Identity
 
 MAX_TAGS: Final = 50
 
@@ -51,11 +50,17 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
-class NewIdentity:
-    """An identity to be linked, and the identity that it leans on."""
+class Known:
+    """An identity and whose it is: a row that is there, or one that will be. `leans_on` is another's id."""
 
-    row: Identity
-    through: str | None
+    id: str
+    customer_id: str
+    kind: str
+    value: str
+    assurance: int
+    confidence: float
+    evidence: str = ""
+    leans_on: str | None = None
 
 
 @dataclass(slots=True)
@@ -65,9 +70,9 @@ class Plan:
     import_id: str
     source: str
     now: float
-    owners: dict[tuple[str, str], Identity]
+    owners: dict[tuple[str, str], Known]
     profiles: dict[str, Profile]
-    identities: list[NewIdentity] = field(default_factory=list)
+    identities: list[Known] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
 
@@ -111,19 +116,12 @@ class Plan:
         return profile
 
     def _link(self, profile: Profile, worth: Claim, row: int, leaning: str | None) -> None:
-        identity = Identity(
-            id=new_id(),
-            customer_id=profile.id,
-            kind=worth.kind,
-            value=worth.value,
-            assurance=worth.assurance,
-            source=self.source,
-            evidence=f"import {self.import_id} row {row}",
-            confidence=worth.confidence,
-            created_at=self.now,
+        evidence = f"import {self.import_id} row {row}"
+        identity = Known(
+            new_id(), profile.id, worth.kind, worth.value, worth.assurance, worth.confidence, evidence, leaning
         )
         self.owners[worth.key] = identity
-        self.identities.append(NewIdentity(identity, leaning))
+        self.identities.append(identity)
         self.counts.identities += 1
         self._touch(profile, leaning)
 

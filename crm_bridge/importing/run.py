@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from sqlalchemy import select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from crm_bridge.importing import tables, write
@@ -142,12 +142,16 @@ async def _run(
         async with transaction() as opened:
             current = await _started(opened[-1], job, now())
         done = Progress(current.id, current.rows_read, Counts(**current.counts))
-        rest = rows if first is None else chain([first], rows)
-        while (batch := await asyncio.to_thread(_read, rest, reader, job, done.rows_read)) is not None:
+        read = partial(_read, rows if first is None else chain([first], rows), reader, job, done.rows_read)
+        batch = await asyncio.to_thread(read)
+        while batch is not None:
             for trouble in batch.troubles:
                 watch.trouble(trouble)
-            done = await _take(job, batch, done, transaction, now)
+            # The next batch is read while this one is written.
+            async with _meanwhile(read) as ahead:
+                done = await _take(job, batch, done, transaction, now)
             watch.rows(batch.last)
+            batch = ahead.result()
     finally:
         rows.close()
     async with transaction() as opened:
@@ -156,6 +160,16 @@ async def _run(
 
 
 # --------------------------------------------------------------------------------------------------------- reading
+
+
+@asynccontextmanager
+async def _meanwhile(read: Callable[[], "Batch | None"]) -> AsyncIterator["asyncio.Future[Batch | None]"]:
+    """Read in a thread; it has ended when the block ends, whatever happens in it."""
+    ahead = asyncio.ensure_future(asyncio.to_thread(read))
+    try:
+        yield ahead
+    finally:
+        await asyncio.wait([ahead])
 
 
 def _read(rows: Iterator[Record | Trouble], reader: Reader, job: Job, after: int) -> Batch | None:
@@ -238,7 +252,7 @@ async def _take(
         try:
             async with transaction() as opened:
                 return await _write(opened, job, batch, done, now())
-        except Overtaken:
+        except (Overtaken, IntegrityError):
             continue
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", "") not in _AGAIN:

@@ -4,15 +4,17 @@ The first of `sessions` is the database. A rehearsal has a second one, whose row
 that is the one that is written to.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import DeclarativeBase
 
 from crm_bridge.identity import fold
-from crm_bridge.importing.plan import Plan, Profile
+from crm_bridge.importing.plan import Known, Plan, Profile
 from crm_bridge.importing.report import MAX_NOTES, Counts, Note, noted
 from crm_bridge.importing.tables import ImportIdentity, ImportNote, ImportProfile
 from crm_bridge.match import Claim
@@ -21,7 +23,7 @@ from crm_bridge.tables import Customer, Identity
 
 Sessions = Sequence[AsyncSession]
 
-MAX_NAMESAKES: Final = 5000
+MAX_NAMESAKES: Final = 2000
 """Of all the names of a batch; more are looked at by nobody."""
 UNBOUNDED: Final = frozenset({"contradiction"})
 """Notes that are kept however many there are: suggestions are made of them."""
@@ -31,17 +33,18 @@ class Overtaken(RuntimeError):
     """Another writer was first: roll back, and plan the batch anew."""
 
 
-async def owners(sessions: Sessions, claims: Iterable[Claim]) -> dict[tuple[str, str], Identity]:
-    """Return the rows of those identities that are known, by (kind, value)."""
+async def owners(sessions: Sessions, claims: Iterable[Claim]) -> dict[tuple[str, str], Known]:
+    """Return those identities that are known, by (kind, value)."""
     wanted: dict[str, set[str]] = {}
     for each in claims:
         wanted.setdefault(each.kind, set()).add(each.value)
-    found: dict[tuple[str, str], Identity] = {}
+    row = Identity
+    columns = (row.id, row.customer_id, row.kind, row.value, row.assurance, row.confidence)
+    found: dict[tuple[str, str], Known] = {}
     for session in sessions:
         for kind, values in wanted.items():
-            query = select(Identity).where(Identity.kind == kind, Identity.value.in_(values))
-            rows = await session.scalars(query.execution_options(populate_existing=True))
-            found |= {(row.kind, row.value): row for row in rows}
+            rows = await session.execute(select(*columns).where(row.kind == kind, row.value.in_(values)))
+            found |= {(known.kind, known.value): known for known in (Known(*values) for values in rows)}
     return found
 
 
@@ -49,18 +52,13 @@ async def profiles(sessions: Sessions, import_id: str, ids: Iterable[str]) -> di
     """Return profiles as they are, with what this import has written to them so far. Raises `Overtaken`."""
     wanted = set(ids)
     found: dict[str, Profile] = {}
+    row = Customer
+    columns = (row.id, row.person_id, row.name, row.language, row.tags, row.created_at, row.updated_at)
     for session in sessions:
-        query = select(Customer).where(Customer.id.in_(wanted)).execution_options(populate_existing=True)
-        for row in await session.scalars(query):
-            found[row.id] = Profile(
-                row.id,
-                row.person_id or row.id,
-                row.name,
-                row.language,
-                list(row.tags),
-                row.created_at,
-                row.updated_at,
-            )
+        for id_, person, name, language, tags, created_at, updated_at in await session.execute(
+            select(*columns).where(row.id.in_(wanted))
+        ):
+            found[id_] = Profile(id_, person or id_, name, language, list(tags), created_at, updated_at)
     if found.keys() != wanted:
         raise Overtaken("a profile of this batch was removed a moment ago")
     for met in await _met(sessions, import_id, wanted):
@@ -77,48 +75,26 @@ async def _met(sessions: Sessions, import_id: str, ids: Iterable[str]) -> list[I
 
 
 async def write(sessions: Sessions, plan: Plan) -> None:
-    """Write what a plan makes of its people. Raises `Overtaken`."""
+    """Write what a plan makes of its people. Raises `Overtaken`, and `IntegrityError` where another writer took an
+    identity."""
     session = sessions[-1]
-    if new := plan.new_profiles():
-        await session.execute(insert(Customer), [_customer(each) for each in new])
-    await _write_identities(session, plan)
-    if changed := plan.changed_profiles():
-        await (_shadow if len(sessions) > 1 else _change)(session, changed)
-    if met := [each for each in plan.profiles.values() if each.is_met_now]:
-        await session.execute(insert(ImportProfile), [_met_row(plan.import_id, each) for each in met])
-    if again := [each for each in plan.changed_profiles() if not each.is_met_now]:
-        await session.execute(update(ImportProfile), [_met_row(plan.import_id, each) for each in again])
-    await session.flush()
-
-
-async def _write_identities(session: AsyncSession, plan: Plan) -> None:
-    if not plan.identities:
-        return
+    changed = plan.changed_profiles()
+    await _insert(session, Customer, [_customer(each) for each in plan.new_profiles()])
     # In an order that all writers share: two that insert the same keys crosswise would wait for each other.
-    ordered = sorted(plan.identities, key=lambda each: (each.row.kind, each.row.value))
-    columns = [column.name for column in Identity.__table__.columns]
-    rows = [{name: getattr(each.row, name) for name in columns} for each in ordered]
-    written = (await session.execute(_insert_if_free(session), rows)).all()
-    if len(written) < len(rows):
-        raise Overtaken("another writer took an identity of this batch")
-    await session.execute(
-        insert(ImportIdentity),
-        [
-            {
-                "identity_id": each.row.id,
-                "import_id": plan.import_id,
-                "customer_id": each.row.customer_id,
-                "through": each.through,
-            }
-            for each in ordered
-        ],
-    )
+    identities = sorted(plan.identities, key=lambda each: (each.kind, each.value))
+    await _insert(session, Identity, [_identity(plan, each) for each in identities])
+    if changed:
+        await (_shadow(sessions, changed) if len(sessions) > 1 else _change(session, changed))
+    met = [each for each in plan.profiles.values() if each.is_met_now]
+    await _insert(session, ImportProfile, [_met_row(plan.import_id, each) for each in met])
+    if again := [each for each in changed if not each.is_met_now]:
+        await session.execute(update(ImportProfile), [_met_row(plan.import_id, each) for each in again])
+    await _insert(session, ImportIdentity, [_brought(plan.import_id, each) for each in identities])
 
 
-def _insert_if_free(session: AsyncSession) -> Any:
-    table = Identity.__table__
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    return dialect.insert(table).on_conflict_do_nothing().returning(table.c.id)
+async def _insert(session: AsyncSession, table: type[DeclarativeBase], rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        await (await session.connection()).execute(insert(table.__table__), rows)  # type: ignore[arg-type]
 
 
 async def _change(session: AsyncSession, changed: Sequence[Profile]) -> None:
@@ -142,11 +118,40 @@ async def _change(session: AsyncSession, changed: Sequence[Profile]) -> None:
     )
 
 
-async def _shadow(session: AsyncSession, changed: Sequence[Profile]) -> None:
-    """Lay profiles as they would be over those of the database."""
+async def _shadow(sessions: Sessions, changed: Sequence[Profile]) -> None:
+    """Lay profiles as they would be over those of the database, with the addresses that they are compared by."""
+    below, above = sessions
     for each in changed:
-        await session.merge(Customer(**_customer(each), person_id=None if each.person == each.id else each.person))
-    await session.flush()
+        await above.merge(Customer(**_customer(each), person_id=None if each.person == each.id else each.person))
+    await above.flush()
+    columns = Identity.__table__.columns
+    query = select(*columns).where(Identity.customer_id.in_([each.id for each in changed]), Identity.kind == "email")
+    rows = [dict(row) for row in (await below.execute(query)).mappings()]
+    if rows:
+        await (await above.connection()).execute(sqlite.insert(Identity).on_conflict_do_nothing(), rows)
+
+
+def _identity(plan: Plan, each: Known) -> dict[str, Any]:
+    return {
+        "id": each.id,
+        "customer_id": each.customer_id,
+        "kind": each.kind,
+        "value": each.value,
+        "assurance": each.assurance,
+        "source": plan.source,
+        "evidence": each.evidence,
+        "confidence": each.confidence,
+        "created_at": plan.now,
+    }
+
+
+def _brought(import_id: str, each: Known) -> dict[str, Any]:
+    return {
+        "identity_id": each.id,
+        "import_id": import_id,
+        "customer_id": each.customer_id,
+        "through": each.leans_on,
+    }
 
 
 def _customer(each: Profile) -> dict[str, Any]:
@@ -187,20 +192,24 @@ async def similar(sessions: Sessions, plan: Plan) -> list[Note]:
     if not names:
         return []
     namesakes = await _namesakes(sessions, names)
-    emails = await _emails(sessions, namesakes)
-    made = {each.customer_id: each.row for each in await _met(sessions, plan.import_id, namesakes) if each.created}
-    by_name: dict[str, list[str]] = {}
-    for id_, (name, _) in namesakes.items():
-        by_name.setdefault(name, []).append(id_)
-    notes = []
-    for each in fresh.values():
-        for other in by_name.get(fold(each.name), ()):
-            # Of two of one batch, the later one tells.
-            if namesakes[other][1] == each.person or (other in fresh and fresh[other].row >= each.row):
-                continue
-            if any(are_similar(mine, theirs) for mine in emails.get(each.id, ()) for theirs in emails.get(other, ())):
-                row = made.get(other, 0)
-                notes.append(Note("similar", each.row, "email", customer_id=each.id, other_id=other, other_row=row))
+    emails: dict[str, set[str]] = {}
+    for each in namesakes:
+        emails.setdefault(each.id, set()).add(each.email)
+    by_name = _by_name(namesakes)
+    pairs = {
+        (each.id, other.id)
+        for each in fresh.values()
+        for other in by_name.get(fold(each.name), ())
+        # Of two of one batch, the later one tells.
+        if other.person != each.person and not (other.id in fresh and fresh[other.id].row >= each.row)
+        if any(are_similar(mine, other.email) for mine in emails.get(each.id, ()))
+    }
+    made = {
+        row.customer_id: row.row for row in await _met(sessions, plan.import_id, {b for _, b in pairs}) if row.created
+    }
+    notes = [
+        Note("similar", fresh[a].row, "email", customer_id=a, other_id=b, other_row=made.get(b, 0)) for a, b in pairs
+    ]
     return sorted(notes, key=lambda each: (each.row, each.other_row, each.other_id or ""))
 
 
@@ -208,26 +217,33 @@ def _is_named(each: Profile) -> bool:
     return len(fold(each.name).split()) >= MIN_WORDS
 
 
-async def _namesakes(sessions: Sessions, names: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Return (folded name, person) by id."""
-    found: dict[str, tuple[str, str]] = {}
+@dataclass(frozen=True, slots=True)
+class _Namesake:
+    id: str
+    person: str
+    name: str
+    email: str
+
+
+async def _namesakes(sessions: Sessions, names: Iterable[str]) -> list[_Namesake]:
+    """Return who bears one of these (folded) names and has an e-mail address; once for each address."""
+    found: dict[tuple[str, str], _Namesake] = {}
     for session in sessions:
         rows = await session.execute(
-            select(Customer.id, Customer.name_folded, Customer.person_id)
-            .where(Customer.name_folded.in_(names))
+            select(Customer.id, Customer.person_id, Customer.name_folded, Identity.value)
+            .join(Identity, Identity.customer_id == Customer.id)
+            .where(Customer.name_folded.in_(names), Identity.kind == "email")
             .order_by(Customer.name_folded, Customer.id)
             .limit(MAX_NAMESAKES)
         )
-        found |= {id_: (name, person or id_) for id_, name, person in rows}
-    return found
+        found |= {(id_, email): _Namesake(id_, person or id_, name, email) for id_, person, name, email in rows}
+    return list(found.values())
 
 
-async def _emails(sessions: Sessions, ids: Iterable[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for session in sessions:
-        query = select(Identity.customer_id, Identity.value).where(Identity.customer_id.in_(ids))
-        for id_, value in await session.execute(query.where(Identity.kind == "email")):
-            found.setdefault(id_, []).append(value)
+def _by_name(namesakes: Iterable[_Namesake]) -> dict[str, list[_Namesake]]:
+    found: dict[str, list[_Namesake]] = {}
+    for each in namesakes:
+        found.setdefault(each.name, []).append(each)
     return found
 
 
@@ -255,8 +271,7 @@ async def write_notes(session: AsyncSession, import_id: str, notes: Sequence[Not
                     "identity_id": each.identity_id,
                 }
             )
-    if rows:
-        await session.execute(insert(ImportNote), rows)
+    await _insert(session, ImportNote, rows)
 
 
 def printable(heading: str) -> str:

@@ -11,9 +11,9 @@ Rule 4: two events of one new person at the same instant make one profile. The u
 decides who was first; the other takes its profile back and looks again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from sqlalchemy import Select, and_, delete, false, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -144,13 +144,13 @@ async def _join(
     now: float,
 ) -> Match:
     """Link what is new to the customer of the strongest known identity, and note what contradicts it."""
-    decisive = max((each for each in claims if each.key in owners), key=lambda each: _strength(each, owners[each.key]))
+    decisive = decide(claims, owners)
     customer = owners[decisive.key].customer_id
-    unknown = [_through(each, decisive, owners[decisive.key]) for each in claims if each.key not in owners]
+    unknown = [through(each, decisive, owners[decisive.key]) for each in claims if each.key not in owners]
     if unknown:
         taken = [
             each
-            for each in _in_locking_order(unknown)
+            for each in in_locking_order(unknown)
             if not await _link(session, customer, each, source=source, evidence=evidence, now=now)
         ]
         await session.execute(update(Customer).where(Customer.id == customer).values(updated_at=now))
@@ -180,7 +180,7 @@ async def _create(session: AsyncSession, claims: Sequence[Claim], *, source: str
     """Make a customer with these identities; "" if somebody else got one of them first."""
     customer = new_id()
     await session.execute(insert(Customer).values(id=customer, created_at=now, updated_at=now))
-    for each in _in_locking_order(claims):
+    for each in in_locking_order(claims):
         if not await _link(session, customer, each, source=source, evidence=evidence, now=now):
             # Nobody has seen the profile yet: it was made in this very transaction.
             await session.execute(delete(Identity).where(Identity.customer_id == customer))
@@ -207,12 +207,32 @@ async def _link(session: AsyncSession, customer: str, each: Claim, *, source: st
     )
 
 
-def _strength(each: Claim, row: Identity) -> tuple[int, int, float]:
+# ------------------------------------------------------------------------------------------------------- rules, pure
+
+
+class Worth(Protocol):
+    """What a link is worth: a row of `identities`, or what is going to be one."""
+
+    @property
+    def assurance(self) -> int:
+        """0 to 3."""
+
+    @property
+    def confidence(self) -> float:
+        """0 to 1."""
+
+
+def decide(claims: Sequence[Claim], owners: Mapping[tuple[str, str], Worth]) -> Claim:
+    """Return the claim whose owner an event goes to: of those that are known (at least one), the strongest."""
+    return max((each for each in claims if each.key in owners), key=lambda each: _strength(each, owners[each.key]))
+
+
+def _strength(each: Claim, row: Worth) -> tuple[int, int, float]:
     """Return what to compare known identities by; of equals, `max` keeps the one that the event named first."""
     return each.assurance, row.assurance, row.confidence
 
 
-def _through(each: Claim, decisive: Claim, row: Identity) -> Claim:
+def through(each: Claim, decisive: Claim, row: Worth) -> Claim:
     """Return what a new link is worth: no more than the link it leans on. Whoever types a victim's number joins the
     victim's history as a claim, is trusted with nothing, and what they claim besides is worth less still."""
     return Claim(
@@ -223,7 +243,7 @@ def _through(each: Claim, decisive: Claim, row: Identity) -> Claim:
     )
 
 
-def _in_locking_order(claims: Iterable[Claim]) -> list[Claim]:
+def in_locking_order(claims: Iterable[Claim]) -> list[Claim]:
     """Return claims in an order all writers share: two that insert the same keys crosswise would wait for each other
     for ever."""
     return sorted(claims, key=lambda each: each.key)

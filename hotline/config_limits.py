@@ -8,14 +8,15 @@ from telephony.sip.settings import AdmissionSettings, EndpointLimits
 
 
 class Limits(Section):
-    """Durations are seconds; `texts` are those of strangers in a minute; `sip_...` are of one address, of IPv6 of one
-    /64."""
+    """Durations are seconds; `texts` are those of strangers in a minute; `import_size` is MiB; `sip_...` are of one
+    address, of IPv6 of one /64."""
 
     max_calls: int = Field(ge=1)
     max_call: Duration = Field(gt=0)
     media_timeout: Duration = Field(gt=0)
     subscriptions: int = Field(ge=0)
     texts: int = Field(ge=0)
+    import_size: int = Field(ge=1, le=1024)
     sip_requests: float = Field(gt=0)
     sip_burst: int = Field(ge=1)
     sip_phone_requests: float = Field(gt=0)

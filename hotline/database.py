@@ -33,6 +33,7 @@ ROOMS_WITH_TABLES: Final = (
     "crm_bridge.tables",
     "crm_bridge.webhooks.tables",
     "crm_bridge.notify.tables",
+    "crm_bridge.importing.tables",
     "recordings.tables",
     "telephony.tables",
     "hotline.tables",

@@ -51,6 +51,10 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("POST", "/api/v1/customers/*/messages", ("messages", "desk")),
     ("POST", "/api/v1/messages/replay", ("audit",)),  # of supervisors and admins
     ("POST", "/api/v1/messages/*/replay", ("audit",)),
+    ("POST", "/api/v1/imports", ("customers",)),
+    ("POST", "/api/v1/imports/*/undo", ("customers",)),
+    ("GET", "/api/v1/imports", ("customers",)),
+    ("GET", "/api/v1/imports/*", ("customers",)),
     ("POST", "/api/v1/agents/*/state", ("agents", "desk")),
     ("POST", "/api/v1/calls/*/hold", ("desk",)),
     ("POST", "/api/v1/calls/*/resume", ("desk",)),

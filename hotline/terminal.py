@@ -46,7 +46,7 @@ Result = TypeVar("Result")
 # `hotline …` and `pip install …` inside a sentence, where a command is meant.
 COMMAND: Final = re.compile(
     r"(?<![\w./-])(?:pip(?= install\b)|"
-    r"hotline(?= (?:serve|demo|call|omnitest|doctor|flow|users|tokens|db|recordings|models|bench)\b))"
+    r"hotline(?= (?:serve|demo|call|omnitest|doctor|flow|users|tokens|db|customers|recordings|models|bench)\b))"
 )
 
 
@@ -111,18 +111,24 @@ def settings_of(config: Path | None, data: Path | None = None) -> Settings:
 
 
 @asynccontextmanager
-async def session_on(settings: Settings) -> AsyncIterator[AsyncSession]:
-    """A session on the database, which is made or brought up to date first; it commits when the block ends well."""
+async def sessions_on(settings: Settings) -> AsyncIterator[database.Sessions]:
+    """What makes sessions on the database, which is made or brought up to date first."""
     current, _ = await database.revisions(settings.database_url)
     await database.upgrade(settings.database_url)
     if current is None:
         say(f"There was no database for {settings.data}, so one was made; --data or --config finds a server's own.")
     engine = database.open_engine(settings.database_url)
     try:
-        async with database.session_factory(engine).begin() as session:
-            yield session
+        yield database.session_factory(engine)
     finally:
         await engine.dispose()
+
+
+@asynccontextmanager
+async def session_on(settings: Settings) -> AsyncIterator[AsyncSession]:
+    """A session on the database, which is made or brought up to date first; it commits when the block ends well."""
+    async with sessions_on(settings) as sessions, sessions.begin() as session:
+        yield session
 
 
 def in_session(settings: Settings, work: Callable[[AsyncSession], Awaitable[Result]]) -> Result:

@@ -17,6 +17,7 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import crm_bridge.channels.routes
+import crm_bridge.importing.routes
 import crm_bridge.link_routes
 import crm_bridge.notify.routes
 import crm_bridge.routes
@@ -154,6 +155,7 @@ def create_app(
         crm_bridge.webhooks.routes,
         crm_bridge.link_routes,
         crm_bridge.notify.routes,
+        crm_bridge.importing.routes,
         recordings.routes,
         telephony.routes,
         telephony.desk_routes,
@@ -174,6 +176,7 @@ def create_app(
     app.state.channels = channels.door(settings)
     app.state.webhooks = NOBODY
     app.state.notifier = Notifier(sessions, settings.region)
+    app.state.importing = asyncio.Lock()
     app.state.recordings_folder = settings.recordings_folder
     app.state.ready = ready or _not_wired
     app.state.audit = audit.Audit(sessions)
@@ -185,9 +188,10 @@ def create_app(
 
 
 def _larger_bodies(settings: Settings) -> dict[str, int]:
-    """Return where e-mails are posted to, and how many octets they may have."""
+    """Return where e-mails and files of customers are posted to, and how many octets they may have."""
     posted = {name: source for name, source in settings.mail.items() if source.kind == "http"}
-    return {f"/hooks/{name}": source.max_size << 20 for name, source in posted.items()}
+    letters = {f"/hooks/{name}": source.max_size << 20 for name, source in posted.items()}
+    return {f"{API}/imports": settings.limits.import_size << 20, **letters}
 
 
 def own_hosts(settings: Settings) -> frozenset[str]:

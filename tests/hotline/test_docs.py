@@ -52,7 +52,7 @@ def settings_names(section: type[Section] = Settings, above: str = "") -> Iterat
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_and_option_is_documented(command: str) -> None:
-    lines = [line for line in OPERATIONS.splitlines() if line.startswith(f"| `{command}")]
+    lines = [line for line in OPERATIONS.splitlines() if line.startswith((f"| `{command} ", f"| `{command}`"))]
     assert len(lines) == 1, f"docs/operations.md needs one row for `{command}`"
     options = {option for each in COMMANDS[command].params for option in each.opts if option.startswith("-")}
     assert all(option in lines[0] for option in options - SHARED_OPTIONS), options

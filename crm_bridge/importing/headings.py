@@ -1,0 +1,80 @@
+"""What the columns of other systems' files are called, in English and Vietnamese, and what they mean here; pure."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final, Literal, get_args
+
+from crm_bridge.identity import fold
+
+Field = Literal[
+    "phone", "email", "zalo", "facebook", "external", "name", "family_name", "given_name", "language", "tags"
+]
+FIELDS: Final[tuple[Field, ...]] = get_args(Field)
+
+_NO_WORD: Final = re.compile(r"[\W_]+")
+_HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_COUNT: Final = re.compile(r"(?<=\D)\s*\d{1,2}$")  # phone2, Điện thoại 3
+
+_SOURCE: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+
+# Each heading as `_key` makes it: no case, no diacritics, no signs, no number at its end.
+_NAMES: Final[Mapping[Field, str]] = {
+    "phone": "phone, phones, phone number, telephone, tel, mobile, mobile phone, mobile number, cell, cell phone, "
+    "home phone, work phone, business phone, other phone, contact number, contact phone, msisdn, sdt, so "
+    "dt, so dien thoai, dien thoai, dien thoai di dong, di dong, so di dong, so may, dtdd, sdt khach "
+    "hang, dien thoai khac, dien thoai nha rieng, dien thoai co quan, so lien he",
+    "email": "email, emails, e mail, e mails, mail, email address, e mail address, work email, personal email, "
+    "other email, thu dien tu, dia chi email, dia chi e mail, hop thu",
+    "zalo": "zalo, zalo id, zalo user id, zalo uid, ma zalo, id zalo, uid zalo",
+    "facebook": "facebook, facebook id, fb id, facebook user id, psid, facebook psid, messenger, messenger id, ma "
+    "facebook, id facebook, uid facebook",
+    "external": "external, external id, id, customer id, contact id, account id, customer code, customer number, crm "
+    "id, ma kh, ma khach, ma khach hang, ma so khach hang, so khach hang, ma lien he",
+    "name": "name, full name, fullname, customer name, contact name, display name, ho ten, ho va ten, ho ten "
+    "khach hang, ho va ten khach hang, ten khach, ten khach hang, ten kh, khach hang, ten day du, ten "
+    "lien he, nguoi lien he",
+    "family_name": "last name, lastname, surname, family name, ho, ho dem, ho va dem, ho lot, ho va ten dem, ho va ten "
+    "lot",
+    "given_name": "first name, firstname, given name, ten, ten goi",
+    "language": "language, lang, locale, preferred language, ngon ngu",
+    "tags": "tag, tags, label, labels, group, groups, customer group, segment, category, the, nhan, nhom, nhom "
+    "khach hang, phan loai, phan loai khach hang",
+}
+_FIELDS: Final[Mapping[str, Field]] = {
+    name.strip(): field for field, names in _NAMES.items() for name in names.split(",")
+}
+
+
+class MapWrong(ValueError):
+    """What somebody wrote for a column cannot be; the text says why and what mends it."""
+
+
+def field_of(heading: str) -> Field | None:
+    """Return what a column means, None for one that is not known."""
+    key = _key(heading)
+    return _FIELDS.get(key) or _FIELDS.get(_COUNT.sub("", key))
+
+
+def chosen(pairs: Iterable[str]) -> dict[str, Field]:
+    """Return the columns that somebody named, each as `Column=field`. Raises `MapWrong`."""
+    found: dict[str, Field] = {}
+    for pair in pairs:
+        heading, sign, name = pair.rpartition("=")
+        field = next((each for each in FIELDS if each == name.strip()), None)
+        if not sign or not heading.strip() or field is None:
+            raise MapWrong(f'`{pair}` maps nothing: write it as "Column=field", with one of {", ".join(FIELDS)}')
+        found[heading.strip()] = field
+    return found
+
+
+def source_name(written: str) -> str:
+    """Return the name of another system as it prefixes its ids. Raises `MapWrong`."""
+    name = written.strip().lower()
+    if name and not _SOURCE.fullmatch(name):
+        raise MapWrong("a source is named by up to 32 of a-z, 0-9, - and _, with a letter first, such as salesforce")
+    return name
+
+
+def _key(heading: str) -> str:
+    apart = heading if heading.isupper() else _HUMP.sub(" ", heading)
+    return _NO_WORD.sub(" ", fold(apart)).strip()

@@ -1,0 +1,351 @@
+"""`hotline customers …`: other systems' customers in and out again, a person to read, profiles put together."""
+
+import asyncio
+import getpass
+import json as json_text
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+from uuid import uuid4
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hotline.config import Settings
+from hotline.database import Sessions
+from hotline.tables import AuditEntry
+from hotline.terminal import (
+    FAILED,
+    Config,
+    Data,
+    Failed,
+    in_session,
+    pasteable,
+    print_rows,
+    say,
+    sessions_on,
+    settings_of,
+)
+from telephony.clock import iso
+
+if TYPE_CHECKING:
+    from crm_bridge.customer import Profile
+    from crm_bridge.importing.report import Report
+    from crm_bridge.person import Grounds, Linked
+    from crm_bridge.tables import Interaction
+
+CLI: Final = "cli"
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Evidence = Annotated[str, typer.Option(metavar="T", help="Why, in words.")]
+Result = TypeVar("Result")
+
+
+def add_to(group: typer.Typer) -> None:
+    """Put the commands into their group."""
+    group.command("import")(import_)
+    group.command("imports")(imports)
+    group.command("show")(show)
+    group.command("merge")(merge)
+    group.command("undo")(undo)
+
+
+# --------------------------------------------------------------------------------------------------------- importing
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="F", help="CSV or JSON, as another system exports it.")],
+    source: Annotated[
+        str, typer.Option(metavar="NAME", help="The other system, such as `pos`; its ids are prefixed by it.")
+    ] = "",
+    map_: Annotated[
+        list[str] | None, typer.Option("--map", metavar="COLUMN=FIELD", help="What a column is; may be repeated.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Give the report, and write nothing.")] = False,
+    json: Json = False,
+    config: Config = None,
+    data: Data = None,
+) -> None:
+    """Import customers; the same file again goes on where it stopped. Exit code 1 if a row was refused."""
+    from crm_bridge.importing import headings, run, source_file  # noqa: PLC0415
+
+    settings = settings_of(config, data)
+    try:
+        job = run.Job(
+            source_file.look(file),
+            headings.source_name(source),
+            settings.region,
+            by=_me(),
+            mapping=headings.chosen(map_ or ()),
+        )
+    except (source_file.Unreadable, headings.MapWrong) as error:
+        raise Failed(str(error)) from error
+
+    async def work(sessions: Sessions) -> "Report":
+        with _progress("rows") as rows:
+            watch = run.Watch(trouble=lambda each: say(f"{file}:{each}"), rows=rows)
+            if dry_run:
+                return await run.rehearse(sessions, job, time.time, watch)
+            report = await run.run(sessions, job, time.time, watch)
+        await _audited(sessions, "customer.import", report.id)
+        return report
+
+    try:
+        report = _with_sessions(settings, work)
+    except (source_file.Unreadable, run.ImportContended) as error:
+        raise Failed(str(error)) from error
+    except KeyboardInterrupt:
+        raise Failed("stopped; the same command goes on from here, and `hotline customers imports` lists it") from None
+    _print(report, json=json)
+    if report.counts.refused:
+        raise typer.Exit(FAILED)
+
+
+def imports(
+    limit: Annotated[int, typer.Option(min=1, help="The newest N.")] = 50, config: Config = None, data: Data = None
+) -> None:
+    """List imports, newest first."""
+    from crm_bridge.importing.report_rows import newest  # noqa: PLC0415
+
+    found = in_session(settings_of(config, data), lambda session: newest(session, limit))
+    heads = ["id", "started_at", "state", "source", "rows", "created", "refused", "file"]
+    print_rows(
+        heads,
+        [
+            [
+                row.id,
+                iso(row.started_at),
+                row.state,
+                row.source or "-",
+                *(str(row.counts[each]) for each in ("read", "created", "refused")),
+                row.file,
+            ]
+            for row in found
+        ],
+    )
+
+
+def _print(report: "Report", *, json: bool) -> None:
+    from crm_bridge.importing.words import as_json, lines  # noqa: PLC0415
+
+    if json:
+        typer.echo(json_text.dumps(as_json(report), ensure_ascii=False))
+    else:
+        for line in lines(report):
+            typer.echo(pasteable(line))
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int], None]]:
+    """Show on a terminal how many of something are done; what is called is told the number."""
+    if not sys.stderr.isatty():
+        yield lambda _done: None
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    columns = (SpinnerColumn(), TextColumn(f"{{task.completed:,.0f}} {what}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task("", total=None)
+        yield lambda done: shown.update(task, completed=done)
+
+
+# ------------------------------------------------------------------------------------------------------------ people
+
+
+def show(
+    id_: Annotated[
+        str, typer.Argument(metavar="ID", help="Of a profile; or a phone, an e-mail address, any identity.")
+    ],
+    limit: Annotated[int, typer.Option(min=1, help="The newest N entries of the timeline.")] = 50,
+    json: Json = False,
+    config: Config = None,
+    data: Data = None,
+) -> None:
+    """Show a person with everything that is known of them, and their timeline."""
+    from crm_bridge import timeline  # noqa: PLC0415
+    from crm_bridge.present import customer_out, interaction_out  # noqa: PLC0415
+
+    settings = settings_of(config, data)
+
+    async def read(session: AsyncSession) -> "tuple[Profile, list[Interaction]]":
+        found = await _find(session, id_, settings.region)
+        return found, await timeline.page(session, found.person.ids, limit=limit)
+
+    profile, entries = in_session(settings, read)
+    if json:
+        items = [interaction_out(each).model_dump(mode="json") for each in entries]
+        typer.echo(json_text.dumps(customer_out(profile).model_dump() | {"timeline": items}, ensure_ascii=False))
+    else:
+        _show(profile, entries)
+
+
+async def _find(session: AsyncSession, written: str, region: str) -> "Profile":
+    from crm_bridge import customer  # noqa: PLC0415
+    from crm_bridge.identity import normalise  # noqa: PLC0415
+    from crm_bridge.routes import KINDS  # noqa: PLC0415
+
+    if found := await customer.read(session, written):
+        return found
+    people: dict[str, Profile] = {}
+    for kind in KINDS:
+        if value := normalise(kind, written, region):
+            people |= {each.person.id: each for each in await customer.find(session, [(kind, value)], limit=2)}
+    if not people:
+        raise Failed("there is no such customer; give the id of a profile, or an identity such as 0912345678")
+    if len(people) > 1:
+        raise Failed(f"this is an identity of several people: {', '.join(people)}; give one of these ids")
+    return next(iter(people.values()))
+
+
+def _show(profile: "Profile", entries: "list[Interaction]") -> None:
+    who = profile.person
+    pairs = [
+        ("name", who.name),
+        ("id", ", ".join(who.ids)),
+        ("language", who.language),
+        ("tags", ", ".join(who.tags)),
+        ("created_at", iso(who.profiles[0].created_at)),
+        ("updated_at", iso(who.updated_at)),
+    ]
+    for head, value in pairs:
+        typer.echo(f"{head}: {_plain(value)}")
+    typer.echo()
+    print_rows(
+        ["kind", "value", "assurance", "confidence", "source", "evidence"],
+        [
+            [each.kind, each.value, str(each.assurance), f"{each.confidence:.2g}", each.source, _plain(each.evidence)]
+            for each in profile.identities
+        ],
+    )
+    if profile.cases:
+        typer.echo()
+        print_rows(
+            ["case", "state", "opened_at", "subject"],
+            [[each.id, each.state, iso(each.opened_at), _plain(each.subject)] for each in profile.cases],
+        )
+    typer.echo()
+    rows = [[iso(each.occurred_at), each.channel, each.direction, _line(each)] for each in entries]
+    print_rows(["occurred_at", "channel", "direction", "what"], rows)
+
+
+def _line(entry: "Interaction") -> str:
+    said = _plain(" ".join(entry.text.split()))
+    text = said if len(said) <= 100 else said[:99] + "…"
+    return " · ".join(part for part in (_plain(entry.subject), text) if part)
+
+
+def _plain(text: str) -> str:
+    """Return what strangers wrote without what a terminal would obey."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text)
+
+
+def merge(
+    one: Annotated[str, typer.Argument(metavar="ID", help="A profile.")],
+    other: Annotated[str, typer.Argument(metavar="ID", help="Another profile of the same person.")],
+    evidence: Evidence = "on the command line",
+    config: Config = None,
+    data: Data = None,
+) -> None:
+    """Make one person of two profiles; `customers undo` takes it back."""
+    from crm_bridge import person  # noqa: PLC0415
+
+    async def write(session: AsyncSession, grounds: "Grounds", now: float) -> "Linked":
+        return await person.merge(session, one, other, grounds, now)
+
+    _say_linked(_linked(settings_of(config, data), write, evidence))
+
+
+def undo(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="Of a merge, a split or an undo; or of an import.")],
+    evidence: Evidence = "",
+    json: Json = False,
+    config: Config = None,
+    data: Data = None,
+) -> None:
+    """Take back a merge, a split or an undo; or an import, as far as nothing has used it since."""
+    from crm_bridge import person  # noqa: PLC0415
+    from crm_bridge.importing.tables import Import  # noqa: PLC0415
+
+    settings = settings_of(config, data)
+    if in_session(settings, lambda session: session.get(Import, id_)) is not None:
+        _undo_import(settings, id_, json=json)
+        return
+
+    async def write(session: AsyncSession, grounds: "Grounds", now: float) -> "Linked":
+        return await person.undo(session, id_, grounds, now)
+
+    _say_linked(_linked(settings, write, evidence))
+
+
+def _undo_import(settings: Settings, id_: str, *, json: bool) -> None:
+    from crm_bridge.importing import undo as taking_back  # noqa: PLC0415
+
+    async def work(sessions: Sessions) -> "Report":
+        with _progress("profiles") as profiles:
+            report = await taking_back.undo(sessions, id_, time.time, profiles)
+        await _audited(sessions, "customer.import.undo", id_)
+        return report
+
+    try:
+        _print(_with_sessions(settings, work), json=json)
+    except taking_back.UndoRefused as error:
+        raise Failed(str(error)) from error
+
+
+def _linked(
+    settings: Settings, write: "Callable[[AsyncSession, Grounds, float], Awaitable[Linked]]", evidence: str
+) -> "Linked":
+    from crm_bridge.person import Grounds, LinkRefused, NoLink, NoProfile  # noqa: PLC0415
+
+    async def work(sessions: Sessions) -> "Linked":
+        async with sessions.begin() as session:
+            linked = await write(session, Grounds(evidence[:500], CLI, _me()), time.time())
+        if not linked.repeated:
+            await _audited(sessions, f"customer.{linked.row.kind}", linked.row.id)
+        return linked
+
+    try:
+        return _with_sessions(settings, work)
+    except NoProfile as error:
+        raise Failed(
+            f"there is no customer {error.args[0]}; `hotline customers show` finds one by any identity"
+        ) from None
+    except NoLink:
+        raise Failed("there is no merge and no import of this id; `hotline customers imports` lists imports") from None
+    except LinkRefused as error:
+        raise Failed(str(error)) from None
+
+
+def _say_linked(linked: "Linked") -> None:
+    typer.echo(linked.row.id)
+    done = "These two were merged before; nothing changed." if linked.repeated else f"Done: {linked.effect}."
+    say(f"{done} The id above undoes it: `hotline customers undo {linked.row.id}`.")
+    for profiles in linked.persons:
+        say(f"One person: {', '.join(profiles)}.")
+
+
+# ----------------------------------------------------------------------------------------------------- what all share
+
+
+def _with_sessions(settings: Settings, work: Callable[[Sessions], Awaitable[Result]]) -> Result:
+    async def run() -> Result:
+        async with sessions_on(settings) as sessions:
+            return await work(sessions)
+
+    return asyncio.run(run())
+
+
+async def _audited(sessions: Sessions, what: str, about: str) -> None:
+    async with sessions.begin() as session:
+        session.add(AuditEntry(id=uuid4().hex, at=time.time(), who=_me(), what=what, about=about, source=CLI))
+
+
+def _me() -> str:
+    """Who types: the user of this machine."""
+    try:
+        return f"{CLI}:{getpass.getuser()}"[:64]
+    except (KeyError, OSError):  # a user without a name
+        return CLI

@@ -1,0 +1,211 @@
+"""An import that is taken back: nothing of it is left that nobody has used."""
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from crm_bridge import customer, person
+from crm_bridge.importing.report import Report
+from crm_bridge.importing.run import Job, Watch, rehearse, run
+from crm_bridge.importing.source_file import look
+from crm_bridge.importing.tables import Import, ImportIdentity, ImportProfile
+from crm_bridge.importing.undo import NoImport, UndoRefused, undo
+from crm_bridge.match import claim, find_or_create
+from crm_bridge.person import Grounds
+from crm_bridge.tables import Customer, Identity
+from crm_bridge.timeline import NewInteraction, record
+from hotline.database import open_engine, reading, session_factory
+from tests.crm_bridge.conftest import Sessions
+from tests.crm_bridge.importing.conftest import NOW, count, everybody, make_tables, profile_of
+
+Imported = Callable[..., Awaitable[Report]]
+
+AN = "Mã KH,phone,email,name,tags\n1,0912345678,an@example.vn,An,vip\n"
+
+
+async def undone(sessions: Sessions, report: Report) -> Report:
+    return await undo(sessions, report.id, lambda: NOW + 100.0)
+
+
+async def event(sessions: Sessions, channel: str, *claims: tuple[Any, str], now: float = NOW + 10.0) -> str:
+    async with sessions.begin() as session:
+        made = tuple(claim(channel, kind, value) for kind, value in claims)
+        recorded = await record(session, NewInteraction(channel, "inbound", now, made), now)
+        return recorded.interaction.customer_id
+
+
+async def test_what_nobody_has_used_is_gone(imported: Imported, sessions: Sessions) -> None:
+    await event(sessions, "email", ("email", "an@example.vn"), now=NOW - 10.0)
+    before = await everybody(sessions)
+    report = await imported(AN + "2,0381234567,,Bình,\n")
+    after = await undone(sessions, report)
+    assert await everybody(sessions) == before
+    assert (after.state, after.counts.removed, after.counts.kept) == ("undone", 1, 0)
+    assert [await count(sessions, table) for table in (ImportProfile, ImportIdentity)] == [0, 0]
+
+
+async def test_what_an_entry_was_matched_by_stays_and_is_told(imported: Imported, sessions: Sessions) -> None:
+    report = await imported(AN)
+    caller = await event(sessions, "sms", ("phone", "+84912345678"))
+    after = await undone(sessions, report)
+    found = await profile_of(sessions, "phone", "+84912345678")
+    assert found.person.id == caller
+    assert [each.value for each in found.identities] == ["+84912345678"]
+    assert (found.person.name, found.person.tags) == ("", [])
+    assert [each.as_json() for each in after.of("kept")] == [
+        {"row": 2, "cause": "the profile is in use", "mend": "look at it", "customer": caller}
+    ]
+
+
+async def test_a_field_that_somebody_changed_stays(imported: Imported, sessions: Sessions) -> None:
+    report = await imported(AN)
+    async with sessions.begin() as session:
+        row = (await session.scalars(select(Customer))).one()
+        row.name, row.tags = "Anh An", ["vip", "nợ"]
+    after = await undone(sessions, report)
+    async with reading(sessions)() as session:
+        left = (await session.scalars(select(Customer))).one()
+    assert (left.name, left.tags, after.counts.kept) == ("Anh An", ["nợ"], 1)
+    assert await count(sessions, Identity) == 0
+
+
+async def test_a_profile_that_somebody_merged_stays_whole(imported: Imported, sessions: Sessions) -> None:
+    report = await imported(AN)
+    other = await event(sessions, "zalo", ("zalo", "z1"))
+    mine = (await profile_of(sessions, "email", "an@example.vn")).person.id
+    async with sessions.begin() as session:
+        await person.merge(session, mine, other, Grounds("one person", "page", "lan"), NOW + 20.0)
+    await undone(sessions, report)
+    assert (await profile_of(sessions, "email", "an@example.vn")).person.id == mine
+
+
+async def test_what_a_later_import_leaned_on_stays(imported: Imported, sessions: Sessions) -> None:
+    first = await imported("phone\n0912345678\n", source="pos")
+    await imported("phone,email\n0912345678,an@example.vn\n", source="crm")
+    await undone(sessions, first)
+    found = await profile_of(sessions, "phone", "+84912345678")
+    assert {each.value for each in found.identities} == {"+84912345678", "an@example.vn"}
+
+
+async def test_imports_are_taken_back_one_over_the_other(imported: Imported, sessions: Sessions) -> None:
+    first = await imported("phone\n0912345678\n", source="pos")
+    between = await everybody(sessions)
+    second = await imported("phone,email,name\n0912345678,an@example.vn,An\n", source="crm", now=NOW + 1.0)
+    await undone(sessions, second)
+    assert await everybody(sessions) == between
+    await undone(sessions, first)
+    assert await count(sessions, Customer) == 0
+
+
+async def test_an_import_that_died_is_taken_back_as_far_as_it_came(sessions: Sessions, job: Callable[..., Job]) -> None:
+    class Died(Exception):
+        pass
+
+    def die(_rows: int) -> None:
+        raise Died
+
+    with pytest.raises(Died):
+        await run(sessions, job(AN + "2,0381234567,,Bình,\n", rows=1), lambda: NOW, Watch(rows=die))
+    async with reading(sessions)() as session:
+        (died,) = (await session.scalars(select(Import.id))).all()
+    await undo(sessions, died, lambda: NOW)
+    assert await count(sessions, Customer) == 0
+    again = await run(sessions, job(AN), lambda: NOW)
+    assert (again.id != died, again.counts.created) == (True, 1)
+
+
+async def test_what_cannot_be_taken_back_says_why(imported: Imported, sessions: Sessions) -> None:
+    report = await imported(AN)
+    await undone(sessions, report)
+    with pytest.raises(UndoRefused, match="undone already"):
+        await undone(sessions, report)
+    with pytest.raises(NoImport, match="no such import"):
+        await undo(sessions, "f" * 32, lambda: NOW)
+
+
+# ------------------------------------------------------------------------------------------------------------ laws
+
+PHONES = ["0912345678", "84912345678", "01681234567", "0381234567", "113", "028 3823 4567"]
+EMAILS = ["an@example.vn", "An@Example.vn", "an.b@example.vn", "x"]
+NAMES = ["", "An Bình", "Nguyễn Văn An"]
+ROW = st.tuples(
+    st.sampled_from(["", "1", "2", "3"]),
+    st.sampled_from(["", *PHONES]),
+    st.sampled_from(["", *EMAILS]),
+    st.sampled_from(NAMES),
+    st.sampled_from(["", "vip", "vip;nợ"]),
+)
+EVENT = st.lists(
+    st.one_of(
+        st.tuples(st.just("phone"), st.sampled_from(["+84912345678", "+84381234567", "+842838234567"])),
+        st.tuples(st.just("email"), st.sampled_from(["an@example.vn", "an.b@example.vn"])),
+        st.tuples(st.just("external"), st.sampled_from(["pos:1", "pos:2"])),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with tables and nothing in them: making tables takes longer than filling them."""
+    path = tmp_path_factory.mktemp("import") / "empty.db"
+
+    async def make() -> None:
+        engine = open_engine(f"sqlite:///{path}")
+        await make_tables(engine)
+        await engine.dispose()
+
+    asyncio.run(make())
+    return path
+
+
+@given(
+    events=st.lists(st.tuples(EVENT, st.sampled_from(NAMES)), max_size=4),
+    rows=st.lists(ROW, min_size=1, max_size=8),
+    size=st.integers(1, 4),
+)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_importing_and_taking_back_is_the_identity_and_a_rehearsal_tells_the_truth(
+    empty: Path, events: list[tuple[list[tuple[Any, str]], str]], rows: list[tuple[str, ...]], size: int
+) -> None:
+    asyncio.run(_law(empty, events, rows, size))
+
+
+async def _law(
+    empty: Path, events: list[tuple[list[tuple[Any, str]], str]], rows: list[tuple[str, ...]], size: int
+) -> None:
+    with TemporaryDirectory() as folder:
+        shutil.copy(empty, f"{folder}/bridge.db")
+        engine = open_engine(f"sqlite:///{folder}/bridge.db")
+        sessions = session_factory(engine)
+        for claims, name in events:
+            made = [claim("call", kind, value) for kind, value in claims]
+            async with sessions.begin() as session:
+                match = await find_or_create(session, made, source="call", evidence="x", now=NOW - 9)
+                await customer.fill(session, match.customer, name=name, language="", tags=[], now=NOW - 9)
+        path = Path(folder) / "file.csv"
+        path.write_text("Mã KH,phone,email,name,tags\n" + "".join(",".join(row) + "\n" for row in rows), "utf-8")
+        job = Job(look(path), "pos", "VN", rows=size)
+        before = await everybody(sessions)
+        rehearsed = await rehearse(sessions, job, lambda: NOW)
+        assert await everybody(sessions) == before
+        real = await run(sessions, job, lambda: NOW)
+        assert rehearsed.counts == real.counts
+        assert [each.as_json() for each in rehearsed.notes] == [each.as_json() for each in real.notes]
+        between = await everybody(sessions)
+        again = await run(sessions, job, lambda: NOW + 1.0)
+        assert await everybody(sessions) == between
+        assert again.counts.created == again.counts.identities == again.counts.filled == 0
+        for each in (again, real):
+            await undo(sessions, each.id, lambda: NOW + 2.0)
+        assert await everybody(sessions) == before
+        await engine.dispose()

@@ -91,11 +91,13 @@ class LinkList(Shape):
 
 
 class ClaimOut(Shape):
-    """An identity that an interaction of this person gave, and that belongs to the other."""
+    """An identity that an interaction of this person gave, or a row of an import, and that belongs to the other."""
 
     kind: str
     value: str
-    interaction: str
+    interaction: str | None
+    import_: Annotated[str | None, Field(serialization_alias="import")]
+    row: int | None
 
 
 class SuggestionOut(Shape):
@@ -188,7 +190,16 @@ async def list_suggestions(session: Reading, customer_id: str) -> SuggestionList
                 customer=each.person.id,
                 name=each.person.name,
                 grounds=list(each.grounds),
-                claims=[ClaimOut(kind=one.kind, value=one.value, interaction=one.interaction) for one in each.claims],
+                claims=[
+                    ClaimOut(
+                        kind=one.kind,
+                        value=one.value,
+                        interaction=one.interaction,
+                        import_=one.import_id,
+                        row=one.row,
+                    )
+                    for one in each.claims
+                ],
                 parted=each.parted,
             )
             for each in found

@@ -3,7 +3,7 @@
 Rule 1: a name says nothing by itself; thousands share one. It takes a second ground beside it: an e-mail address much
 like the other, or the same postal address (`attributes.address` of an interaction).
 Rule 2: a claim that contradicts a stronger link is shown whatever the name: a message from one person's Zalo account
-that gave another person's number was not believed, and may still be true.
+that gave another person's number was not believed, and may still be true. So is a row of another system's file.
 """
 
 import re
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge import link, person, timeline
 from crm_bridge.identity import fold
+from crm_bridge.importing.tables import ImportNote
 from crm_bridge.person import Person
 from crm_bridge.tables import Customer, Identity, Interaction
 
@@ -34,11 +35,14 @@ _NO_WORD = re.compile(r"[\W_]+")
 
 @dataclass(frozen=True, slots=True)
 class ContradictingClaim:
-    """An identity that an interaction of the person gave, and that is another's."""
+    """An identity that an interaction of the person gave, or a row of an import, and that is another's. Of
+    `interaction` and `import_id` one is None."""
 
     kind: str
     value: str
-    interaction: str
+    interaction: str | None
+    import_id: str | None = None
+    row: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +133,23 @@ async def _namesakes(session: AsyncSession, who: Person) -> list[Person]:
 
 
 async def _claims(session: AsyncSession, who: Person) -> list[tuple[ContradictingClaim, str]]:
-    """Return the claims of the person's newest entries that contradict a stronger link, each with whom they name."""
-    return [
+    """Return the claims of the person's newest entries, and of imports, that contradict a stronger link, each with whom
+    they name."""
+    said = [
         (ContradictingClaim(each["kind"], each["value"], row.id), each["customer"])
         for row in await timeline.page(session, who.ids, limit=MAX_ENTRIES)
         for each in row.outcome.get("conflicts", ())
+    ]
+    imported = (
+        select(Identity.kind, Identity.value, ImportNote.import_id, ImportNote.row, Identity.customer_id)
+        .join(Identity, Identity.id == ImportNote.identity_id)
+        .where(ImportNote.customer_id.in_(who.ids), ImportNote.kind == "contradiction")
+        .order_by(ImportNote.id.desc())
+        .limit(MAX_ENTRIES)
+    )
+    return said + [
+        (ContradictingClaim(kind, value, None, import_id, row), owner)
+        for kind, value, import_id, row, owner in await session.execute(imported)
     ]
 
 

@@ -124,11 +124,15 @@ async def record(session: AsyncSession, event: NewInteraction, now: float) -> Re
 
 
 async def record_call(session: AsyncSession, call: CallSnapshot, now: float) -> None:
-    """Bring the one entry of a call up to date with its snapshot, in mid-call and at its end; make it if need be."""
+    """Bring the one entry of a call up to date with its snapshot, in mid-call and at its end; make it if need be.
+
+    Raises `match.MatchContended`.
+    """
     if not call.customer:
         return
+    home = await _home_of(session, call, now)
     values: dict[str, Any] = {
-        "customer_id": call.customer,
+        "customer_id": home,
         "call_id": call.id,
         "occurred_at": call.started_at,
         "subject": call_summary.summary(call),
@@ -136,7 +140,7 @@ async def record_call(session: AsyncSession, call: CallSnapshot, now: float) -> 
     }
     if call.told and call.context.assurance > 0:
         at = call.ended_at or call.started_at
-        await told.remember(session, call.customer, told.usable(call.told), channel=CALL, at=at)
+        await told.remember(session, home, told.usable(call.told), channel=CALL, at=at)
     if call.recording:
         values["recording_id"] = call.recording
     if call.case and await _owns_case(session, call.customer, call.case):
@@ -233,8 +237,23 @@ def _given(match: Match) -> str:
     return f"gave the {' and the '.join(kinds)} of this person"
 
 
+async def _home_of(session: AsyncSession, call: CallSnapshot, now: float) -> str:
+    """Return the profile of a call: the one that was found when it began, unless that was an import's which somebody
+    took back a moment later. Then the number finds or makes another."""
+    there = await session.scalar(select(Customer.id).where(Customer.id == call.customer))
+    number = _number_of(call)
+    if there is not None or not number:
+        return call.customer
+    by = claim(CALL, "phone", number)
+    return (await find_or_create(session, [by], source=CALL, evidence="the number of the call", now=now)).customer
+
+
+def _number_of(call: CallSnapshot) -> str:
+    return call.dnis if call.direction == "outbound" else call.ani
+
+
 def _match_of(call: CallSnapshot) -> Match:
-    number = call.dnis if call.direction == "outbound" else call.ani
+    number = _number_of(call)
     by = claim(CALL, "phone", number) if number and call.context.known else None
     return Match(call.customer, created=not call.context.known, matched_by=by)
 

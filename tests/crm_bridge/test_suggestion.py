@@ -94,7 +94,8 @@ async def test_a_claim_that_contradicts_a_stronger_link_is_shown_and_believed_by
     assert claimed["customer"] == stranger
     (found,) = await suggestions(api, stranger)
     assert (found["customer"], found["grounds"]) == (victim, ["contradicting_claim"])
-    assert found["claims"] == [{"kind": "phone", "value": "+84912345678", "interaction": claimed["id"]}]
+    told = {"kind": "phone", "value": "+84912345678", "interaction": claimed["id"], "import": None, "row": None}
+    assert found["claims"] == [told]
     assert (await api.get(f"/customers/{stranger}"))["profiles"] == [stranger]
 
 

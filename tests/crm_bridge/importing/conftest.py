@@ -1,6 +1,6 @@
 """The database with the tables of imports, and files in a folder."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,10 @@ from crm_bridge.importing.report import Report
 from crm_bridge.importing.run import Job, run
 from crm_bridge.importing.source_file import look
 from crm_bridge.tables import Base, Case, Customer, CustomerLink, Identity, Interaction
-from hotline.database import open_engine, reading
+from hotline.database import reading
 from tests.crm_bridge.conftest import Sessions
 
 NOW = 1_800_000_000.0
-
-
-@pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    engine = open_engine(f"sqlite:///{tmp_path / 'bridge.db'}")
-    await make_tables(engine)
-    yield engine
-    await engine.dispose()
 
 
 async def make_tables(engine: AsyncEngine) -> None:

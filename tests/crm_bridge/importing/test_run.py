@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from crm_bridge import customer
+from crm_bridge import customer, suggestion
 from crm_bridge.importing.report import Report
 from crm_bridge.importing.run import ImportContended, Job, Watch, rehearse, run
 from crm_bridge.importing.tables import Import
@@ -91,7 +91,13 @@ async def test_a_row_that_names_two_people_merges_nobody(imported: Imported, ses
     (note,) = report.of("contradiction")
     binh = await profile_of(sessions, "email", "binh@example.vn")
     assert note.as_json() == {"row": 2, "column": "email", "customer": binh.person.id}
-    assert (await profile_of(sessions, "phone", "+84912345678")).person.id == note.customer_id
+    an = await profile_of(sessions, "phone", "+84912345678")
+    assert an.person.id == note.customer_id
+    async with reading(sessions)() as session:
+        (found,) = await suggestion.read(session, an.person)
+    assert (found.person.id, found.grounds) == (binh.person.id, ("contradicting_claim",))
+    claimed = suggestion.ContradictingClaim("email", "binh@example.vn", None, report.id, 2)
+    assert found.claims == (claimed,)
 
 
 async def test_namesakes_with_much_the_same_address_are_shown_and_not_merged(imported: Imported) -> None:

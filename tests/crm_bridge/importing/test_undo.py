@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from crm_bridge import customer, person
+from crm_bridge.context import find_caller
 from crm_bridge.importing.report import Report
 from crm_bridge.importing.run import Job, Watch, rehearse, run
 from crm_bridge.importing.source_file import look
@@ -21,8 +22,9 @@ from crm_bridge.importing.undo import NoImport, UndoRefused, undo
 from crm_bridge.match import claim, find_or_create
 from crm_bridge.person import Grounds
 from crm_bridge.tables import Customer, Identity
-from crm_bridge.timeline import NewInteraction, record
+from crm_bridge.timeline import NewInteraction, record, record_call
 from hotline.database import open_engine, reading, session_factory
+from tests.crm_bridge.calls import snapshot
 from tests.crm_bridge.conftest import Sessions
 from tests.crm_bridge.importing.conftest import NOW, count, everybody, make_tables, profile_of
 
@@ -63,6 +65,21 @@ async def test_what_an_entry_was_matched_by_stays_and_is_told(imported: Imported
     assert [each.as_json() for each in after.of("kept")] == [
         {"row": 2, "cause": "the profile is in use", "mend": "look at it", "customer": caller}
     ]
+
+
+async def test_a_call_that_has_just_begun_is_kept_whoever_takes_its_profile_away(
+    imported: Imported, sessions: Sessions
+) -> None:
+    report = await imported(AN)
+    async with sessions.begin() as session:
+        ani, found = await find_caller(session, "0912345678", False, "", "VN", NOW + 5.0)
+    await undone(sessions, report)
+    for number in range(2):
+        async with sessions.begin() as session:
+            call = snapshot(found.customer, ani=ani, context=found, started_at=NOW + 5.0)
+            await record_call(session, call, NOW + 6.0 + number)
+    (entry,) = (await everybody(sessions))["interactions"]
+    assert entry[1] == (await profile_of(sessions, "phone", "+84912345678")).person.id != found.customer
 
 
 async def test_a_field_that_somebody_changed_stays(imported: Imported, sessions: Sessions) -> None:
@@ -173,7 +190,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows=st.lists(ROW, min_size=1, max_size=8),
     size=st.integers(1, 4),
 )
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_importing_and_taking_back_is_the_identity_and_a_rehearsal_tells_the_truth(
     empty: Path, events: list[tuple[list[tuple[Any, str]], str]], rows: list[tuple[str, ...]], size: int
 ) -> None:

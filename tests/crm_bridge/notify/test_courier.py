@@ -25,7 +25,7 @@ from tests.crm_bridge.notify.conftest import EMAIL, NOW, House
 TAKEN, LATER, NEVER = Answer(200, reference="id-1"), Answer(0, "451 later"), Answer(0, "550 nobody", is_final=True)
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """The process ends here."""
 
 
@@ -153,6 +153,28 @@ async def test_what_is_wrong_with_the_account_stands_as_an_alarm_until_it_is_ove
     post.sender.fault = None
     await post.courier.round(NOW + 5)
     assert post.alarms.standing == {}
+
+
+async def test_a_message_that_breaks_its_sender_holds_nobody_up_and_fails_in_the_end(post: Post) -> None:
+    poison, other = await post.send("an", "poison"), await post.send("binh")
+    send = post.sender.send
+
+    async def broken(parcel: Parcel, written_at: float, now: float) -> Answer:
+        if parcel.text == "poison":
+            raise ZeroDivisionError
+        return await send(parcel, written_at, now)
+
+    post.sender.send = broken  # type: ignore[method-assign]
+    now = NOW
+    for _ in range(4):
+        await post.courier.round(now)
+        now += 400
+    assert await post.delivery(poison) == {
+        "state": "failed",
+        "attempts": 3,
+        "error": "our own fault: ZeroDivisionError; the log knows more",
+    }
+    assert (await post.delivery(other))["state"] == "sent"
 
 
 async def test_a_process_that_is_killed_after_the_far_end_took_it_sends_the_very_same_again(post: Post) -> None:

@@ -19,6 +19,7 @@ from crm_bridge import person, timeline
 from crm_bridge.case import CaseReference
 from crm_bridge.identity import Kind, normalise
 from crm_bridge.keep import Kept, keep_event
+from crm_bridge.mail.record import MAX_FIRST_LINE
 from crm_bridge.match import Claim
 from crm_bridge.notify import thread
 from crm_bridge.notify.choice import AUTO, Choice, Known, choose
@@ -115,7 +116,7 @@ class Notifier:
             entry = recorded.interaction
             letters = await thread.of_case(session, entry.case_id, but=entry.id)
             if choice.route.kind == "email":
-                entry.subject = entry.subject or letters.answer
+                entry.subject = entry.subject or letters.answer or (_first_line(text) if wanted.automatic else "")
                 if not entry.subject:
                     raise SubjectMissing("an e-mail that answers none needs a `subject`")
             parcel = Parcel(
@@ -249,6 +250,11 @@ def _event(wanted: Wanted, choice: Choice, digits: str, text: str, subject: str,
         external_id=choice.route.external_id(digits),
         attributes=attributes,
     )
+
+
+def _first_line(text: str) -> str:
+    """Return what a letter is about that a flow sends without a subject."""
+    return text.strip().partition("\n")[0].strip()[:MAX_FIRST_LINE].rstrip()
 
 
 def _row(route: Route, recorded: Recorded, parcel: Parcel, now: float) -> OutgoingMessage:

@@ -150,7 +150,7 @@ def event_of(
         claims=tuple(claims),
         subject=body.subject,
         text=body.text,
-        case=_case(body.case),
+        case=case_of(body.case),
         external_id=body.external_id or "",
         name=body.attributes.name,
         language=body.attributes.language,
@@ -161,7 +161,8 @@ def event_of(
     )
 
 
-def _case(case: str | CaseIn | None) -> CaseReference | None:
+def case_of(case: str | CaseIn | None) -> CaseReference | None:
+    """Return the case that a body names, by its id or as an object."""
     match case:
         case None:
             return None

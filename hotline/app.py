@@ -380,7 +380,7 @@ class Hotline:
         await couriers.start()
 
     async def _start_messages(self) -> None:
-        """Begin to carry messages out, where any can go."""
+        """Begin to carry messages out, and put away what waits for a channel that is there no more."""
         from crm_bridge.notify.courier import Couriers  # noqa: PLC0415
 
         couriers = Couriers(self.notifier, notify.senders(self.settings), self.funnel.alarms, self.clock.now)

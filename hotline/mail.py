@@ -44,7 +44,8 @@ class Mail:
         webhooks: Webhooks,
     ) -> None:
         self._sources = settings.mail
-        own = frozenset().union(*(source.own for source in self._sources.values()))
+        sender = frozenset({settings.notify.email.address}) - {""}
+        own = sender.union(*(source.own for source in self._sources.values()))
         self._keeper = Keeper(sessions, now, lambda type_, body: publish(type_, dict(body)), webhooks, own)
         self._settings, self._now = settings, now
         self._client: httpx.AsyncClient | None = None

@@ -39,15 +39,19 @@ def _email(submission: Submission) -> Iterator[Route]:
 
 def senders(settings: Settings) -> "dict[str, Sender]":
     """Return what speaks for each route. Raises `CannotStart`."""
-    from crm_bridge.notify.submission import Submission as SubmissionClient  # noqa: PLC0415 - most have none
-
     found: dict[str, Sender] = {
         name: _zalo_account(settings, name, channel) for name, channel in settings.channels.items() if channel.sends
     }
     if settings.notify.email.host is not None:
-        client = http_client()
-        found[EMAIL] = SubmissionClient(account(settings, client), client)
+        found[EMAIL] = _submission(settings)
     return found
+
+
+def _submission(settings: Settings) -> "Sender":
+    from crm_bridge.notify import submission  # noqa: PLC0415 - brings an HTTP client along, as the others here
+
+    client = http_client()
+    return submission.Submission(account(settings, client), client)
 
 
 def account(settings: Settings, client: "httpx.AsyncClient") -> "Account":

@@ -11,6 +11,8 @@ from crm_bridge.keep import keep_event
 from crm_bridge.mail.message import Mail, parse
 from crm_bridge.mail.place import Place, write_place
 from crm_bridge.mail.record import record
+from crm_bridge.mail.report import Returned, returned
+from crm_bridge.notify.outbox import give_back
 from crm_bridge.timeline import Recorded
 from crm_bridge.webhooks.outbox import Webhooks
 
@@ -45,11 +47,23 @@ class Keeper:
         mail = await asyncio.to_thread(
             parse, raw, received_at=at, trusted=trusted, own=self.own, envelope_sender=envelope_sender
         )
+        report = await asyncio.to_thread(returned, raw) if mail.kind == "bounce" else None
         if mail.concerns_a_customer:
             await self._record(mail, place)
+        elif report is not None:
+            await self._give_back(report, place)
         elif place is not None:
             await self.keep_place(place)
         return mail
+
+    async def _give_back(self, report: Returned, place: Place | None) -> None:
+        async with self.sessions() as session:
+            told = await give_back(session, report.message_id, report.cause, self.now())
+            if place is not None:
+                await write_place(session, place)
+            await session.commit()
+        if told is not None:
+            self.publish("interaction.updated", told)
 
     async def keep_place(self, place: Place) -> None:
         """Write how far a folder has been read."""

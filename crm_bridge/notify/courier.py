@@ -74,7 +74,13 @@ class Courier:
         return len(waiting)
 
     async def _send(self, row: OutgoingMessage, now: float) -> Answer:
-        return await self.sender.send(msgspec.json.decode(row.body, type=Parcel), row.created_at, now)
+        try:
+            return await self.sender.send(msgspec.json.decode(row.body, type=Parcel), row.created_at, now)
+        except Exception as error:  # a message that breaks its sender must not hold up everybody's
+            log.exception(
+                "a message breaks what should send it", channel=self.route.name, interaction=row.interaction_id
+            )
+            return Answer(0, f"our own fault: {type(error).__name__}; the log knows more")
 
     async def _settle(self, sent: Sequence[OutgoingMessage], answers: Sequence[Answer], now: float) -> None:
         verdicts = [

@@ -19,13 +19,15 @@ from crm_bridge import joining, person, timeline
 from crm_bridge.case import CaseReference
 from crm_bridge.identity import Kind, normalise
 from crm_bridge.keep import Kept, keep_event
+from crm_bridge.mail.record import MAX_FIRST_LINE
 from crm_bridge.match import Claim
 from crm_bridge.notify import thread
 from crm_bridge.notify.choice import AUTO, Choice, Known, choose
-from crm_bridge.notify.parcel import Parcel, Route, digits_of, in_language
+from crm_bridge.notify.parcel import EMAIL, Parcel, Route, digits_of, in_language
 from crm_bridge.notify.tables import OutgoingMessage
 from crm_bridge.outgoing import queue
 from crm_bridge.outgoing.schedule import Verdict
+from crm_bridge.outgoing.table import MAX_ERROR_LENGTH
 from crm_bridge.person import NoProfile, Person
 from crm_bridge.present import interaction_out
 from crm_bridge.rows import new_id
@@ -114,7 +116,7 @@ class Notifier:
             entry = recorded.interaction
             letters = await thread.of_case(session, entry.case_id, but=entry.id)
             if choice.route.kind == "email":
-                entry.subject = entry.subject or letters.answer
+                entry.subject = entry.subject or letters.answer or (_first_line(text) if wanted.automatic else "")
                 if not entry.subject:
                     raise SubjectMissing("an e-mail that answers none needs a `subject`")
             parcel = Parcel(
@@ -199,6 +201,21 @@ class Notifier:
         return len(ids)
 
 
+async def give_back(session: AsyncSession, message_id: str, cause: str, now: float) -> dict[str, Any] | None:
+    """Write that an e-mail of ours came back, so that it can be replayed like any that failed; return what listeners
+    are to be told, None where there is nothing new. Commits nothing."""
+    ours = (Interaction.channel == EMAIL, Interaction.external_id == message_id, Interaction.direction == "outbound")
+    entry = await session.scalar(select(Interaction).where(*ours))
+    delivery = entry.attributes.get("delivery") if entry is not None else None
+    if entry is None or not delivery or delivery["state"] != STATES["delivered"]:
+        return None
+    error = f"returned: {cause}"
+    of_entry = (OutgoingMessage.interaction_id == entry.id, OutgoingMessage.state == "delivered")
+    dead = {"state": "dead", "error": error[:MAX_ERROR_LENGTH], "finished_at": now}
+    await session.execute(update(OutgoingMessage).where(*of_entry).values(dead))
+    return await _say(session, entry.id, delivery | {"state": STATES["dead"], "error": error})
+
+
 async def _say(session: AsyncSession, interaction_id: str, delivery: Mapping[str, Any]) -> dict[str, Any] | None:
     entry = await session.get(Interaction, interaction_id, populate_existing=True)
     if entry is None:
@@ -233,6 +250,11 @@ def _event(wanted: Wanted, choice: Choice, digits: str, text: str, subject: str,
         external_id=choice.route.external_id(digits),
         attributes=attributes,
     )
+
+
+def _first_line(text: str) -> str:
+    """Return what a letter is about that a flow sends without a subject."""
+    return text.strip().partition("\n")[0].strip()[:MAX_FIRST_LINE].rstrip()
 
 
 def _row(route: Route, recorded: Recorded, parcel: Parcel, now: float) -> OutgoingMessage:

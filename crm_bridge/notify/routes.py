@@ -10,14 +10,14 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from pydantic import AfterValidator, Field
 from sqlalchemy import select
 
-from crm_bridge.case import CaseOfAnother, CaseReference, CaseSubjectMissing, CaseUnknown
+from crm_bridge.case import CaseOfAnother, CaseSubjectMissing, CaseUnknown
 from crm_bridge.keep import KeepContended
 from crm_bridge.notify.choice import AUTO, NotReachable
 from crm_bridge.notify.outbox import STATES, KeyOfAnother, Notifier, SubjectMissing, Wanted
 from crm_bridge.notify.parcel import MAX_TEXT
 from crm_bridge.notify.tables import OutgoingMessage
 from crm_bridge.person import NoProfile
-from crm_bridge.routes import NO_CUSTOMER, Reading, invalid
+from crm_bridge.routes import NO_CUSTOMER, Reading, case_of, invalid
 from crm_bridge.shapes import CaseIn, Channel, ExternalId, Language, Line, Shape, Text
 from telephony.clock import iso
 
@@ -223,7 +223,7 @@ def _wanted(request: Request, customer_id: str, body: MessageIn) -> Wanted:
         text=_by_language(body.text),
         subject=_by_language(body.subject),
         channel=body.channel,
-        case=_case(body.case),
+        case=case_of(body.case),
         key=body.external_id or "",
         to=body.to.strip(),
         claimed=body.claimed,
@@ -233,16 +233,6 @@ def _wanted(request: Request, customer_id: str, body: MessageIn) -> Wanted:
 
 def _by_language(words: str | dict[str, str]) -> dict[str, str]:
     return {"": words} if isinstance(words, str) else words
-
-
-def _case(case: str | CaseIn | None) -> CaseReference | None:
-    match case:
-        case None:
-            return None
-        case str():
-            return CaseReference(id=case)
-        case CaseIn():
-            return CaseReference(**case.model_dump())
 
 
 def _waiting_out(row: OutgoingMessage, state: State) -> WaitingOut:

@@ -24,8 +24,9 @@ from ivr_flows.load import FlowErrors
 from telephony.edge import rows
 from telephony.edge.workers import Worker
 from telephony.events import AgentStateRequested, BindingChanged, BindingRow, WorkerKind
+from tests.crm_bridge.channels.far_ends import signed_by_zalo, zalo_text
 from tests.crm_bridge.mail.letters import letter
-from tests.crm_bridge.notify.far_ends import mail_server
+from tests.crm_bridge.notify.far_ends import APP_ID, APP_SECRET, FIRST_TOKEN, mail_server, zalo
 from tests.crm_bridge.webhooks.receiver import SECRET, documented_verify, receiving
 
 pytestmark = pytest.mark.timeout(60)
@@ -196,6 +197,45 @@ async def test_a_letter_is_posted_to_the_address_of_the_settings_larger_than_oth
         assert (answer.status_code, answer.json()) == (200, {"events": 1})
     finally:
         await hotline.stop()
+
+
+async def test_who_writes_by_zalo_is_answered_by_zalo(tmp_path: Path) -> None:
+    with zalo() as far_end:
+        keys = f"app_id: '{APP_ID}', oa_secret: oa-secret, app_secret: {APP_SECRET}, refresh_token: {FIRST_TOKEN}"
+        channel = f"{{kind: zalo, {keys}, api_url: '{far_end.url}', oauth_url: '{far_end.url}'}}"
+        hotline = Hotline(settings_in(tmp_path, f"channels: {{zalo: {channel}}}\n"))
+        await hotline.start()
+        try:
+            address = f"http://127.0.0.1:{hotline.web_address[1]}"
+            body, signature = signed_by_zalo(zalo_text("Đơn của tôi?", at_ms=int(hotline.clock.now() * 1000)))
+            async with hotline.sessions() as session:
+                token = await auth.add_token(session, "crm", ["messages", "read"], hotline.clock.now())
+                await session.commit()
+            async with httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {token}"}) as client:
+                assert (await client.post("/hooks/zalo", content=body, headers=signature)).json() == {"events": 1}
+                (person,) = (await client.get("/api/v1/customers")).json()["items"]
+                sent = await client.post(f"/api/v1/customers/{person['id']}/messages", json={"text": "Đã gửi."})
+                assert sent.status_code == 202, sent.text
+                async with asyncio.timeout(20):
+                    while _state(newest := await _newest(client, person["id"])) != "sent":  # noqa: ASYNC110
+                        await asyncio.sleep(0.05)
+        finally:
+            await hotline.stop()
+    assert (newest["direction"], newest["text"], newest["attributes"]["delivery"]["reference"]) == (
+        "outbound",
+        "Đã gửi.",
+        "id-1",
+    )
+    assert [each["message"]["text"] for each in far_end.sent] == ["Đã gửi."]
+    assert (tmp_path / "data" / "tokens" / "channel-zalo.json").stat().st_mode & 0o777 == 0o600
+
+
+def _state(entry: Any) -> Any:
+    return entry["attributes"]["delivery"]["state"]
+
+
+async def _newest(client: httpx.AsyncClient, person: str) -> Any:
+    return (await client.get(f"/api/v1/customers/{person}/timeline")).json()["items"][0]
 
 
 async def test_a_port_that_is_taken_is_named_with_its_setting(tmp_path: Path) -> None:

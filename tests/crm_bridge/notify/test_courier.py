@@ -11,18 +11,21 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from crm_bridge import tables as bridge
+from crm_bridge.mail.keep import Keeper
 from crm_bridge.notify import tables
 from crm_bridge.notify.courier import Courier, Couriers, Fault
 from crm_bridge.notify.parcel import Parcel
 from crm_bridge.notify.tables import OutgoingMessage
 from crm_bridge.outgoing.schedule import Answer
+from crm_bridge.webhooks.outbox import NOBODY
 from hotline.database import open_engine, session_factory
+from tests.crm_bridge.mail.test_report import report
 from tests.crm_bridge.notify.conftest import EMAIL, NOW, House
 
 TAKEN, LATER, NEVER = Answer(200, reference="id-1"), Answer(0, "451 later"), Answer(0, "550 nobody", is_final=True)
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """The process ends here."""
 
 
@@ -152,6 +155,28 @@ async def test_what_is_wrong_with_the_account_stands_as_an_alarm_until_it_is_ove
     assert post.alarms.standing == {}
 
 
+async def test_a_message_that_breaks_its_sender_holds_nobody_up_and_fails_in_the_end(post: Post) -> None:
+    poison, other = await post.send("an", "poison"), await post.send("binh")
+    send = post.sender.send
+
+    async def broken(parcel: Parcel, written_at: float, now: float) -> Answer:
+        if parcel.text == "poison":
+            raise ZeroDivisionError
+        return await send(parcel, written_at, now)
+
+    post.sender.send = broken  # type: ignore[method-assign]
+    now = NOW
+    for _ in range(4):
+        await post.courier.round(now)
+        now += 400
+    assert await post.delivery(poison) == {
+        "state": "failed",
+        "attempts": 3,
+        "error": "our own fault: ZeroDivisionError; the log knows more",
+    }
+    assert (await post.delivery(other))["state"] == "sent"
+
+
 async def test_a_process_that_is_killed_after_the_far_end_took_it_sends_the_very_same_again(post: Post) -> None:
     post.sender.fates.append("killed after")
     entry = await post.send()
@@ -173,6 +198,33 @@ async def test_a_channel_that_the_settings_do_not_name_leaves_what_waited_failed
     delivery = await post.delivery(entry)
     assert (delivery["state"], delivery["error"]) == ("failed", "the settings name no such channel that sends")
     assert post.sender.is_closed
+
+
+async def test_a_letter_that_comes_back_has_failed_after_all_and_can_be_replayed(post: Post) -> None:
+    entry = await post.send()
+    await post.courier.round(NOW)
+    message_id = (await post.house.entry(entry)).external_id or ""
+    keeper = Keeper(post.house.sessions, lambda: NOW + 60, lambda *told: post.house.told.append(told), NOBODY)
+    raw = report().replace(b"<1@shop.vn>", message_id.encode())
+    for _ in range(2):
+        assert (await keeper.keep(raw, None)).kind == "bounce"
+    assert (await post.delivery(entry))["state"] == "failed"
+    assert (await post.delivery(entry))["error"].startswith("returned: 550 5.1.1")
+    assert [type_ for type_, _ in post.house.told].count("interaction.updated") == 2  # sent, and returned once
+    (row,) = await post.house.rows()
+    assert (row.state, row.finished_at) == ("dead", NOW + 60)
+    async with post.house.sessions() as session:
+        assert await post.house.notifier.replay(session, "email", NOW + 61) == 1
+        await session.commit()
+    await post.courier.round(NOW + 61)
+    assert (await post.delivery(entry))["state"] == "sent"
+
+
+async def test_a_report_of_somebody_elses_letter_changes_nothing(post: Post) -> None:
+    await post.send()
+    keeper = Keeper(post.house.sessions, lambda: NOW, lambda *told: post.house.told.append(told), NOBODY)
+    await keeper.keep(report(), None)
+    assert [type_ for type_, _ in post.house.told] == ["interaction.created"]
 
 
 STEPS = st.one_of(

@@ -55,6 +55,13 @@ async def test_the_same_key_is_sent_once_whoever_says_it_and_by_whatever_way(hou
     assert (await entries(house), len(await house.rows())) == (1, 1)
 
 
+async def test_the_same_key_at_the_same_instant_is_sent_once(house: House) -> None:
+    wrote = await house.wrote("email", AN)
+    sent = await asyncio.gather(*(house.send(wrote.person, key="T-1") for _ in range(8)))
+    assert (len({each.id for each in sent}), await entries(house), len(await house.rows())) == (1, 1, 1)
+    assert [type_ for type_, _ in house.told] == ["interaction.created"]
+
+
 async def test_the_key_of_a_message_to_somebody_else_is_refused(house: House) -> None:
     one, other = await house.wrote("email", AN), await house.wrote("email", "binh@example.vn")
     await house.send(one.person, key="T-1")

@@ -53,12 +53,18 @@ async def test_it_is_queued_once_and_says_that_a_machine_wrote_it(house: House) 
     }
 
 
+async def test_without_a_subject_a_letter_is_about_its_first_line(house: House) -> None:
+    wrote = await house.wrote("email", "an@example.vn")
+    await messages.send(house.notifier, command(wrote.person, subject=""), NOW)
+    (row,) = await house.rows()
+    assert (await house.entry(row.interaction_id)).subject == "Order 7"
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
         ({"channel": "zalo"}, "has no Zalo user id"),
         ({"case": "0" * 32}, "case"),
-        ({"subject": ""}, "subject"),
         ({"customer": "0" * 32}, "the profile is gone"),
     ],
 )

@@ -32,6 +32,7 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations" / "versions"
 ROOMS_WITH_TABLES: Final = (
     "crm_bridge.tables",
     "crm_bridge.webhooks.tables",
+    "crm_bridge.privacy.tables",
     "recordings.tables",
     "telephony.tables",
     "hotline.tables",

@@ -1,12 +1,11 @@
 """The list of places cannot rot: every table and column there is, is in it."""
 
 import pytest
-from sqlalchemy import Table
 
 from crm_bridge.privacy.places import NOBODY, PLACES, Place
-from hotline.database import metadatas
+from hotline.database import tables
 
-TABLES: dict[str, Table] = {name: table for each in metadatas() for name, table in each.tables.items()}
+TABLES = tables()
 
 
 def test_every_table_is_a_place_or_holds_nothing_on_customers() -> None:

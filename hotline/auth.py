@@ -36,7 +36,7 @@ SCOPES: Final[dict[Scope, str]] = {
     "admin": "everything",
     "read": "every GET under /api/v1",
     "interactions": "POST /api/v1/interactions",
-    "customers": "merge and split customers, and undo it",
+    "customers": "merge, split, export and erase customers, legal holds, consents and requests",
     "agents": "change an agent's state",
     "live": "live events on the WebSocket /api/v1/events",
     "listen": "hear running calls on the WebSocket /api/v1/calls/CALL/audio",

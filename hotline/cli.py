@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import select
 
-from hotline import auth, database
+from hotline import auth, database, privacy_cli
 from hotline.auth import NewUser, Role
 from hotline.config import chosen_file
 from hotline.config_values import host_port
@@ -61,6 +61,8 @@ db = _group("db", "The database.")
 recordings = _group("recordings", "Recordings.")
 models_group = _group("models", "Speech models.")
 bench = _group("bench", "Benchmarks.")
+customers = _group("customers", "Customers.")
+privacy_cli.add_to(customers)
 
 
 def main() -> None:

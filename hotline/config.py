@@ -28,6 +28,7 @@ from hotline.config_channels import Channels
 from hotline.config_ice import IceServers
 from hotline.config_limits import Limits
 from hotline.config_mail import Mail
+from hotline.config_privacy import Privacy
 from hotline.config_section import Section, SipTls, TlsFiles
 from hotline.config_source import ConfigErrors, Key, Source, dotted, lay_environment_over, read_yaml
 from hotline.config_trunk import NameServer, Password, Trunks
@@ -268,6 +269,7 @@ class Settings(Section):
     languages: Annotated[list[Language], CommaList] = Field(min_length=1)
     limits: Limits
     webhooks: Webhooks = Field([])
+    privacy: Privacy = Privacy()
 
     @field_validator("media")
     @classmethod

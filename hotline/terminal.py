@@ -46,7 +46,7 @@ Result = TypeVar("Result")
 # `hotline …` and `pip install …` inside a sentence, where a command is meant.
 COMMAND: Final = re.compile(
     r"(?<![\w./-])(?:pip(?= install\b)|"
-    r"hotline(?= (?:serve|demo|call|doctor|flow|users|tokens|db|recordings|models|bench)\b))"
+    r"hotline(?= (?:serve|demo|call|doctor|flow|users|tokens|db|recordings|models|bench|customers)\b))"
 )
 
 

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import crm_bridge.channels.routes
 import crm_bridge.link_routes
+import crm_bridge.privacy.routes
 import crm_bridge.routes
 import crm_bridge.webhooks.routes
 import recordings.routes
@@ -26,7 +27,7 @@ import telephony.audio_routes
 import telephony.desk_routes
 import telephony.routes
 from crm_bridge.webhooks.outbox import NOBODY
-from hotline import audit, channels, session_routes, tls
+from hotline import audit, channels, privacy, session_routes, tls
 from hotline.config import Settings
 from hotline.config_values import is_wildcard
 from hotline.database import Sessions, reading
@@ -151,6 +152,7 @@ def create_app(
         crm_bridge.routes,
         crm_bridge.webhooks.routes,
         crm_bridge.link_routes,
+        crm_bridge.privacy.routes,
         recordings.routes,
         telephony.routes,
         telephony.desk_routes,
@@ -173,6 +175,8 @@ def create_app(
     app.state.recordings_folder = settings.recordings_folder
     app.state.ready = ready or _not_wired
     app.state.audit = audit.Audit(sessions)
+    app.state.eraser = privacy.eraser(settings, sessions)
+    app.state.deadlines = privacy.deadlines(settings)
     app.state.attempts = session_routes.Attempts()
     app.state.session_sockets = sockets
     app.state.page_secrets = {}

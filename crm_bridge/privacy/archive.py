@@ -4,6 +4,7 @@ The archive is made while it is sent: nothing of it is written to a disk of ours
 only a piece of one is in memory.
 """
 
+import asyncio
 import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge.privacy import reach
+from crm_bridge.privacy.erasure import Eraser, recording_paths
 from crm_bridge.privacy.files import Files, KeptFile
 from crm_bridge.privacy.page import page
 from crm_bridge.privacy.places import Place
@@ -40,6 +42,19 @@ class Export:
     made_at: float
     data: Data
     files: tuple[KeptFile, ...] = field(default=())
+
+
+async def read(eraser: Eraser, customer_id: str, made_at: float) -> Export | None:
+    """Read what goes into the archive of the person of a profile, None if there is no such profile."""
+    async with eraser.sessions() as session:
+        await session.connection(execution_options={"read_only": True})
+        found = await reach.of_person(session, eraser.tables, customer_id)
+        if found is None:
+            return None
+        data = await data_of(session, eraser.tables, found)
+        paths = await recording_paths(session, eraser.tables, found)
+    files = await asyncio.to_thread(eraser.files.find, found, paths)
+    return Export(found.profiles, made_at, data, tuple(files))
 
 
 async def data_of(session: AsyncSession, tables: Tables, found: Reach) -> Data:

@@ -63,6 +63,18 @@ class StillRunning(Exception):
     """Something of the person is being written at this moment."""
 
 
+class Unfinished(Exception):
+    """The rows are gone, and something that is left could not be deleted yet; it is tried again by itself."""
+
+    def __init__(self, erasure: Erasure, cause: str) -> None:
+        self.erasure = erasure
+        super().__init__(cause)
+
+
+class ScrubDelayed(Exception):
+    """The database's files are in use: what deleted rows left in them cannot be overwritten at this moment."""
+
+
 @dataclass(frozen=True, slots=True)
 class Eraser:
     """What an erasure needs besides its person."""
@@ -77,21 +89,27 @@ class Eraser:
         """Erase the person of a profile and return the erasure, done; say whether it is a new one.
 
         The same again finishes what was begun, or returns what was done. Raises `NoProfile`, `Held`, `StillRunning`,
-        `certificate.KeyUnusable`, and what files and the database raise: then it stays `running`.
+        `Unfinished` and `certificate.KeyUnusable`.
         """
         await asyncio.to_thread(self.key)  # who cannot sign does not begin
         erasure, is_new = await self._begun(customer_id, by, now())
         return await self.finish(erasure.id, now), is_new
 
     async def finish(self, erasure_id: str, now: Callable[[], float]) -> Erasure:
-        """Delete the files of an erasure whose rows are gone, and write its certificate; done again, change nothing."""
+        """Delete the files of an erasure whose rows are gone, and write its certificate; done again, change nothing.
+
+        Raises `Unfinished` and `certificate.KeyUnusable`.
+        """
         async with self.sessions() as session:
             erasure = await session.get_one(Erasure, erasure_id)
             await session.commit()
         if erasure.state == "done":
             return erasure
-        await asyncio.to_thread(self.files.remove, [KeptFile(*_file(each)) for each in erasure.files])
-        storage = await self.scrub()
+        try:
+            await asyncio.to_thread(self.files.remove, [KeptFile(*_file(each)) for each in erasure.files])
+            storage = await self.scrub()
+        except (OSError, ScrubDelayed) as error:
+            raise Unfinished(erasure, str(error)) from error
         key = await asyncio.to_thread(self.key)
         async with self.sessions.begin() as session:
             erasure = await session.get_one(Erasure, erasure_id, populate_existing=True, with_for_update=True)

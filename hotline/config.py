@@ -269,7 +269,7 @@ class Settings(Section):
     languages: Annotated[list[Language], CommaList] = Field(min_length=1)
     limits: Limits
     webhooks: Webhooks = Field([])
-    privacy: Privacy = Privacy()
+    privacy: Privacy
 
     @field_validator("media")
     @classmethod

@@ -38,11 +38,11 @@ class Deadlines(Section):
     The defaults are those of Vietnam's Decree 356/2025, without a third party and without the one extension.
     """
 
-    answer: int = Field(default=2, ge=1, le=60)
-    export: Days = 10 * DAY_S
-    correct: Days = 10 * DAY_S
-    object: Days = 15 * DAY_S
-    erase: Days = 20 * DAY_S
+    answer: int = Field(ge=1, le=60)
+    export: Days
+    correct: Days
+    object: Days
+    erase: Days
 
 
 class Retention(Section):
@@ -59,6 +59,6 @@ class Retention(Section):
 class Privacy(Section):
     """`time_zone` is where working days begin and end."""
 
-    time_zone: Annotated[str, AfterValidator(_zone)] = "Asia/Ho_Chi_Minh"
-    deadlines: Deadlines = Deadlines()
-    retention: Retention = Retention()
+    time_zone: Annotated[str, AfterValidator(_zone)]
+    deadlines: Deadlines
+    retention: Retention

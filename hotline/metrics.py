@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hotline.metrics_events import EventCounts
-from hotline.metrics_state import RefusalCollector, StateCollector, WorkerProcess
+from hotline.metrics_state import RefusalCollector, RequestCollector, StateCollector, WorkerProcess
 from telephony.edge.funnel import Funnel
 
 # Prometheus sees by itself that a counter begins anew; a second series for each says nothing more.
@@ -48,6 +48,10 @@ class Metrics:
     def watch_channels(self, refused: Mapping[tuple[str, str], int]) -> None:
         """Show what channels turned away, by channel and reason, as it stands when somebody asks."""
         self._registry.register(RefusalCollector(refused))
+
+    def watch_requests(self, overdue: Callable[[], Mapping[str, int]]) -> None:
+        """Show which privacy requests are overdue, as it stands when somebody asks."""
+        self._registry.register(RequestCollector(overdue))
 
     def text(self) -> bytes:
         """Return all of them, in the text format 0.0.4."""

@@ -133,6 +133,18 @@ def _used(process: int) -> tuple[float, float]:
     return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS_PER_S, float(int(fields[21]) * PAGE_OCTETS)
 
 
+class RequestCollector(Collector):
+    """Reads what people asked for by law and is not done in time, by kind."""
+
+    def __init__(self, overdue: Callable[[], Mapping[str, int]]) -> None:
+        self._overdue = overdue
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the counts as they were last looked at."""
+        text = "Open privacy requests whose answer or whose end is overdue."
+        yield _gauges("privacy_requests_overdue", text, "kind", _all((), self._overdue()))
+
+
 class RefusalCollector(Collector):
     """Reads what channels turned away, by channel and reason."""
 

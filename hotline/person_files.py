@@ -65,6 +65,17 @@ class PersonFiles:
         for folder in folders:
             _settle(folder)
 
+    def journals_before(self, day: str) -> Sequence[KeptFile]:
+        """Return the journals of the days before a day (`YYYY-MM-DD`); a file is called as its call."""
+        folder = self.folders["journals"]
+        days = sorted(each for each in _days(folder) if each < day)
+        return [
+            KeptFile("journals", f"{each}/{name}")
+            for each in days
+            for name in sorted(os.listdir(folder / each))
+            if name.endswith(".jsonl")
+        ]
+
     def _is_file(self, kind: FileKind, path: str) -> bool:
         return (self.folders[kind] / path).is_file()
 
@@ -77,8 +88,7 @@ class PersonFiles:
 
     def _journals(self, calls: Iterable[str]) -> Iterator[KeptFile]:
         folder, wanted = self.folders["journals"], {f"{call}.jsonl" for call in calls}
-        days = [day for day in os.listdir(folder) if DAY.fullmatch(day)] if wanted and folder.is_dir() else []
-        for day in sorted(days):
+        for day in sorted(_days(folder)) if wanted else ():
             for name in sorted(wanted.intersection(os.listdir(folder / day))):
                 yield KeptFile("journals", f"{day}/{name}")
 
@@ -105,6 +115,10 @@ def of(settings: Settings) -> PersonFiles:
         },
         lambda prompt: prompts.prompt_path(prompt_folder, prompt, voices),
     )
+
+
+def _days(folder: Path) -> list[str]:
+    return [day for day in os.listdir(folder) if DAY.fullmatch(day)] if folder.is_dir() else []
 
 
 def _is_personal(prompt: Prompt, names: set[str]) -> bool:

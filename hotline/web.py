@@ -21,6 +21,7 @@ import crm_bridge.link_routes
 import crm_bridge.privacy.routes
 import crm_bridge.routes
 import crm_bridge.webhooks.routes
+import recordings.consent_routes
 import recordings.routes
 import telephony.alarm_routes
 import telephony.audio_routes
@@ -154,6 +155,7 @@ def create_app(
         crm_bridge.link_routes,
         crm_bridge.privacy.routes,
         recordings.routes,
+        recordings.consent_routes,
         telephony.routes,
         telephony.desk_routes,
         telephony.audio_routes,

@@ -163,7 +163,7 @@ async def recording_paths(session: AsyncSession, tables: Tables, found: Reach) -
     """Return the paths of a person's recordings by their ids."""
     recordings = tables["recordings"]
     paths: dict[str, str] = {}
-    for condition in reach.conditions(_place("recordings"), recordings, found):
+    for condition in reach.conditions(place_of("recordings"), recordings, found):
         found_here = await session.execute(select(recordings.c.id, recordings.c.path).where(condition))
         paths |= {row.id: row.path for row in found_here}
     return paths
@@ -216,10 +216,10 @@ async def _emptied(
 
 async def _look_for_what_runs(session: AsyncSession, tables: Tables, found: Reach) -> None:
     calls, recordings = tables["calls"], tables["recordings"]
-    for condition in reach.conditions(_place("calls"), calls, found):
+    for condition in reach.conditions(place_of("calls"), calls, found):
         if await session.scalar(select(calls.c.id).where(condition, calls.c.ended_at.is_(None)).limit(1)):
             raise StillRunning("A call of this person is under way: erase again when it has ended.")
-    for condition in reach.conditions(_place("recordings"), recordings, found):
+    for condition in reach.conditions(place_of("recordings"), recordings, found):
         if await session.scalar(select(recordings.c.id).where(condition, recordings.c.state == "spooling").limit(1)):
             raise StillRunning("A recording of this person is being closed: erase again in a moment.")
 
@@ -237,12 +237,13 @@ async def empty(session: AsyncSession, tables: Tables, found: Reach, now: float)
         table = tables[place.table]
         changed = 0
         for condition in reach.conditions(place, table, found):
-            changed += await _changed(session, _statement_for(place, table, condition))
+            changed += await _changed(session, emptied(place, table, condition))
         counts[place.table] = counts.get(place.table, 0) + changed
     return counts
 
 
-def _statement_for(place: Place, table: Table, condition: ColumnElement[bool]) -> Any:
+def emptied(place: Place, table: Table, condition: ColumnElement[bool]) -> Any:
+    """Return the statement that deletes or empties rows of a place."""
     if place.rows == "go":
         return delete(table).where(condition)
     values = {
@@ -339,5 +340,6 @@ def _statement(erasure: Erasure, done_at: float, storage: str) -> Mapping[str, A
     }
 
 
-def _place(table: str) -> Place:
+def place_of(table: str) -> Place:
+    """Return a table's place."""
     return next(place for place in PLACES if place.table == table)

@@ -31,3 +31,7 @@ class Files(Protocol):
     def remove(self, files: Iterable[KeptFile]) -> None:
         """Delete files; those that are gone already are no error. Raises `OSError`."""
         ...
+
+    def journals_before(self, day: str) -> Sequence[KeptFile]:
+        """Return the journals of the days before a day (`YYYY-MM-DD`); a file is called as its call."""
+        ...

@@ -22,7 +22,7 @@ from hotline import database, person_files, privacy
 from hotline.config import Settings
 from hotline.database import Sessions
 from recordings.tables import Recording
-from telephony.edge import rows
+from telephony.edge import call_rows, rows
 from telephony.tables import Call, WrapUp
 from tests.hotline.conftest import NOW
 from tests.hotline.people import E164, EMAIL, MARKS, NUMBER, someone
@@ -321,3 +321,20 @@ def test_a_key_that_is_none_is_said_to_be_none(tmp_path: Path) -> None:
     (tmp_path / certificate.KEY_FILE).write_text("no key")
     with pytest.raises(certificate.KeyUnusable, match="backup"):
         certificate.signing_key(tmp_path)
+
+
+async def test_a_call_that_comes_to_its_row_too_late_is_somebody_new(
+    settings: Settings, sessions: Sessions, eraser: Eraser
+) -> None:
+    one = await someone(settings, sessions, NOW)
+    async with sessions() as session:
+        late = rows.snapshot_of(await session.get_one(Call, one.call))
+    await eraser.erase(one.customer, "huong", now)
+    async with sessions.begin() as session:
+        await call_rows.save(session, late, "VN", NOW)
+    async with sessions() as session:
+        call = await session.get_one(Call, one.call)
+        assert call.customer_id not in (None, one.customer)
+        again = await customer.read(session, str(call.customer_id))
+        assert again is not None
+        assert (again.person.name, [each.value for each in again.identities]) == ("", [E164])

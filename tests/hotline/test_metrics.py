@@ -44,6 +44,7 @@ def metrics(house: House) -> Metrics:
     workers = (Process("media", os.getpid()), Process("render", 0))
     made = Metrics(house.funnel, lambda: {"UDP": 2, "WSS": 1}, workers)
     made.watch_channels({("zalo", "signature"): 3})
+    made.watch_requests(lambda: {"erase": 1})
     return made
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import wave
 import zipfile
 from collections.abc import AsyncIterator
 from typing import Any
@@ -243,3 +244,21 @@ async def test_requests_have_their_deadlines(
 async def test_a_request_that_cannot_be_is_refused(client: httpx.AsyncClient, wrong: dict[str, str]) -> None:
     await asked(client, "POST", "/privacy/requests", 422, wrong)
     await asked(client, "POST", f"/privacy/requests/{'0' * 32}/answer", 404)
+
+
+async def test_the_proof_of_a_consent_is_heard(
+    client: httpx.AsyncClient, settings: Settings, sessions: Sessions, one: Someone
+) -> None:
+    answer = await client.get(f"/consents/{'a' * 32}/clip")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "audio/wav")
+    with wave.open(io.BytesIO(answer.content), "rb") as clip:
+        assert (clip.getnchannels(), clip.getnframes()) == (2, 320)
+    assert await audited(sessions) == [("consent.heard", "a" * 32)]
+    (path,) = settings.recordings_folder.rglob("*.wav")
+    path.unlink()
+    await asked(client, "GET", f"/consents/{'a' * 32}/clip", 404)
+    await asked(client, "GET", f"/consents/{'0' * 32}/clip", 404)
+    said = {"purpose": "p", "state": "given", "at": "2026-11-16T10:00:00Z", "channel": "zalo", "notice": "n"}
+    unheard = await asked(client, "POST", f"/customers/{one.customer}/consents", 201, said)
+    assert unheard["clip"] is None
+    await asked(client, "GET", f"/consents/{unheard['id']}/clip", 404)

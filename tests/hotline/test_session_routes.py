@@ -336,6 +336,7 @@ WHO: dict[str, str] = {
     "POST /api/v1/customers/{customer_id}/release": "supervisor admin",
     "GET /api/v1/customers/{customer_id}/consents": "supervisor admin",
     "POST /api/v1/customers/{customer_id}/consents": "supervisor admin",
+    "GET /api/v1/consents/{consent}/clip": "supervisor admin",
     "GET /api/v1/privacy/requests": "supervisor admin",
     "POST /api/v1/privacy/requests": "supervisor admin",
     "POST /api/v1/privacy/requests/{request_id}/answer": "supervisor admin",

@@ -63,6 +63,7 @@ models_group = _group("models", "Speech models.")
 bench = _group("bench", "Benchmarks.")
 customers = _group("customers", "Customers.")
 privacy_cli.add_to(customers)
+recordings.command("purge")(privacy_cli.purge)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""`hotline customers export`, `erase`, `certificate`, `hold`, `release` and `consents`.
+"""`hotline customers export`, `erase`, `certificate`, `hold`, `release` and `consents`; `hotline recordings purge`.
 
 They work on the database and the folders themselves, whether a server runs on them or not.
 """
@@ -215,6 +215,22 @@ def consents(customer: Id, config: Config = None, data: Data = None) -> None:
 
     heads = ["id", "at", "purpose", "state", "channel", "notice_version", "recording"]
     print_rows(heads, _with_sessions(settings_of(config, data), run))
+
+
+def purge(config: Config = None, data: Data = None) -> None:
+    """Delete recordings and transcripts that are out of their time (privacy.retention), unless a hold keeps them."""
+    from hotline import privacy  # noqa: PLC0415
+
+    settings = settings_of(config, data)
+
+    async def run(sessions: Sessions) -> dict[str, int]:
+        gone = await privacy.purger(settings, sessions).purge(time.time(), ("recordings", "transcripts"))
+        return {str(kind): count for kind, count in gone.items()}
+
+    gone = _with_sessions(settings, run)
+    if not gone:
+        say("Nothing has a time: privacy.retention.recordings and privacy.retention.transcripts are not set.")
+    print_rows(["kind", "deleted"], [[kind, str(count)] for kind, count in gone.items()])
 
 
 def _with_sessions(settings: Settings, work: Callable[[Sessions], Awaitable[Result]]) -> Result:

@@ -22,7 +22,8 @@ from telephony.edge import lane
 from telephony.events import DialogEnded, InviteReceived, TextReceived
 from tests.hotline.conftest import NOW, StandingClock, TokenMaker
 from tests.hotline.people import E164, EMAIL, MARKS, NAME, NUMBER, SAID, someone
-from tests.telephony.edge.test_funnel import CALLER_OFFER, House
+from tests.telephony.edge.test_funnel import House
+from tests.telephony.switchboard.room import CALLER_OFFER
 
 ROOT = Path(hotline.__file__).parent.parent
 ROOMS = ("crm_bridge", "recordings", "telephony", "ivr_flows", "hotline")

@@ -114,3 +114,18 @@ def test_a_hold_keeps_until_it_is_released(run: Run, tmp_path: Path, one: Someon
 def test_consents_are_listed(run: Run, one: Someone) -> None:
     (line,) = run("consents", one.customer).stdout.splitlines()[1:]
     assert line.split()[2:6] == ["recording", "given", "call", "1"]
+
+
+def test_recordings_out_of_their_time_are_purged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one: Someone) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def purge() -> Result:
+        return CliRunner().invoke(app, ["recordings", "purge", "--data", "data"], catch_exceptions=False)
+
+    unset = purge()
+    assert (unset.exit_code, unset.stdout, "not set" in unset.stderr) == (0, "", True)
+    (tmp_path / "hotline.yaml").write_text("privacy: {retention: {recordings: 1d, transcripts: 1d}}")
+    rows = [line.split() for line in purge().stdout.splitlines()]
+    # The recording proves a consent, and stays as long as that; its words do not.
+    assert rows == [["kind", "deleted"], ["recordings", "0"], ["transcripts", "1"]]
+    assert list((tmp_path / "data").rglob("*.wav"))

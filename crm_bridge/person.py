@@ -272,8 +272,10 @@ async def _point(session: AsyncSession, wholes: Iterable[frozenset[str]]) -> Non
 
 
 async def _heads(session: AsyncSession, together: Persons, profiles: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+    """Return the profiles of everybody concerned; nobody for those that are erased."""
     wholes = {together[profile] for profile in profiles}
-    return tuple(sorted([tuple(await _by_age(session, whole)) for whole in wholes]))
+    found = [tuple(await _by_age(session, whole)) for whole in wholes]
+    return tuple(sorted(each for each in found if each))
 
 
 async def _by_age(session: AsyncSession, whole: frozenset[str]) -> list[str]:

@@ -1,13 +1,18 @@
 """Rows as the shapes that go out over HTTP."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from crm_bridge import joining
 from crm_bridge.customer import Profile
+from crm_bridge.privacy.consent import latest
+from crm_bridge.privacy.tables import Consent, LegalHold
 from crm_bridge.shapes import (
     CallOut,
     CaseOut,
+    ConsentOut,
     CustomerOut,
+    HoldOut,
     IdentityOut,
     InteractionOut,
     InteractionRecorded,
@@ -17,8 +22,8 @@ from crm_bridge.timeline import Recorded
 from telephony.clock import iso
 
 
-def customer_out(profile: Profile) -> CustomerOut:
-    """Return a whole profile."""
+def customer_out(profile: Profile, holds: Sequence[LegalHold] = (), consents: Sequence[Consent] = ()) -> CustomerOut:
+    """Return a whole profile, with the holds on it and its consents, the newest first."""
     person = profile.person
     return CustomerOut(
         id=person.id,
@@ -28,8 +33,49 @@ def customer_out(profile: Profile) -> CustomerOut:
         tags=person.tags,
         identities=[_identity_out(each, *joining.worth(each, person)) for each in profile.identities],
         cases=[_case_out(each) for each in profile.cases],
+        holds=[hold_out(each) for each in holds],
+        consents=[consent_out(each) for each in latest(consents)],
         created_at=iso(person.profiles[0].created_at),
         updated_at=iso(person.updated_at),
+    )
+
+
+def hold_out(row: LegalHold) -> HoldOut:
+    """Return a legal hold."""
+    return HoldOut(
+        id=row.id,
+        reason=row.reason,
+        by=row.by,
+        placed_at=iso(row.placed_at),
+        until=None if row.until is None else iso(row.until),
+        released_at=None if row.released_at is None else iso(row.released_at),
+        released_by=row.released_by,
+    )
+
+
+_CONSENTS: dict[str, Literal["given", "refused", "withdrawn"]] = {
+    "given": "given",
+    "refused": "refused",
+    "withdrawn": "withdrawn",
+}
+
+
+def consent_out(row: Consent) -> ConsentOut:
+    """Return a consent."""
+    return ConsentOut(
+        id=row.id,
+        purpose=row.purpose,
+        state=_CONSENTS[row.state],
+        at=iso(row.at),
+        channel=row.channel,
+        notice=row.notice,
+        notice_version=row.notice_version,
+        call=row.call_id,
+        recording=row.recording_id,
+        clip_from=row.clip_from,
+        clip_until=row.clip_until,
+        clip=f"/api/v1/consents/{row.id}/clip" if row.recording_id else None,
+        by=row.by,
     )
 
 

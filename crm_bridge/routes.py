@@ -24,6 +24,7 @@ from crm_bridge.keep import KeepContended, keep_event
 from crm_bridge.match import Claim, claim
 from crm_bridge.person import Person
 from crm_bridge.present import customer_out, interaction_out, recorded_out
+from crm_bridge.privacy import consent, hold
 from crm_bridge.shapes import (
     CaseIn,
     CustomerOut,
@@ -96,15 +97,15 @@ async def list_customers(request: Request, session: Reading, wanted: Annotated[C
     found = await customer.find(session, identities, wanted.q, after=after, limit=wanted.limit + 1)
     page = found[: wanted.limit]
     return CustomerPage(
-        items=[customer_out(each) for each in page],
+        items=await _shown(session, page, request.app.state.clock.now()),
         next=_next(page[-1].person.profiles[0].name_folded, page[-1].person.id) if len(found) > wanted.limit else None,
     )
 
 
 @router.get("/customers/{customer_id}", responses={404: {"description": "There is no such customer."}})
-async def get_customer(session: Reading, customer_id: str) -> CustomerOut:
+async def get_customer(request: Request, session: Reading, customer_id: str) -> CustomerOut:
     """Show the whole profile of a person, by the id of any of their profiles."""
-    return customer_out(await _profile(session, customer_id))
+    return (await _shown(session, [await _profile(session, customer_id)], request.app.state.clock.now()))[0]
 
 
 @router.get("/customers/{customer_id}/timeline", responses={404: {"description": "There is no such customer."}})
@@ -210,6 +211,20 @@ async def _profile(session: AsyncSession, customer_id: str) -> customer.Profile:
     if profile is None:
         raise HTTPException(404, NO_CUSTOMER)
     return profile
+
+
+async def _shown(session: AsyncSession, people: Sequence[customer.Profile], now: float) -> list[CustomerOut]:
+    """Return people with the holds on them and their consents; two reads for all of them."""
+    ids = [profile for each in people for profile in each.person.ids]
+    holds, consents = await hold.of(session, ids, now), await consent.history(session, ids)
+    return [
+        customer_out(
+            each,
+            [row for row in holds if row.customer_id in each.person.ids],
+            [row for row in consents if row.customer_id in each.person.ids],
+        )
+        for each in people
+    ]
 
 
 def invalid(where: Sequence[str | int], cause: str) -> RequestValidationError:

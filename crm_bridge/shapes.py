@@ -232,9 +232,41 @@ class CaseOut(Shape):
     external_id: str | None
 
 
+class HoldOut(Shape):
+    """A legal hold: as long as it stands nothing of the person is deleted. `until` is null for one without an end."""
+
+    id: str
+    reason: str
+    by: str
+    placed_at: str
+    until: str | None
+    released_at: str | None
+    released_by: str
+
+
+class ConsentOut(Shape):
+    """What somebody said to a purpose: `notice` are the words that they said it to. `clip` is where it can be heard,
+    null where nothing was recorded."""
+
+    id: str
+    purpose: str
+    state: Literal["given", "refused", "withdrawn"]
+    at: str
+    channel: str
+    notice: str
+    notice_version: str
+    call: str | None
+    recording: str | None
+    clip_from: float | None
+    clip_until: float | None
+    clip: str | None
+    by: str
+
+
 class CustomerOut(Shape):
     """A person: open cases first, then the newest. `profiles` are the ids that stand for this person, the oldest first,
-    which is `id`; one, unless somebody merged several."""
+    which is `id`; one, unless somebody merged several. `holds` are the legal holds that stand, `consents` the last word
+    on each purpose."""
 
     id: str
     profiles: list[str]
@@ -243,6 +275,8 @@ class CustomerOut(Shape):
     tags: list[str]
     identities: list[IdentityOut]
     cases: list[CaseOut]
+    holds: list[HoldOut]
+    consents: list[ConsentOut]
     created_at: str
     updated_at: str
 

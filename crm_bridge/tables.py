@@ -69,7 +69,8 @@ class CustomerLink(Base):
     """Somebody put two profiles together (`merge`, with `other_id`), took one out of its person (`split`), or took such
     an event back (`undo`, of `undoes`). Rows are only ever added; `crm_bridge.link` says who is one person by them.
 
-    `by` is who did it, `source` by what way, `evidence` why, in words.
+    `by` is who did it, `source` by what way, `evidence` why, in words. A link outlives a profile that is erased: what
+    it says of others still holds (docs/privacy.md).
     """
 
     __tablename__ = "customer_links"
@@ -77,8 +78,8 @@ class CustomerLink(Base):
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     kind: Mapped[str] = mapped_column(String(16))  # link.LinkKind
-    customer_id: Mapped[str] = mapped_column(ForeignKey("customers.id"))
-    other_id: Mapped[str | None] = mapped_column(ForeignKey("customers.id"))
+    customer_id: Mapped[str] = mapped_column(String(32))
+    other_id: Mapped[str | None] = mapped_column(String(32))
     undoes: Mapped[str | None] = mapped_column(ForeignKey("customer_links.id"))
     evidence: Mapped[str] = mapped_column(String(500))
     source: Mapped[str] = mapped_column(String(64))

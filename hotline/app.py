@@ -26,7 +26,7 @@ import uvloop
 from crm_bridge.channels.door import Door
 from crm_bridge.notify.outbox import Notifier
 from crm_bridge.webhooks.outbox import Webhooks
-from hotline import auth, database, logs, models, notify, sessions, tls, trunks
+from hotline import auth, database, logs, models, notify, privacy, sessions, tls, trunks
 from hotline.cannot_start import CannotStart, cause
 from hotline.config import Settings, TlsFiles
 from hotline.metrics import Metrics
@@ -140,6 +140,7 @@ class Hotline:
         low = settings.recordings.low_space << 20
         watch = watch_disk(self.funnel.alarms, settings.recordings_folder, low)
         self._exit.callback(asyncio.create_task(watch, name="disk").cancel)
+        self._start_privacy()
         for worker in self.speech:
             if worker.kind not in NEEDED:
                 worker.come_up()
@@ -386,6 +387,12 @@ class Hotline:
         couriers = Couriers(self.notifier, notify.senders(self.settings), self.funnel.alarms, self.clock.now)
         self._exit.push_async_callback(couriers.stop)
         await couriers.start()
+
+    def _start_privacy(self) -> None:
+        """Go on with erasures that were begun, and keep the times that data is kept."""
+        watch = privacy.Watch(self.settings, self.sessions, self.funnel.alarms, self.clock.now)
+        self.metrics.watch_requests(lambda: watch.overdue)
+        self._exit.callback(asyncio.create_task(watch.run(), name="privacy").cancel)
 
     async def _start_mail(self) -> None:
         from hotline.mail import Mail  # noqa: PLC0415 - most have none

@@ -36,7 +36,7 @@ SCOPES: Final[dict[Scope, str]] = {
     "admin": "everything",
     "read": "every GET under /api/v1",
     "interactions": "POST /api/v1/interactions",
-    "customers": "merge and split customers, and undo it",
+    "customers": "merge, split, import, export and erase customers, legal holds, consents and requests",
     "messages": "send messages to customers",
     "agents": "change an agent's state",
     "live": "live events on the WebSocket /api/v1/events",

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import select
 
-from hotline import auth, customers_cli, database
+from hotline import auth, customers_cli, database, privacy_cli
 from hotline.auth import NewUser, Role
 from hotline.config import chosen_file
 from hotline.config_values import host_port
@@ -60,9 +60,11 @@ tokens = _group("tokens", "API tokens.")
 db = _group("db", "The database.")
 customers = _group("customers", "Customers.")
 customers_cli.add_to(customers)
+privacy_cli.add_to(customers)
 recordings = _group("recordings", "Recordings.")
 models_group = _group("models", "Speech models.")
 bench = _group("bench", "Benchmarks.")
+recordings.command("purge")(privacy_cli.purge)
 
 
 def main() -> None:

@@ -29,6 +29,7 @@ from hotline.config_ice import IceServers
 from hotline.config_limits import Limits
 from hotline.config_mail import Mail
 from hotline.config_notify import Notify
+from hotline.config_privacy import Privacy
 from hotline.config_section import Section, SipTls, TlsFiles
 from hotline.config_source import ConfigErrors, Key, Source, dotted, lay_environment_over, read_yaml
 from hotline.config_trunk import NameServer, Password, Trunks
@@ -270,6 +271,7 @@ class Settings(Section):
     languages: Annotated[list[Language], CommaList] = Field(min_length=1)
     limits: Limits
     webhooks: Webhooks = Field([])
+    privacy: Privacy
 
     @field_validator("media")
     @classmethod

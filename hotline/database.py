@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, MetaData, event, inspect, text
+from sqlalchemy import Connection, Engine, MetaData, Table, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -27,6 +27,10 @@ from sqlalchemy.util import await_only
 
 BUSY_TIMEOUT_MS: Final = 10_000
 WAL_RETRY_MS: Final = 20
+SCRUB_TRIES: Final = 20
+SCRUB_RETRY_S: Final = 0.25
+REWRITTEN_OCTETS: Final = 1 << 30
+"""A larger SQLite file is not rewritten while people work: writers would have to wait for it."""
 DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 MIGRATIONS: Final = Path(__file__).parent / "migrations" / "versions"
 ROOMS_WITH_TABLES: Final = (
@@ -34,6 +38,7 @@ ROOMS_WITH_TABLES: Final = (
     "crm_bridge.webhooks.tables",
     "crm_bridge.notify.tables",
     "crm_bridge.importing.tables",
+    "crm_bridge.privacy.tables",
     "recordings.tables",
     "telephony.tables",
     "hotline.tables",
@@ -111,6 +116,48 @@ async def revisions(url: str) -> tuple[str | None, str]:
         await engine.dispose()
 
 
+async def scrub(url: str) -> str:
+    """Have nothing of deleted rows left in the database's files; say in a sentence what was done.
+
+    Raises `DatabaseError` when others keep it from being done: it may be tried again.
+    """
+    file = _sqlite_file(_with_driver(url))
+    if file is None:
+        return "PostgreSQL: rows are deleted; autovacuum frees their space, backups and archived WAL keep theirs"
+    is_small = file.stat().st_size <= REWRITTEN_OCTETS
+    for left in reversed(range(SCRUB_TRIES)):
+        try:
+            if await asyncio.to_thread(_scrubbed, file, is_small):
+                break
+        except sqlite3.Error as error:
+            if not left:
+                raise DatabaseError(f"deleted rows could not be overwritten: {error}; try again") from error
+        if not left:
+            raise DatabaseError("the write-ahead log could not be emptied: a reader holds it; try again")
+        await asyncio.sleep(SCRUB_RETRY_S)
+    if is_small:
+        return "SQLite: the file was written anew, and its write-ahead log emptied"
+    return "SQLite: rows were overwritten (secure_delete), and the write-ahead log emptied"
+
+
+def _scrubbed(file: Path, rewrite: bool) -> bool:
+    """Write the file anew, and empty its log; False if a reader is in the way."""
+    connection = sqlite3.connect(file, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None)
+    try:
+        connection.execute("PRAGMA secure_delete=ON")
+        if rewrite:
+            connection.execute("VACUUM")
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+    finally:
+        connection.close()
+
+
+def tables() -> dict[str, Table]:
+    """Return the tables of every room by name."""
+    return {name: table for each in metadatas() for name, table in each.tables.items()}
+
+
 def draft(message: str) -> None:
     """Write a new migration: what brings a database at the newest revision to the tables. For whoever changes them."""
     from hotline import migration  # noqa: PLC0415
@@ -186,6 +233,7 @@ def _prepare_sqlite(engine: Engine, foreign_keys: bool) -> None:
         f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
         "PRAGMA synchronous=NORMAL",
         f"PRAGMA foreign_keys={'ON' if foreign_keys else 'OFF'}",
+        "PRAGMA secure_delete=ON",  # what is deleted is overwritten, whatever SQLite was built with
     )
 
     @event.listens_for(engine, "connect")

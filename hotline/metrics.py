@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hotline.metrics_events import EventCounts
-from hotline.metrics_state import MessageCollector, RefusalCollector, StateCollector, WorkerProcess
+from hotline.metrics_state import MessageCollector, RefusalCollector, RequestCollector, StateCollector, WorkerProcess
 from telephony.edge.funnel import Funnel
 
 # Prometheus sees by itself that a counter begins anew; a second series for each says nothing more.
@@ -52,6 +52,10 @@ class Metrics:
     def watch_messages(self, channels: Sequence[str], attempts: Mapping[tuple[str, str], int]) -> None:
         """Show how attempts to send messages ended, by channel and outcome."""
         self._registry.register(MessageCollector(channels, attempts))
+
+    def watch_requests(self, overdue: Callable[[], Mapping[str, int]]) -> None:
+        """Show which privacy requests are overdue, as it stands when somebody asks."""
+        self._registry.register(RequestCollector(overdue))
 
     def text(self) -> bytes:
         """Return all of them, in the text format 0.0.4."""

@@ -150,6 +150,18 @@ class MessageCollector(Collector):
         yield family
 
 
+class RequestCollector(Collector):
+    """Reads what people asked for by law and is not done in time, by kind."""
+
+    def __init__(self, overdue: Callable[[], Mapping[str, int]]) -> None:
+        self._overdue = overdue
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the counts as they were last looked at."""
+        text = "Open privacy requests whose answer or whose end is overdue."
+        yield _gauges("privacy_requests_overdue", text, "kind", _all((), self._overdue()))
+
+
 class RefusalCollector(Collector):
     """Reads what channels turned away, by channel and reason."""
 

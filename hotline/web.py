@@ -20,8 +20,10 @@ import crm_bridge.channels.routes
 import crm_bridge.importing.routes
 import crm_bridge.link_routes
 import crm_bridge.notify.routes
+import crm_bridge.privacy.routes
 import crm_bridge.routes
 import crm_bridge.webhooks.routes
+import recordings.consent_routes
 import recordings.routes
 import telephony.alarm_routes
 import telephony.audio_routes
@@ -29,7 +31,7 @@ import telephony.desk_routes
 import telephony.routes
 from crm_bridge.notify.outbox import Notifier
 from crm_bridge.webhooks.outbox import NOBODY
-from hotline import audit, channels, session_routes, tls
+from hotline import audit, channels, privacy, session_routes, tls
 from hotline.config import Settings
 from hotline.config_values import is_wildcard
 from hotline.database import Sessions, reading
@@ -156,7 +158,9 @@ def create_app(
         crm_bridge.link_routes,
         crm_bridge.notify.routes,
         crm_bridge.importing.routes,
+        crm_bridge.privacy.routes,
         recordings.routes,
+        recordings.consent_routes,
         telephony.routes,
         telephony.desk_routes,
         telephony.audio_routes,
@@ -180,6 +184,8 @@ def create_app(
     app.state.recordings_folder = settings.recordings_folder
     app.state.ready = ready or _not_wired
     app.state.audit = audit.Audit(sessions)
+    app.state.eraser = privacy.eraser(settings, sessions)
+    app.state.deadlines = privacy.deadlines(settings)
     app.state.attempts = session_routes.Attempts()
     app.state.session_sockets = sockets
     app.state.page_secrets = {}

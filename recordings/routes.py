@@ -1,7 +1,7 @@
 """The recordings over HTTP: find, show, hear, read. Mounted under `/api/v1`; who may ask is checked outside.
 
 Reads `app.state.sessions` (async sessionmaker), `app.state.recordings_folder` (`Path`) and, where there is one,
-`app.state.audit` (`await audit(request, what, about)`).
+`app.state.audit` (`await note(request, what, about)`).
 """
 
 import asyncio
@@ -150,7 +150,7 @@ class AudioFile(FileResponse):
 
 
 @asynccontextmanager
-async def _reading(request: Request) -> AsyncIterator[AsyncSession]:
+async def reading(request: Request) -> AsyncIterator[AsyncSession]:
     """A session that never waits for a writer. It is over before an answer is sent: a download may take minutes."""
     async with request.app.state.sessions() as session:
         await session.connection(execution_options={"read_only": True})
@@ -160,7 +160,7 @@ async def _reading(request: Request) -> AsyncIterator[AsyncSession]:
 @router.get("/recordings")
 async def list_recordings(request: Request, wanted: Annotated[search.Filter, Query()]) -> RecordingPage:
     """List recordings, newest first."""
-    async with _reading(request) as session:
+    async with reading(request) as session:
         query = search.query(wanted)
         if wanted.cursor:
             query = query.where(tuple_(Recording.started_at, Recording.id) < tuple_(*_position(wanted.cursor)))
@@ -176,7 +176,7 @@ async def list_recordings(request: Request, wanted: Annotated[search.Filter, Que
 @router.get("/recordings/{recording}", responses={404: {"description": "There is no such recording."}})
 async def get_recording(request: Request, recording: str) -> RecordingOut:
     """Show one recording."""
-    async with _reading(request) as session:
+    async with reading(request) as session:
         return _out(await _row(session, recording), [])
 
 
@@ -193,9 +193,9 @@ async def get_recording(request: Request, recording: str) -> RecordingOut:
 )
 async def get_audio(request: Request, recording: str) -> AudioFile:
     """Hear a recording. Every hearing of it, or of a part, is written into the audit log; HEAD hears nothing."""
-    path = await _file(request, recording)
+    path = await file_of(request, recording)
     if request.method == "GET":
-        await _audit(request, "recording.heard", recording)
+        await note(request, "recording.heard", recording)
     return AudioFile(path, media_type="audio/wav", filename=f"{recording}.wav")
 
 
@@ -209,7 +209,7 @@ async def get_audio(request: Request, recording: str) -> AudioFile:
 )
 async def get_peaks(request: Request, recording: str, per_second: Annotated[int, Query(ge=1, le=50)] = 20) -> Response:
     """See how loud each channel is, to draw a waveform from."""
-    path = await _file(request, recording)
+    path = await file_of(request, recording)
     try:
         outline = await asyncio.to_thread(OUTLINES.json, path, per_second)
     except NoOutline as error:
@@ -220,11 +220,11 @@ async def get_peaks(request: Request, recording: str, per_second: Annotated[int,
 @router.get("/recordings/{recording}/transcript", responses={404: {"description": "There is no such recording."}})
 async def get_transcript(request: Request, recording: str) -> TranscriptOut:
     """Read a recording's transcript, or why there is none."""
-    async with _reading(request) as session:
+    async with reading(request) as session:
         row = await _row(session, recording)
         written = await session.get(Transcript, row.id) if row.transcript_state == "done" else None
     if written is not None:
-        await _audit(request, "transcript.read", recording)
+        await note(request, "transcript.read", recording)
     return TranscriptOut(
         recording=row.id,
         state=row.transcript_state,
@@ -249,9 +249,9 @@ def _position(cursor: str) -> tuple[float, str]:
         raise HTTPException(422, "The cursor is none of ours: send `next` of the page before as it is.") from error
 
 
-async def _file(request: Request, recording: str) -> Path:
+async def file_of(request: Request, recording: str) -> Path:
     """Return where a recording's file is. Raises 404 where there is none, 409 while there is none yet."""
-    async with _reading(request) as session:
+    async with reading(request) as session:
         row = await _row(session, recording)
     if row.state == "spooling":
         raise HTTPException(409, "The call is still being recorded: ask again when it has ended.")
@@ -263,7 +263,7 @@ async def _file(request: Request, recording: str) -> Path:
     return path
 
 
-async def _audit(request: Request, what: str, recording: str) -> None:
+async def note(request: Request, what: str, recording: str) -> None:
     """Have it written who hears or reads; where that cannot be written, nothing is heard or read."""
     audit: Audit | None = getattr(request.app.state, "audit", None)
     if audit is not None:

@@ -117,7 +117,11 @@ class Recordings:
         async def save() -> None:
             async with self.sessions() as session:
                 now = self.clock.now()
-                row = await store.save_transcript(session, event, now)
+                try:
+                    row = await store.save_transcript(session, event, now)
+                except store.NoRecording:
+                    log.info("a transcript came for a recording that is deleted", recording=event.recording)
+                    return
                 told = {"recording": event.recording, "outcome": event.outcome}
                 named = {"call": row.call_id, "customer": row.customer_id, "language": row.language}
                 await self.webhooks.tell(

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from crm_bridge import link_routes, routes
 from crm_bridge.importing import tables as imports
+from crm_bridge.privacy.tables import Base as PrivacyBase
 from crm_bridge.tables import Base
 from crm_bridge.webhooks.outbox import Webhooks
 from hotline.database import open_engine, session_factory
@@ -26,6 +27,7 @@ async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
         await connection.run_sync(imports.Base.metadata.create_all)
+        await connection.run_sync(PrivacyBase.metadata.create_all)
     yield engine
     await engine.dispose()
 

@@ -295,7 +295,7 @@ def problems_of_whatever(path: Path) -> tuple[str, ...]:
 def test_the_embedded_default_names_every_setting() -> None:
     tree = YAML(typ="safe").load((files("hotline") / "default.yaml").read_text("utf-8"))
     assert set(tree) == set(Settings.model_fields)
-    for section in ("sip", "media", "web", "recordings", "speech", "limits"):
+    for section in ("sip", "media", "web", "recordings", "speech", "limits", "privacy"):
         annotation = Settings.model_fields[section].annotation
         assert annotation is not None
         assert set(tree[section]) == set(annotation.model_fields)

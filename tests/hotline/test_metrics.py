@@ -45,6 +45,7 @@ def metrics(house: House) -> Metrics:
     made = Metrics(house.funnel, lambda: {"UDP": 2, "WSS": 1}, workers)
     made.watch_channels({("zalo", "signature"): 3})
     made.watch_messages(["email"], {("email", "sent"): 1})
+    made.watch_requests(lambda: {"erase": 1})
     return made
 
 

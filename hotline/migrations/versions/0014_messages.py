@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0014_messages"
-down_revision = "0012_imports"
+down_revision = "0013_privacy"
 branch_labels = None
 depends_on = None
 

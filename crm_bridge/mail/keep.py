@@ -57,8 +57,11 @@ class Keeper:
         return mail
 
     async def _give_back(self, report: Returned, place: Place | None) -> None:
+        now = self.now()
         async with self.sessions() as session:
-            told = await give_back(session, report.message_id, report.cause, self.now())
+            told = await give_back(session, report.message_id, report.cause, now)
+            if told is not None:
+                await self.webhooks.tell(session, "interaction.updated", told, customer=told["customer"], now=now)
             if place is not None:
                 await write_place(session, place)
             await session.commit()

@@ -183,7 +183,10 @@ class Notifier:
             delivery |= {"at": iso(now)} | ({"reference": reference} if reference else {})
         else:
             delivery["error"] = verdict.error
-        return await _say(session, sent.interaction_id, delivery)
+        told = await _say(session, sent.interaction_id, delivery)
+        if told is not None and verdict.state != "pending":
+            await self.webhooks.tell(session, "interaction.updated", told, customer=told["customer"], now=now)
+        return told
 
     async def bury_strangers(self, session: AsyncSession, names: Sequence[str], cause: str, now: float) -> None:
         """Fail what waits for routes that are none of `names` any more. Commits nothing."""

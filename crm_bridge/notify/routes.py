@@ -125,6 +125,7 @@ class MessagesReplayed(Shape):
         200: {"model": MessageQueued, "description": "Sent before under this `external_id`; nothing was sent now."},
         404: {"description": "There is no such customer."},
         409: {"description": "The person cannot be written to in this way, or the case or the id is another's."},
+        503: {"description": "Other events of the same person keep coming first; send it again."},
     },
 )
 async def send_message(request: Request, response: Response, customer_id: str, body: MessageIn) -> MessageQueued:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
-EventType = Literal["call.ended", "interaction.created", "recording.transcribed"]
+EventType = Literal["call.ended", "interaction.created", "interaction.updated", "recording.transcribed"]
 TYPES: Final[tuple[EventType, ...]] = get_args(EventType)
 
 

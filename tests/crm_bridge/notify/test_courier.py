@@ -1,6 +1,7 @@
 """Messages carried: retries, order, what is dead, restarts, and what the timeline says of it all."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,10 +18,13 @@ from crm_bridge.notify.courier import Courier, Couriers, Fault
 from crm_bridge.notify.parcel import Parcel
 from crm_bridge.notify.tables import OutgoingMessage
 from crm_bridge.outgoing.schedule import Answer
+from crm_bridge.webhooks import tables as webhook_tables
 from crm_bridge.webhooks.outbox import NOBODY
+from crm_bridge.webhooks.tables import WebhookEvent
 from hotline.database import open_engine, session_factory
 from tests.crm_bridge.mail.test_report import report
 from tests.crm_bridge.notify.conftest import EMAIL, NOW, House
+from tests.crm_bridge.webhooks.receiver import endpoint
 
 TAKEN, LATER, NEVER = Answer(200, reference="id-1"), Answer(0, "451 later"), Answer(0, "550 nobody", is_final=True)
 
@@ -113,6 +117,25 @@ async def test_a_message_that_is_taken_is_sent_and_the_timeline_says_so(post: Po
     assert body["attributes"]["delivery"] == sent
     assert await post.courier.round(NOW + 2) == 0
     assert post.house.notifier.attempts == {("email", "sent"): 1}
+
+
+async def test_webhooks_are_told_once_it_is_sent_has_failed_or_came_back(post: Post) -> None:
+    post.house.notifier.webhooks.endpoints = [endpoint(events=frozenset({"interaction.updated"}))]
+    async with post.house.sessions() as session:
+        await session.run_sync(lambda sync: webhook_tables.Base.metadata.create_all(sync.connection()))
+        await session.commit()
+    post.sender.fates += [LATER, TAKEN, NEVER]
+    sent, failed = await post.send(), await post.send()
+    for now in (NOW, NOW + 5, NOW + 6):
+        await post.courier.round(now)
+    async with post.house.sessions() as session:
+        events = (await session.scalars(select(WebhookEvent).order_by(WebhookEvent.id))).all()
+    told = [json.loads(each.body)["data"] for each in events]
+    assert [(each["id"], each["attributes"]["delivery"]["state"]) for each in told] == [
+        (sent, "sent"),
+        (failed, "failed"),
+    ]
+    assert {each.customer_id for each in events} == {post.people["an"]}
 
 
 async def test_what_is_put_off_is_tried_again_and_fails_in_the_end_with_an_alarm(post: Post) -> None:

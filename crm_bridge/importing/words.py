@@ -6,7 +6,6 @@ from typing import Any, Final
 from crm_bridge.importing.report import NOTE_KINDS, Note, Report, noted
 from telephony.clock import iso
 
-
 MAX_SAID: Final = 20
 """Of each kind, in lines for people."""
 

@@ -1,10 +1,13 @@
 """A report as JSON, and as lines for people."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from crm_bridge.importing.report import NOTE_KINDS, Note, Report, noted
 from telephony.clock import iso
+
+MAX_SAID: Final = 20
+"""Of each kind, in lines for people."""
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -37,13 +40,11 @@ def lines(report: Report) -> Iterator[str]:
     if counts.ignored:
         yield f"values that were left out: {counts.ignored}"
     yield from (f"note: {each}" for each in report.remarks)
-    for note in report.notes:
-        if said := _said(note):
-            yield f"{report.file}:{note.row}: {said}"
     for kind, count in noted(counts).items():
-        shown = len(report.of(kind))
-        if count > shown and kind not in ("refused", "ignored"):
-            yield f"… and {count - shown} more that are {kind}"
+        said = [f"{report.file}:{note.row}: {_said(note)}" for note in report.of(kind)[:MAX_SAID] if _said(note)]
+        yield from said
+        if said and count > len(said):
+            yield f"… and {count - len(said)} more that are {kind}: --json has a thousand of each"
     if report.state == "undone":
         yield f"undone: {counts.removed} profiles removed, {counts.kept} kept"
     elif report.id:

@@ -260,6 +260,14 @@ async def test_a_body_that_is_too_long_is_refused(app: FastAPI, admin: httpx.Asy
         assert problem_of(await admin.post("/order", content=content))["status"] == 413
 
 
+async def test_a_file_of_customers_may_be_longer_than_other_bodies(app: FastAPI, admin: httpx.AsyncClient) -> None:
+    file = "phone,note\n0912345678," + "x" * 100_000 + "\n" + " " * 1_200_000 + "\n"
+    answer = await admin.post("/api/v1/imports", content=file, params={"dry_run": True, "file": "khách.csv"})
+    assert (answer.status_code, answer.json()["counts"]["created"]) == (200, 1)
+    too_long = {"Content-Length": str((64 << 20) + 1)}
+    assert problem_of(await admin.post("/api/v1/imports", content=b"", headers=too_long))["status"] == 413
+
+
 async def test_who_went_away_is_told_nothing(app: FastAPI, admin: httpx.AsyncClient) -> None:
     async def gone(_request: object) -> PlainTextResponse:
         raise ClientDisconnect

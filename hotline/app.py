@@ -23,6 +23,8 @@ import msgspec
 import structlog
 import uvloop
 
+from crm_bridge.connectors.lookup import Connectors
+from crm_bridge.webhooks import endpoint as webhook_endpoint
 from crm_bridge.webhooks.outbox import Webhooks
 from hotline import auth, database, logs, models, sessions, tls, trunks
 from hotline.cannot_start import CannotStart, cause
@@ -110,8 +112,10 @@ class Hotline:
             recordings_folder=settings.recordings_folder,
             region=settings.region,
             prompt_path=self._prompt_path,
-            webhooks=Webhooks([each.endpoint for each in settings.webhooks]),
+            webhooks=Webhooks([*(each.endpoint for each in settings.webhooks), *self._make_connectors()]),
         )
+        if self.connectors.clients:
+            self.funnel.name_of = self.connectors.name_of
         # What a caller hears in the middle of a talk is to be there at once.
         self._prepared = (Prompt("music", "hold"), Prompt("music", "comfort"))
         self.funnel.lane.start()
@@ -136,6 +140,18 @@ class Hotline:
         for worker in self.speech:
             if worker.kind not in NEEDED:
                 worker.come_up()
+
+    def _make_connectors(self) -> list[webhook_endpoint.Endpoint]:
+        """Make the CRMs of the settings; return the endpoints of those that are to have finished calls."""
+        settings = self.settings
+        self.connectors = Connectors((), self.sessions, self.clock.now, settings.region)
+        if not settings.connectors:
+            return []
+        from hotline import connectors  # noqa: PLC0415 - brings an HTTP client along
+
+        self.connectors = connectors.connectors_of(settings, self.sessions, self.clock.now)
+        self._exit.push_async_callback(self.connectors.stop)
+        return connectors.endpoints(self.connectors)
 
     async def _open_database(self) -> None:
         """Bring the tables up to date, meet the people, and close what the last run left open."""
@@ -340,8 +356,10 @@ class Hotline:
         )
         app.state.funnel = self.funnel
         app.state.webhooks = self.funnel.webhooks
+        app.state.connectors = self.connectors
         app.state.metrics = self.metrics
         self.metrics.watch_channels(app.state.channels.refused)
+        self.metrics.watch_connectors(self.connectors)
         app.state.sip = self.sip_sockets
         app.state.page_secrets = self.page_secrets
         app.state.end_session = self._end_session
@@ -361,11 +379,17 @@ class Hotline:
     async def _start_webhooks(self) -> None:
         """Begin to carry events out, where anybody is to be told."""
         funnel = self.funnel
-        if not funnel.webhooks.endpoints:
+        if not funnel.webhooks.endpoints and not self.connectors.clients:
             return
         from crm_bridge.webhooks.courier import Couriers  # noqa: PLC0415 - brings an HTTP client along
 
-        couriers = Couriers(funnel.webhooks, self.sessions, funnel.alarms, self.clock.now)
+        sends = {}
+        if self.connectors.clients:
+            from hotline import connectors  # noqa: PLC0415
+
+            sends = connectors.sends(self.settings, self.connectors, funnel.alarms)
+            self.connectors.start()
+        couriers = Couriers(funnel.webhooks, self.sessions, funnel.alarms, self.clock.now, sends)
         self._exit.push_async_callback(couriers.stop)
         await couriers.start()
 

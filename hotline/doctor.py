@@ -21,15 +21,18 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.exc import DBAPIError
 
+from crm_bridge.connectors.errors import CrmError, NotLetIn
 from crm_bridge.mail.follow import opened
 from crm_bridge.mail.imap import ImapError
 from crm_bridge.webhooks.addresses import AddressRefused, locate
 from hotline import auth, database, sip_listeners, tls
 from hotline.cannot_start import CannotStart, cause
 from hotline.config import Settings, TlsFiles
+from hotline.config_connectors import ConnectorSource
 from hotline.config_mail import MailSource
 from hotline.config_values import Listen, host_port
 from hotline.config_webhook import Webhook
+from hotline.connectors import try_out
 from hotline.mail import door_settings, mailbox
 from hotline.models import model_states
 from ivr_flows import flow as flows
@@ -65,6 +68,7 @@ async def examine(settings: Settings, file: Path | None) -> list[Finding]:
     findings += await asyncio.gather(*(_ice_server(server) for server in settings.media.servers))
     findings += await asyncio.gather(*(_webhook(webhook) for webhook in settings.webhooks))
     findings += await asyncio.gather(*(_mail(name, source) for name, source in settings.mail.items()))
+    findings += await asyncio.gather(*(_connector(name, source) for name, source in settings.connectors.items()))
     findings += await _database(settings)
     findings += await asyncio.to_thread(lambda: [*_models(settings), *_voice_detector(settings), *_extras()])
     return findings
@@ -291,6 +295,21 @@ async def _mail(name: str, source: MailSource) -> Finding:
         mend = f"correct `{what}`, or start that server"
         return Finding(what, "wrong", f"the folder {source.folder} at {place} cannot be read: {said}", mend)
     return Finding(what, "ok", f"the folder {box.folder} at {host_port(box.host, box.port)}")
+
+
+# ------------------------------------------------------------------------------------------------------- connectors
+
+
+async def _connector(name: str, source: ConnectorSource) -> Finding:
+    """Whether it lets us in. Nobody's data is asked for."""
+    what = f"connectors.{name}"
+    try:
+        return Finding(what, "ok", await try_out(source.place(name, source.connector()), time.time))
+    except NotLetIn as error:
+        return Finding(what, "wrong", f"it does not let us in: {error}", f"correct the credentials of `{what}`")
+    except CrmError as error:
+        mend = f"correct `{what}`, or see to that CRM: calls go on without it"
+        return Finding(what, "wrong", f"{error}", mend)
 
 
 # ------------------------------------------------------------------------------------------------------------ flows

@@ -17,6 +17,7 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import crm_bridge.channels.routes
+import crm_bridge.connectors.routes
 import crm_bridge.link_routes
 import crm_bridge.routes
 import crm_bridge.webhooks.routes
@@ -25,6 +26,7 @@ import telephony.alarm_routes
 import telephony.audio_routes
 import telephony.desk_routes
 import telephony.routes
+from crm_bridge.connectors.lookup import Connectors
 from crm_bridge.webhooks.outbox import NOBODY
 from hotline import audit, channels, session_routes, tls
 from hotline.config import Settings
@@ -151,6 +153,7 @@ def create_app(
         crm_bridge.routes,
         crm_bridge.webhooks.routes,
         crm_bridge.link_routes,
+        crm_bridge.connectors.routes,
         recordings.routes,
         telephony.routes,
         telephony.desk_routes,
@@ -170,6 +173,7 @@ def create_app(
     app.state.publish = publish or _nobody_listens
     app.state.channels = channels.door(settings)
     app.state.webhooks = NOBODY
+    app.state.connectors = Connectors((), sessions, clock.now)
     app.state.recordings_folder = settings.recordings_folder
     app.state.ready = ready or _not_wired
     app.state.audit = audit.Audit(sessions)

@@ -1,4 +1,4 @@
-"""Asks one CRM, within limits of time and pace. What comes of it is rows, or one of three errors.
+"""Asks one CRM, within limits of time and pace. What comes of it is rows, or one of three errors (`errors`).
 
 Rule 1: nobody waits longer than they said, whatever the CRM does.
 Rule 2: what reads may be asked again; what writes is sent once, and whoever wants it sent asks again by himself.
@@ -17,6 +17,7 @@ import httpx
 
 from crm_bridge.connectors import exchange, sign_in
 from crm_bridge.connectors.breaker import Breaker
+from crm_bridge.connectors.errors import NotLetIn, NotOffered, Rejected, Unavailable
 from crm_bridge.connectors.exchange import Answer, Request, Row
 from crm_bridge.connectors.language import READING, Operation, OperationName
 from crm_bridge.connectors.pace import Pace, again_in_s
@@ -29,31 +30,6 @@ MAX_ANSWER_OCTETS: Final = 4 << 20
 AT_ONCE: Final = 8
 NOT_LET_IN_S: Final = 60.0
 """So long it is not worth trying again once a CRM has said that it does not know us."""
-
-
-class CrmError(Exception):
-    """A CRM did not do what it was asked; the text says why, and names nobody."""
-
-
-class Unavailable(CrmError):
-    """It may do it later: it is away, slow, asks for peace, or does not let us in. Not before `wait_s`, as far as it is
-    known."""
-
-    def __init__(self, cause: str, wait_s: float = 0.0) -> None:
-        super().__init__(cause)
-        self.wait_s = wait_s
-
-
-class NotLetIn(Unavailable):
-    """It does not know us: somebody has to mend the credentials."""
-
-
-class Rejected(CrmError):
-    """It will not do this, however often it is asked."""
-
-
-class NotOffered(CrmError):
-    """Its connector has no such operation."""
 
 
 @dataclass(slots=True)

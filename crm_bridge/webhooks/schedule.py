@@ -2,6 +2,7 @@
 
 pending --2xx--> delivered
 pending --anything else--> pending, to be tried again later --no try left--> dead --replayed--> pending
+pending --will never be taken--> dead
 pending --410--> dead, and the endpoint is told nothing more
 """
 
@@ -22,11 +23,12 @@ LONGEST_REST_S: Final = 60.0
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What came of one attempt. `status` is that of HTTP, 0 where none came, for which `cause` has the words;
-    `retry_after_s` is what a far end under load asks for."""
+    `retry_after_s` is what a far end under load asks for; `final`: it will never take this one, and may take others."""
 
     status: int
     cause: str = ""
     retry_after_s: float = 0.0
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def judge(retries_s: Sequence[float], attempts: int, answer: Answer, now: float,
     error = answer.cause or f"HTTP {answer.status}"
     if answer.status == GONE:
         return Verdict("dead", tried, now, error, gone=True)
-    if tried > len(retries_s):
+    if answer.final or tried > len(retries_s):
         return Verdict("dead", tried, now, error)
     wait_s = retries_s[attempts] * (1 + JITTER * chance)
     asked_s = min(answer.retry_after_s, MAX_RETRY_AFTER_S)
@@ -60,6 +62,6 @@ def judge(retries_s: Sequence[float], attempts: int, answer: Answer, now: float,
 def rest_s(before_s: float, answers: Sequence[Answer]) -> float:
     """Return how long an endpoint is left alone after a round, `before_s` after the round before: not at all where it
     took anything, else twice as long each time. One that is down or overloaded is not asked for every customer anew."""
-    if any(200 <= answer.status <= 299 for answer in answers):
+    if any(200 <= answer.status <= 299 or answer.final for answer in answers):
         return 0.0
     return min(LONGEST_REST_S, max(FIRST_REST_S, 2 * before_s))

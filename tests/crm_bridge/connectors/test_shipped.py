@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from crm_bridge.connectors import load
-from crm_bridge.connectors.client import NotLetIn, NotOffered, Rejected, Unavailable
+from crm_bridge.connectors.errors import NotLetIn, NotOffered, Rejected, Unavailable
 from tests.crm_bridge.connectors import crms
 from tests.crm_bridge.connectors.crms import PERSON_GUID
 from tests.crm_bridge.connectors.playing import CALL, Crm, asking, call_values, phone_values

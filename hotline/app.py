@@ -24,7 +24,9 @@ import structlog
 import uvloop
 
 from crm_bridge.channels.door import Door
+from crm_bridge.connectors.lookup import Connectors
 from crm_bridge.notify.outbox import Notifier
+from crm_bridge.webhooks import endpoint as webhook_endpoint
 from crm_bridge.webhooks.outbox import Webhooks
 from hotline import auth, database, logs, models, notify, privacy, sessions, tls, trunks
 from hotline.cannot_start import CannotStart, cause
@@ -112,12 +114,14 @@ class Hotline:
             recordings_folder=settings.recordings_folder,
             region=settings.region,
             prompt_path=self._prompt_path,
-            webhooks=Webhooks([each.endpoint for each in settings.webhooks]),
+            webhooks=Webhooks([*(each.endpoint for each in settings.webhooks), *self._make_connectors()]),
         )
         self.notifier = Notifier(
             self.sessions, settings.region, notify.routes(settings), self.funnel.webhooks, self.funnel.publish
         )
         self.funnel.notifier = self.notifier
+        if self.connectors.clients:
+            self.funnel.name_of = self.connectors.name_of
         # What a caller hears in the middle of a talk is to be there at once.
         self._prepared = (Prompt("music", "hold"), Prompt("music", "comfort"))
         self.funnel.lane.start()
@@ -144,6 +148,18 @@ class Hotline:
         for worker in self.speech:
             if worker.kind not in NEEDED:
                 worker.come_up()
+
+    def _make_connectors(self) -> list[webhook_endpoint.Endpoint]:
+        """Make the CRMs of the settings; return the endpoints of those that are to have finished calls."""
+        settings = self.settings
+        self.connectors = Connectors((), self.sessions, self.clock.now, settings.region)
+        if not settings.connectors:
+            return []
+        from hotline import connectors  # noqa: PLC0415 - brings an HTTP client along
+
+        self.connectors = connectors.connectors_of(settings, self.sessions, self.clock.now)
+        self._exit.push_async_callback(self.connectors.stop)
+        return connectors.endpoints(self.connectors)
 
     async def _open_database(self) -> None:
         """Bring the tables up to date, meet the people, and close what the last run left open."""
@@ -349,10 +365,12 @@ class Hotline:
         app.state.funnel = self.funnel
         app.state.webhooks = self.funnel.webhooks
         app.state.notifier = self.notifier
+        app.state.connectors = self.connectors
         app.state.metrics = self.metrics
         self._door: Door = app.state.channels
         self.metrics.watch_channels(self._door.refused)
         self.metrics.watch_messages([each.name for each in self.notifier.routes], self.notifier.attempts)
+        self.metrics.watch_connectors(self.connectors)
         app.state.sip = self.sip_sockets
         app.state.page_secrets = self.page_secrets
         app.state.end_session = self._end_session
@@ -372,11 +390,17 @@ class Hotline:
     async def _start_webhooks(self) -> None:
         """Begin to carry events out, where anybody is to be told."""
         funnel = self.funnel
-        if not funnel.webhooks.endpoints:
+        if not funnel.webhooks.endpoints and not self.connectors.clients:
             return
         from crm_bridge.webhooks.courier import Couriers  # noqa: PLC0415 - brings an HTTP client along
 
-        couriers = Couriers(funnel.webhooks, self.sessions, funnel.alarms, self.clock.now)
+        sends = {}
+        if self.connectors.clients:
+            from hotline import connectors  # noqa: PLC0415
+
+            sends = connectors.sends(self.settings, self.connectors, funnel.alarms)
+            self.connectors.start()
+        couriers = Couriers(funnel.webhooks, self.sessions, funnel.alarms, self.clock.now, sends)
         self._exit.push_async_callback(couriers.stop)
         await couriers.start()
 

@@ -61,6 +61,7 @@ db = _group("db", "The database.")
 customers = _group("customers", "Customers.")
 customers_cli.add_to(customers)
 privacy_cli.add_to(customers)
+connectors = _group("connectors", "The CRM that you have already.")
 recordings = _group("recordings", "Recordings.")
 models_group = _group("models", "Speech models.")
 bench = _group("bench", "Benchmarks.")
@@ -316,6 +317,30 @@ def flow_check(
     if errors:
         raise typer.Exit(FAILED)
     say(f"{len(files)} sound." if len(files) > 1 else "Sound.")
+
+
+@connectors.command("check")
+def connectors_check(
+    what: Annotated[str, typer.Argument(metavar="C", help="A connector of the settings, or a file.")],
+    config: Config = None,
+) -> None:
+    """Prove a connector's file, errors as `file:line:column: text`; sign in, if it is one of the settings."""
+    from crm_bridge.connectors import load  # noqa: PLC0415
+    from crm_bridge.connectors.errors import CrmError  # noqa: PLC0415
+    from hotline.connectors import try_out  # noqa: PLC0415
+
+    source = settings_of(config).connectors.get(what)
+    if source is None:
+        try:
+            say(f"{load.load(load.shipped().get(what) or Path(what)).title}: sound.")
+        except load.ConnectorErrors as error:
+            typer.echo(str(error))
+            raise typer.Exit(FAILED) from None
+        return
+    try:
+        say(asyncio.run(try_out(source.place(what, source.connector()), time.time)) + ".")
+    except CrmError as error:
+        raise Failed(f"the connector `{what}`: {error}; correct connectors.{what}, or see to that CRM") from None
 
 
 @recordings.command("list")

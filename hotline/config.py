@@ -2,8 +2,8 @@
 
 `default.yaml` beside this file is the only place where a default stands; a settings file is laid over it, the
 environment over that. A section is merged key by key; a map that people fill (`numbers`, `queues`, `channels`, `mail`,
-`speech.recognisers`, `speech.voices`) is replaced as a whole, so that a number or queue of the default never lives on
-in somebody's own file.
+`connectors`, `speech.recognisers`, `speech.voices`) is replaced as a whole, so that a number or queue of the default
+never lives on in somebody's own file.
 """
 
 import difflib
@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from hotline.config_channels import Channels
+from hotline.config_connectors import Connectors
 from hotline.config_ice import IceServers
 from hotline.config_limits import Limits
 from hotline.config_mail import Mail
@@ -265,6 +266,7 @@ class Settings(Section):
     channels: Channels
     mail: Mail
     notify: Notify = Notify()
+    connectors: Connectors
     recordings: Recordings
     speech: Speech
     region: Region

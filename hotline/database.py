@@ -35,6 +35,7 @@ DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncp
 MIGRATIONS: Final = Path(__file__).parent / "migrations" / "versions"
 ROOMS_WITH_TABLES: Final = (
     "crm_bridge.tables",
+    "crm_bridge.connectors.tables",
     "crm_bridge.webhooks.tables",
     "crm_bridge.notify.tables",
     "crm_bridge.importing.tables",

@@ -21,6 +21,8 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.exc import DBAPIError
 
+from crm_bridge.connectors.errors import CrmError
+from crm_bridge.connectors.errors import NotLetIn as CrmKeepsUsOut
 from crm_bridge.mail.follow import opened
 from crm_bridge.mail.imap import ImapError
 from crm_bridge.notify.choice import AUTO
@@ -30,9 +32,11 @@ from crm_bridge.webhooks.addresses import AddressRefused, locate
 from hotline import auth, database, notify, sip_listeners, tls
 from hotline.cannot_start import CannotStart, cause
 from hotline.config import Settings, TlsFiles
+from hotline.config_connectors import ConnectorSource
 from hotline.config_mail import MailSource
 from hotline.config_values import Listen, host_port
 from hotline.config_webhook import Webhook
+from hotline.connectors import try_out
 from hotline.mail import door_settings, mailbox, token_of
 from hotline.models import model_states
 from hotline.notify import http_client
@@ -70,6 +74,7 @@ async def examine(settings: Settings, file: Path | None) -> list[Finding]:
     findings += await asyncio.gather(*(_webhook(webhook) for webhook in settings.webhooks))
     findings += await asyncio.gather(*(_mail(settings, name, source) for name, source in settings.mail.items()))
     findings += await _submission(settings)
+    findings += await asyncio.gather(*(_connector(name, source) for name, source in settings.connectors.items()))
     findings += await _database(settings)
     findings += await asyncio.to_thread(lambda: [*_models(settings), *_voice_detector(settings), *_extras()])
     return findings
@@ -322,6 +327,21 @@ async def _submission(settings: Settings) -> list[Finding]:
     except NotLetIn as error:
         return [Finding(what, "wrong", f"{place}: {error}", f"correct `{what}`, or mend that server")]
     return [Finding(what, "ok", f"{account.sender} at {place}")]
+
+
+# ------------------------------------------------------------------------------------------------------- connectors
+
+
+async def _connector(name: str, source: ConnectorSource) -> Finding:
+    """Whether it lets us in. Nobody's data is asked for."""
+    what = f"connectors.{name}"
+    try:
+        return Finding(what, "ok", await try_out(source.place(name, source.connector()), time.time))
+    except CrmKeepsUsOut as error:
+        return Finding(what, "wrong", f"it does not let us in: {error}", f"correct the credentials of `{what}`")
+    except CrmError as error:
+        mend = f"correct `{what}`, or see to that CRM: calls go on without it"
+        return Finding(what, "wrong", f"{error}", mend)
 
 
 # ------------------------------------------------------------------------------------------------------------ flows

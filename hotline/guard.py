@@ -47,6 +47,7 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("POST", "/api/v1/interactions", ("interactions",)),
     ("POST", "/api/v1/customers/*/merge", ("customers",)),
     ("POST", "/api/v1/customers/*/split", ("customers",)),
+    ("POST", "/api/v1/customers/*/crm/*", ("customers",)),
     ("POST", "/api/v1/merges/*/undo", ("customers",)),
     ("POST", "/api/v1/customers/*/messages", ("messages", "desk")),
     ("POST", "/api/v1/messages/replay", ("audit",)),  # of supervisors and admins
@@ -84,6 +85,7 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("GET", "/api/v1/customers", ("read", "desk")),
     ("GET", "/api/v1/customers/*", ("read", "desk")),
     ("GET", "/api/v1/customers/*/timeline", ("read", "desk")),
+    ("GET", "/api/v1/customers/*/crm", ("read", "desk")),
     ("GET", "/api/v1/calls/*", ("read", "desk")),
     ("GET", "/api/v1/calls/*/phrases", ("read", "desk")),
     ("GET", "/api/v1/customers/*/export", ("customers",)),

@@ -20,8 +20,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from crm_bridge.connectors.lookup import Connectors
 from hotline.metrics_events import EventCounts
-from hotline.metrics_state import MessageCollector, RefusalCollector, RequestCollector, StateCollector, WorkerProcess
+from hotline.metrics_state import (
+    ConnectorCollector,
+    MessageCollector,
+    RefusalCollector,
+    RequestCollector,
+    StateCollector,
+    WorkerProcess,
+)
 from telephony.edge.funnel import Funnel
 
 # Prometheus sees by itself that a counter begins anew; a second series for each says nothing more.
@@ -56,6 +64,10 @@ class Metrics:
     def watch_requests(self, overdue: Callable[[], Mapping[str, int]]) -> None:
         """Show which privacy requests are overdue, as it stands when somebody asks."""
         self._registry.register(RequestCollector(overdue))
+
+    def watch_connectors(self, connectors: Connectors) -> None:
+        """Show what came of requests to CRMs, and which of them answer."""
+        self._registry.register(ConnectorCollector(connectors))
 
     def text(self) -> bytes:
         """Return all of them, in the text format 0.0.4."""

@@ -9,6 +9,7 @@ from typing import Final, Protocol, get_args
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from crm_bridge.connectors.lookup import Connectors
 from telephony.edge.funnel import Funnel
 from telephony.events import AgentState
 from telephony.sip.address import Transport
@@ -20,6 +21,7 @@ CALL_STATES: Final = (*(state for state in get_args(CallState) if state != "ende
 TICKS: Final = ("on_time", "late", "skipped")
 ATTEMPTS: Final = ("delivered", "failed", "dead")
 SENDING: Final = ("sent", "failed", "dead")
+OUTCOMES: Final = ("answered", "busy", "refused", "failed", "left_alone")
 
 CLOCK_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 PAGE_OCTETS: Final = os.sysconf("SC_PAGE_SIZE")
@@ -175,6 +177,21 @@ class RefusalCollector(Collector):
         for labels, count in self._refused.items():
             family.add_metric(labels, count)
         yield family
+
+
+class ConnectorCollector(Collector):
+    """Reads what came of requests to CRMs, and how each stands."""
+
+    def __init__(self, connectors: Connectors) -> None:
+        self._connectors = connectors
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the counts as they stand now."""
+        clients = self._connectors.clients
+        total = sum((client.outcomes for client in clients), Counter[str]())
+        yield _counters("connectors", "Requests to CRMs.", "outcome", _all(OUTCOMES, total))
+        up = {client.place.name: float(client.breaker.state == "closed") for client in clients}
+        yield _gauges("connector_up", "Whether a CRM answers.", "connector", up)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -17,6 +17,7 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import crm_bridge.channels.routes
+import crm_bridge.connectors.routes
 import crm_bridge.importing.routes
 import crm_bridge.link_routes
 import crm_bridge.notify.routes
@@ -29,6 +30,7 @@ import telephony.alarm_routes
 import telephony.audio_routes
 import telephony.desk_routes
 import telephony.routes
+from crm_bridge.connectors.lookup import Connectors
 from crm_bridge.notify.outbox import Notifier
 from crm_bridge.webhooks.outbox import NOBODY
 from hotline import audit, channels, privacy, session_routes, tls
@@ -159,6 +161,7 @@ def create_app(
         crm_bridge.notify.routes,
         crm_bridge.importing.routes,
         crm_bridge.privacy.routes,
+        crm_bridge.connectors.routes,
         recordings.routes,
         recordings.consent_routes,
         telephony.routes,
@@ -181,6 +184,7 @@ def create_app(
     app.state.webhooks = NOBODY
     app.state.notifier = Notifier(sessions, settings.region)
     app.state.importing = asyncio.Lock()
+    app.state.connectors = Connectors((), sessions, clock.now)
     app.state.recordings_folder = settings.recordings_folder
     app.state.ready = ready or _not_wired
     app.state.audit = audit.Audit(sessions)

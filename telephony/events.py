@@ -88,8 +88,9 @@ class KnownField(Value, frozen=True):
 class CallerContext(Value, frozen=True):
     """What is known of a caller before anyone speaks.
 
-    `customer` is empty for a withheld number; `known` is false for a profile that this very call made. `assurance`
-    is 0 unknown, 1 caller's number only, 2 answered a question or came by a signed channel, 3 verified.
+    `customer` is empty for a withheld number; `known` is false for a profile that this very call made, unless a CRM
+    knows it. `assurance` is 0 unknown, 1 caller's number only, 2 answered a question or came by a signed channel,
+    3 verified.
     """
 
     customer: str = ""

@@ -2,6 +2,7 @@
 
 pending --2xx--> delivered
 pending --anything else--> pending, to be tried again later --no try left--> dead --replayed--> pending
+pending --will never be taken--> dead
 pending --410--> dead, and the endpoint is told nothing more
 pending --a far end that will never take it--> dead
 """
@@ -64,6 +65,6 @@ def judge(retries_s: Sequence[float], attempts: int, answer: Answer, now: float,
 def rest_s(before_s: float, answers: Sequence[Answer]) -> float:
     """Return how long an endpoint is left alone after a round, `before_s` after the round before: not at all where it
     took anything, else twice as long each time. One that is down or overloaded is not asked for every customer anew."""
-    if any(200 <= answer.status <= 299 for answer in answers):
+    if any(200 <= answer.status <= 299 or answer.is_final for answer in answers):
         return 0.0
     return min(LONGEST_REST_S, max(FIRST_REST_S, 2 * before_s))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Key = Literal["profile", "call", "recording"]
+Key = Literal["profile", "call", "recording", "identity"]
 Use = Literal["told", "kept", "hidden", "stays"]
 """`told`: exported, and emptied by an erasure. `kept`: exported, and stays, since without the rest it says nothing of
 anybody. `hidden`: a copy for machines, not exported, and emptied. `stays`: neither."""
@@ -20,7 +20,8 @@ FILE_KINDS: Final[tuple[FileKind, ...]] = ("recording_files", "spools", "journal
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A table. A person's rows are those of which any column of `by` names a profile, a call or a recording of theirs.
+    """A table. A person's rows are those of which any column of `by` names a profile, a call, a recording or an
+    identity (`phone:+84912345678`) of theirs.
 
     `rows` says what becomes of them: they go, or what is `told` and `hidden` in them is emptied. `outbound_only` are
     columns that are a customer's only in calls that went out.
@@ -101,6 +102,7 @@ PLACES: Final[tuple[Place, ...]] = (
         _uses("told", "import_id customer_id row created")
         | _uses("hidden", "name language tags through updated_was updated_to"),
     ),
+    Place("connector_cache", {"key": "identity"}, _uses("told", "connector key found as_of")),
     Place("customer_fields", {"customer_id": "profile"}, _uses("told", "id customer_id name value channel at")),
     Place(
         "interactions",

@@ -33,7 +33,15 @@ class Reach:
 
     def ids(self, key: Key) -> tuple[str, ...]:
         """Return the ids of one kind."""
-        return {"profile": self.profiles, "call": self.calls, "recording": self.recordings}[key]
+        match key:
+            case "profile":
+                return self.profiles
+            case "call":
+                return self.calls
+            case "recording":
+                return self.recordings
+            case "identity":
+                return tuple(f"{kind}:{value}" for kind, value in self.identities)
 
 
 async def of_person(session: AsyncSession, tables: Tables, customer_id: str) -> Reach | None:

@@ -7,7 +7,7 @@ Rule 2: a round takes its instant as an argument; only `crm_bridge.outgoing.roun
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -116,12 +116,13 @@ class Courier:
 
 @dataclass(slots=True)
 class Couriers:
-    """All of them, and the broom."""
+    """All of them, and the broom. `sends` are those of endpoints that no webhook goes to, by their names."""
 
     webhooks: Webhooks
     sessions: Sessions
     alarms: Alarms
     now: Callable[[], float]
+    sends: Mapping[str, Send] = field(default_factory=dict)
     _senders: list[Sender] = field(default_factory=list)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -131,9 +132,8 @@ class Couriers:
             await outbox.bury_strangers(session, [each.name for each in self.webhooks.endpoints], self.now())
             await session.commit()
         for endpoint in self.webhooks.endpoints:
-            sender = Sender(endpoint)
-            self._senders.append(sender)
-            courier = Courier(endpoint, self.webhooks, self.sessions, self.alarms, sender.send)
+            send = self.sends.get(endpoint.name) or self._sender(endpoint).send
+            courier = Courier(endpoint, self.webhooks, self.sessions, self.alarms, send)
             self._tasks.append(
                 asyncio.create_task(carry(courier, self.now, endpoint.name), name=f"webhooks {endpoint.name}")
             )
@@ -141,6 +141,10 @@ class Couriers:
             self._tasks.append(
                 asyncio.create_task(sweep(outbox.forget, self.sessions, self.now), name="webhooks broom")
             )
+
+    def _sender(self, endpoint: Endpoint) -> Sender:
+        self._senders.append(Sender(endpoint))
+        return self._senders[-1]
 
     async def stop(self) -> None:
         """Stop in the middle of whatever is sent: it is sent again by the next start."""

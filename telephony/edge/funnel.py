@@ -13,10 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from crm_bridge import context, identity
+from crm_bridge import context, customer, identity
 from crm_bridge.notify.outbox import Notifier
 from crm_bridge.webhooks.outbox import Webhooks
 from recordings.journal import Journal
@@ -108,6 +109,7 @@ FIND_TIMEOUT_S = 10.0
 FIND_ATTEMPTS = 10
 FIND_PAUSE_S = 1.0
 LAST_CHANCE_S = 15.0
+MAX_NAME_LENGTH = 200
 
 
 class SipEdge(Protocol):
@@ -138,6 +140,8 @@ class Funnel:
     trunks: Trunks | None = None
     webhooks: Webhooks = field(default_factory=Webhooks)
     notifier: Notifier | None = None
+    name_of: Callable[[str], Awaitable[str]] | None = None
+    """What a CRM calls whoever has a number in E.164, "" for nobody; it answers soon, and never raises."""
     ticks: Counter[str] = field(default_factory=Counter)
     """What became of the media workers' ticks: how many were `on_time`, `late` and `skipped`."""
     prompts: Prompts = field(init=False)
@@ -458,6 +462,7 @@ class Funnel:
     async def _find_caller(self, command: FindCaller) -> None:
         """Look up who calls; with the database away again and again, as long as it is of use to the call."""
         ani, found = "", CallerContext()
+        told = self._name_of(command)
         for attempt in range(FIND_ATTEMPTS):
             if attempt:
                 await asyncio.sleep(FIND_PAUSE_S)
@@ -472,7 +477,32 @@ class Funnel:
                 break
             else:
                 break
-        self.happened(CallerFound(command.call, ani, found))
+        self.happened(CallerFound(command.call, ani, await self._named(found, told)))
+
+    def _name_of(self, command: FindCaller) -> asyncio.Task[str] | None:
+        """Begin to ask the CRMs who calls, while the database is asked. Nothing is told of a number that is only
+        claimed."""
+        ani = "" if command.withheld or command.claimed else identity.phone(command.number, self.region)
+        if self.name_of is None or not ani:
+            return None
+        return asyncio.ensure_future(self.name_of(ani))
+
+    async def _named(self, found: CallerContext, told: asyncio.Task[str] | None) -> CallerContext:
+        """Fill an empty name with what a CRM says, unless the number is that of a guest of the profile. What goes
+        wrong in it is only said: the call goes on."""
+        if told is None or found.name or not found.customer or not found.assurance:
+            return found
+        try:
+            name = (await told)[:MAX_NAME_LENGTH]
+            if not name:
+                return found
+            async with asyncio.timeout(FIND_TIMEOUT_S), self._turn, self.sessions() as session:
+                await customer.fill(session, found.customer, name=name, language="", tags=(), now=self.clock.now())
+                await session.commit()
+        except Exception:
+            log.exception("what a CRM calls the caller was not taken; the call goes on", customer=found.customer)
+            return found
+        return msgspec.structs.replace(found, name=name, known=True)
 
     async def _found(self, command: FindCaller) -> tuple[str, CallerContext]:
         ani = "" if command.withheld else identity.phone(command.number, self.region)

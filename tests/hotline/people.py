@@ -7,6 +7,7 @@ import numpy as np
 
 from crm_bridge import timeline
 from crm_bridge.case import CaseReference
+from crm_bridge.connectors.tables import CachedAnswer
 from crm_bridge.importing.tables import ImportIdentity, ImportNote, ImportProfile
 from crm_bridge.match import claim
 from crm_bridge.notify.tables import OutgoingMessage
@@ -128,6 +129,7 @@ async def someone(
             )
         )
         session.add_all(_imported_and_written_to(mark, customer, now))
+        session.add(CachedAnswer(connector="crm", key=f"phone:{e164}", found={"person": {"name": NAME}}, as_of=now))
     return Someone(customer, call, recording, case)
 
 

@@ -11,12 +11,15 @@ import pytest
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
+from crm_bridge.connectors.client import Client
+from crm_bridge.connectors.lookup import Connectors
 from hotline.config import Settings
 from hotline.database import Sessions
 from hotline.metrics import Metrics
 from hotline.web import create_app
 from telephony.events import DialogEnded, LegQuality, TicksCounted, TrunkChanged, WorkerKind
 from telephony.switchboard.dialling import TrunkRules
+from tests.crm_bridge.connectors.playing import place
 from tests.hotline.conftest import StandingClock, TokenMaker
 from tests.telephony.edge.test_funnel import House
 
@@ -46,6 +49,9 @@ def metrics(house: House) -> Metrics:
     made.watch_channels({("zalo", "signature"): 3})
     made.watch_messages(["email"], {("email", "sent"): 1})
     made.watch_requests(lambda: {"erase": 1})
+    client = Client(place("rest", "https://crm.example.com"), house.funnel.clock.now)
+    client.outcomes["answered"] = 2
+    made.watch_connectors(Connectors([client], house.funnel.sessions, house.funnel.clock.now))
     return made
 
 

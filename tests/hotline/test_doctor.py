@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hotline import auth, database, doctor, models, tls
+from hotline import auth, database, doctor, models, privacy, tls
 from hotline.config import Settings, load
 from hotline.doctor import Finding
 from telephony.edge import silero
@@ -278,3 +278,13 @@ async def test_too_few_open_files_are_noted(tmp_path: Path, monkeypatch: pytest.
     assert (found.state, "LimitNOFILE=8192" in found.mend) == ("note", True)
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, resource.RLIM_INFINITY))
     assert await findings(settings, "open files") == []
+
+
+async def test_a_key_that_signs_nothing_is_wrong(tmp_path: Path) -> None:
+    settings = settings_with("", tmp_path)
+    assert await findings(settings, "key of erasures") == []
+    privacy.key(settings)
+    assert (await only(settings, "key of erasures")).state == "ok"
+    (settings.data / "privacy" / "erasures.pem").write_text("no key")
+    wrong = await only(settings, "key of erasures")
+    assert (wrong.state, wrong.mend.startswith("restore")) == ("wrong", True)

@@ -122,12 +122,21 @@ class Eraser:
         return erasure
 
     async def finish_all(self, now: Callable[[], float]) -> int:
-        """Finish what a crash left; return how many."""
+        """Finish what a crash left; return how many. One that cannot be finished keeps none from being.
+
+        Raises `Unfinished` and `certificate.KeyUnusable`.
+        """
         async with self.sessions() as session:
             left = (await session.scalars(select(Erasure.id).where(Erasure.state == "running"))).all()
             await session.commit()
+        failed: Unfinished | None = None
         for each in left:
-            await self.finish(each, now)
+            try:
+                await self.finish(each, now)
+            except Unfinished as error:
+                failed = error
+        if failed is not None:
+            raise failed
         return len(left)
 
     async def _begun(self, customer_id: str, by: str, now: float) -> tuple[Erasure, bool]:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from crm_bridge.match import MatchContended
@@ -38,12 +39,16 @@ async def keep_event(
 
     Raises `KeepContended`, and whatever else `record` raises.
     """
-    for _ in range(ATTEMPTS):
+    for left in reversed(range(ATTEMPTS)):
         async with sessions() as session:
             try:
                 kept = await _kept(session, await record(session), webhooks, now)
                 await session.commit()
             except (InteractionOvertaken, MatchContended):
+                continue
+            except IntegrityError:  # on PostgreSQL: the person that was found is erased by now
+                if not left:
+                    raise
                 continue
             return kept
     raise KeepContended("other events of the same person keep coming first: send this one again")

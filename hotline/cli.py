@@ -303,6 +303,14 @@ def db_upgrade(config: Config = None, data: Data = None) -> None:
     say(f"The database is at revision {current}.")
 
 
+@db.command("compact")
+def db_compact(config: Config = None, data: Data = None) -> None:
+    """Write the database's file anew, so that nothing of deleted rows is left in it; best while nobody works."""
+    url = settings_of(config, data).database_url
+    asyncio.run(database.upgrade(url))
+    say(asyncio.run(database.scrub(url, None)) + ".")
+
+
 @flow.command("check")
 def flow_check(
     files: Annotated[list[Path], typer.Argument(metavar="F…", help="Flows.")], config: Config = None

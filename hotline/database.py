@@ -29,8 +29,9 @@ BUSY_TIMEOUT_MS: Final = 10_000
 WAL_RETRY_MS: Final = 20
 SCRUB_TRIES: Final = 20
 SCRUB_RETRY_S: Final = 0.25
-REWRITTEN_OCTETS: Final = 1 << 30
-"""A larger SQLite file is not rewritten while people work: writers would have to wait for it."""
+REWRITTEN_OCTETS: Final = 256 << 20
+"""A larger SQLite file is not written anew while people work: writers would have to wait for it, and 221 MiB took 5 s
+on two busy cores."""
 DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 MIGRATIONS: Final = Path(__file__).parent / "migrations" / "versions"
 ROOMS_WITH_TABLES: Final = (
@@ -117,41 +118,55 @@ async def revisions(url: str) -> tuple[str | None, str]:
         await engine.dispose()
 
 
-async def scrub(url: str) -> str:
+async def scrub(url: str, most_octets: int | None = REWRITTEN_OCTETS) -> str:
     """Have nothing of deleted rows left in the database's files; say in a sentence what was done.
 
-    Raises `DatabaseError` when others keep it from being done: it may be tried again.
+    A SQLite file larger than `most_octets` is not written anew. Raises `DatabaseError` when others keep it from being
+    done: it may be tried again.
     """
     file = _sqlite_file(_with_driver(url))
     if file is None:
         return "PostgreSQL: rows are deleted; autovacuum frees their space, backups and archived WAL keep theirs"
-    is_small = file.stat().st_size <= REWRITTEN_OCTETS
-    for left in reversed(range(SCRUB_TRIES)):
-        try:
-            if await asyncio.to_thread(_scrubbed, file, is_small):
-                break
-        except sqlite3.Error as error:
-            if not left:
-                raise DatabaseError(f"deleted rows could not be overwritten: {error}; try again") from error
-        if not left:
-            raise DatabaseError("the write-ahead log could not be emptied: a reader holds it; try again")
-        await asyncio.sleep(SCRUB_RETRY_S)
-    if is_small:
+    rewritten = most_octets is None or file.stat().st_size <= most_octets
+    if rewritten:
+        await _insist(lambda: _on_file(file, _rewrite), "deleted rows could not be overwritten")
+    await _insist(lambda: _on_file(file, _empty_log), "the write-ahead log could not be emptied")
+    if rewritten:
         return "SQLite: the file was written anew, and its write-ahead log emptied"
     return "SQLite: rows were overwritten (secure_delete), and the write-ahead log emptied"
 
 
-def _scrubbed(file: Path, rewrite: bool) -> bool:
-    """Write the file anew, and empty its log; False if a reader is in the way."""
+async def _insist(work: Callable[[], None], failure: str) -> None:
+    """Do in a thread what others may be in the way of. Raises `DatabaseError`."""
+    for left in reversed(range(SCRUB_TRIES)):
+        try:
+            await asyncio.to_thread(work)
+        except sqlite3.Error as error:
+            if not left:
+                raise DatabaseError(f"{failure}: {error}; try again when less is going on") from error
+            await asyncio.sleep(SCRUB_RETRY_S)
+        else:
+            return
+
+
+def _on_file(file: Path, work: Callable[[sqlite3.Connection], None]) -> None:
     connection = sqlite3.connect(file, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None)
     try:
         connection.execute("PRAGMA secure_delete=ON")
-        if rewrite:
-            connection.execute("VACUUM")
-        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        return not busy
+        work(connection)
     finally:
         connection.close()
+
+
+def _rewrite(connection: sqlite3.Connection) -> None:
+    connection.execute("VACUUM")
+
+
+def _empty_log(connection: sqlite3.Connection) -> None:
+    """Bring everything from the log into the file. Raises `sqlite3.OperationalError` where a reader is in the way."""
+    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise sqlite3.OperationalError("a reader holds it")
 
 
 def tables() -> dict[str, Table]:

@@ -28,8 +28,9 @@ from crm_bridge.mail.imap import ImapError
 from crm_bridge.notify.choice import AUTO
 from crm_bridge.notify.submission import NotLetIn
 from crm_bridge.notify.submission import Submission as SubmissionClient
+from crm_bridge.privacy import certificate
 from crm_bridge.webhooks.addresses import AddressRefused, locate
-from hotline import auth, database, notify, sip_listeners, tls
+from hotline import auth, database, notify, privacy, sip_listeners, tls
 from hotline.cannot_start import CannotStart, cause
 from hotline.config import Settings, TlsFiles
 from hotline.config_connectors import ConnectorSource
@@ -87,6 +88,7 @@ def _of_this_machine(settings: Settings) -> list[Finding]:
         *_addresses(settings),
         *_voice(settings),
         *_certificates(settings),
+        *_erasures_key(settings),
         *_flows(settings),
         *_channels(settings),
     ]
@@ -157,6 +159,18 @@ def _certificates(settings: Settings) -> Iterator[Finding]:
         yield _authorities(settings)
     if isinstance(settings.web.tls, TlsFiles):
         yield _certificate("web.tls", settings.web.tls)
+
+
+def _erasures_key(settings: Settings) -> Iterator[Finding]:
+    """The key that signs certificates of erasure, once there is one."""
+    path = settings.data / privacy.KEY_FOLDER / certificate.KEY_FILE
+    if path.exists():
+        try:
+            privacy.key(settings)
+        except certificate.KeyUnusable as error:
+            yield Finding("key of erasures", "wrong", str(error), f"restore {path} from a backup")
+        else:
+            yield Finding("key of erasures", "ok", str(path))
 
 
 def _certificate(setting: str, files: TlsFiles) -> Finding:

@@ -62,20 +62,28 @@ class Watch:
             await self.look()
 
     async def look(self) -> None:
-        """Look once. What fails is tried again the next time."""
+        """Look once. What fails keeps nothing else from being done, and is tried again the next time."""
+        for step in (self._count, self._finish, self._purge):
+            try:
+                await step()
+            except (Unfinished, certificate.KeyUnusable, OSError, DBAPIError) as error:
+                log.warning("privacy waits", cause=str(getattr(error, "orig", None) or error))
+
+    async def _count(self) -> None:
+        async with reading(self._sessions)() as session:
+            self.overdue = dict.fromkeys(KINDS, 0) | await request.overdue(session, self._now())
+        self._tell(sum(self.overdue.values()))
+
+    async def _finish(self) -> None:
+        await self._eraser.finish_all(self._now)
+
+    async def _purge(self) -> None:
         now = self._now()
-        try:
-            async with reading(self._sessions)() as session:
-                self.overdue = dict.fromkeys(KINDS, 0) | await request.overdue(session, now)
-            self._tell(sum(self.overdue.values()))
-            await self._eraser.finish_all(self._now)
-            if now - self._purged_at >= PURGE_EVERY_S:
-                gone = await self._purger.purge(now)
-                self._purged_at = now
-                if any(gone.values()):
-                    log.info("deleted what was out of its time", **gone)
-        except (Unfinished, certificate.KeyUnusable, OSError, DBAPIError) as error:
-            log.warning("privacy waits", cause=str(getattr(error, "orig", None) or error))
+        if now - self._purged_at >= PURGE_EVERY_S:
+            gone = await self._purger.purge(now)
+            self._purged_at = now
+            if any(gone.values()):
+                log.info("deleted what was out of its time", **gone)
 
     def _tell(self, late: int) -> None:
         if late:

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge import person
 from crm_bridge.person import NoProfile
-from crm_bridge.privacy.reach import Tables
+from crm_bridge.privacy.reach import Tables, pinned
 from crm_bridge.privacy.tables import Consent
 from crm_bridge.rows import new_id
 
@@ -46,7 +45,7 @@ class NewConsent:
 
 async def record(session: AsyncSession, tables: Tables, customer_id: str, new: NewConsent, now: float) -> Consent:
     """Add a consent of the person of a profile. Writes without committing. Raises `NoProfile` and `NoProof`."""
-    found = await person.read(session, customer_id)
+    found = await pinned(session, customer_id)
     if found is None:
         raise NoProfile(customer_id)
     call = new.call
@@ -75,9 +74,15 @@ async def record(session: AsyncSession, tables: Tables, customer_id: str, new: N
 
 async def _call_of(session: AsyncSession, tables: Tables, profiles: Sequence[str], clip: Clip) -> str:
     """Return the call of a recording that a clip is cut from. Raises `NoProof`."""
-    recordings = tables["recordings"]
-    found = (await session.execute(select(recordings).where(recordings.c.id == clip.recording))).one_or_none()
-    if found is None or found.customer_id not in profiles:
+    recordings, calls = tables["recordings"], tables["calls"]
+    # A recording under way may not say yet whose it is; its call does.
+    query = (
+        select(recordings, func.coalesce(recordings.c.customer_id, calls.c.customer_id).label("whose"))
+        .outerjoin(calls, calls.c.id == recordings.c.call_id)
+        .where(recordings.c.id == clip.recording)
+    )
+    found = (await session.execute(query)).one_or_none()
+    if found is None or found.whose not in profiles:
         raise NoProof("there is no such recording of this person: send the id of one of theirs")
     if found.state == "closed" and clip.until > found.seconds:
         raise NoProof(f"the recording is {found.seconds:.2f} s long: end the clip in it")

@@ -8,6 +8,7 @@ Rule 3: a legal hold wins, and a call of theirs that is under way has to end fir
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,6 +25,7 @@ from sqlalchemy import (
     case,
     cast,
     delete,
+    or_,
     select,
     update,
 )
@@ -41,6 +43,7 @@ from crm_bridge.tables import Customer, CustomerLink, Interaction
 from telephony.clock import iso
 
 ATTEMPTS: Final = 5
+_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 Sessions = async_sessionmaker[AsyncSession]
 Scrub = Callable[[], Awaitable[str]]
@@ -119,12 +122,21 @@ class Eraser:
         return erasure
 
     async def finish_all(self, now: Callable[[], float]) -> int:
-        """Finish what a crash left; return how many."""
+        """Finish what a crash left; return how many. One that cannot be finished keeps none from being.
+
+        Raises `Unfinished` and `certificate.KeyUnusable`.
+        """
         async with self.sessions() as session:
             left = (await session.scalars(select(Erasure.id).where(Erasure.state == "running"))).all()
             await session.commit()
+        failed: Unfinished | None = None
         for each in left:
-            await self.finish(each, now)
+            try:
+                await self.finish(each, now)
+            except Unfinished as error:
+                failed = error
+        if failed is not None:
+            raise failed
         return len(left)
 
     async def _begun(self, customer_id: str, by: str, now: float) -> tuple[Erasure, bool]:
@@ -278,13 +290,11 @@ async def _loosen(session: AsyncSession, tables: Tables, found: Reach) -> None:
     await session.execute(
         update(interactions).where(interactions.c.case_id.in_(theirs), of_others).values(case_id=None)
     )
-    for profile in found.profiles:
-        named = cast(Interaction.outcome, Text).contains(profile)
-        for row in await session.scalars(
-            select(Interaction).where(named, Interaction.customer_id.not_in(found.profiles))
-        ):
-            kept = [each for each in row.outcome.get("conflicts", ()) if each.get("customer") not in found.profiles]
-            row.outcome = row.outcome | {"conflicts": kept}
+    contradicted = or_(*(cast(Interaction.outcome, Text).contains(profile) for profile in found.profiles))
+    query = select(Interaction).where(contradicted, Interaction.customer_id.not_in(found.profiles))
+    for row in await session.scalars(query):
+        kept = [each for each in row.outcome.get("conflicts", ()) if each.get("customer") not in found.profiles]
+        row.outcome = row.outcome | {"conflicts": kept}
     await session.flush()
 
 
@@ -302,11 +312,16 @@ async def _empty_links(session: AsyncSession, profiles: Sequence[str]) -> int:
 async def _drop_what_names(session: AsyncSession, tables: Tables, found: Reach) -> int:
     """Delete events to others that are nobody's by their row, and name the person or a call of theirs."""
     events = tables["webhook_events"]
-    words = [value for _, value in found.identities] + list(found.calls) + list(found.recordings)
+    ids = {*found.profiles, *found.calls, *found.recordings}
+    of_nobody = await session.execute(select(events.c.id, events.c.body).where(events.c.customer_id == ""))
+    named = [
+        row.id
+        for row in of_nobody
+        if not ids.isdisjoint(_ID.findall(row.body)) or any(value in row.body for _, value in found.identities)
+    ]
     dropped = 0
-    for word in words:
-        named = and_(events.c.customer_id == "", events.c.body.contains(word, autoescape=True))
-        dropped += await _changed(session, delete(events).where(named))
+    for some in reach.batched(named):
+        dropped += await _changed(session, delete(events).where(events.c.id.in_(some)))
     return dropped
 
 

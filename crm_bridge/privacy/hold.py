@@ -8,6 +8,7 @@ from sqlalchemy.orm import aliased
 
 from crm_bridge import person
 from crm_bridge.person import NoProfile
+from crm_bridge.privacy.reach import pinned
 from crm_bridge.privacy.tables import LegalHold
 from crm_bridge.rows import new_id
 from crm_bridge.tables import Customer
@@ -32,7 +33,7 @@ async def place(
     session: AsyncSession, customer_id: str, reason: str, by: str, until: float | None, now: float
 ) -> LegalHold:
     """Put a hold on the person of a profile. Writes without committing. Raises `NoProfile`."""
-    if await person.read(session, customer_id) is None:
+    if await pinned(session, customer_id) is None:
         raise NoProfile(customer_id)
     row = LegalHold(
         id=new_id(), customer_id=customer_id, reason=reason, by=by, placed_at=now, until=until, released_by=""

@@ -5,15 +5,18 @@
 
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import ColumnElement, Row, Table, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge import person
+from crm_bridge.person import Person
 from crm_bridge.privacy.places import PLACES, Key, Place
+from crm_bridge.tables import Customer
 
 Tables = Mapping[str, Table]
+T = TypeVar("T")
 
 AT_ONCE: Final = 500
 """Ids in one statement; a database takes a bounded number of parameters."""
@@ -68,6 +71,13 @@ async def of_person(session: AsyncSession, tables: Tables, customer_id: str) -> 
     return Reach(found.ids, names, tuple(sorted(topics)), claims, tuple(calls), tuple(sorted(of_recordings)))
 
 
+async def pinned(session: AsyncSession, customer_id: str) -> Person | None:
+    """Return the person of a profile, who cannot be erased before the transaction ends; None if there is no such
+    profile."""
+    profile = await session.scalar(select(Customer).where(Customer.id == customer_id).with_for_update(read=True))
+    return None if profile is None else await person.of(session, profile)
+
+
 async def _calls(session: AsyncSession, tables: Tables, profiles: Sequence[str], numbers: Sequence[str]) -> list[str]:
     """Their calls, and those of their numbers that belong to nobody: the look-up of the caller may have failed."""
     calls = tables["calls"]
@@ -86,7 +96,7 @@ async def _ids(session: AsyncSession, table: Table, column: ColumnElement[Any], 
     return found
 
 
-def batched(values: Sequence[str], at_once: int = AT_ONCE) -> Iterator[Sequence[str]]:
+def batched(values: Sequence[T], at_once: int = AT_ONCE) -> Iterator[Sequence[T]]:
     """Yield values, so many at once."""
     for first in range(0, len(values), at_once):
         yield values[first : first + at_once]

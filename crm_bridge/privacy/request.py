@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge import person
 from crm_bridge.person import NoProfile
+from crm_bridge.privacy.reach import pinned
 from crm_bridge.privacy.tables import PrivacyRequest
 from crm_bridge.rows import new_id
 
@@ -57,7 +57,7 @@ async def receive(
     deadlines: Deadlines,
 ) -> PrivacyRequest:
     """Write down a request. Writes without committing. Raises `NoProfile`."""
-    if customer_id is not None and await person.read(session, customer_id) is None:
+    if customer_id is not None and await pinned(session, customer_id) is None:
         raise NoProfile(customer_id)
     row = PrivacyRequest(
         id=new_id(),

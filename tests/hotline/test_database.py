@@ -160,3 +160,29 @@ async def test_a_database_without_its_driver_says_what_to_install(monkeypatch: p
     monkeypatch.setitem(__import__("sys").modules, "asyncpg", None)
     with pytest.raises(database.DatabaseError, match="pip install asyncpg"):
         database.open_engine("postgresql://hotline:secret@localhost/hotline")
+
+
+def holds_zebra(folder: Path) -> bool:
+    return any(b"Zebra" in path.read_bytes() for path in folder.glob("hotline.db*"))
+
+
+async def test_nothing_of_what_was_deleted_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, file = url_in(tmp_path), tmp_path / "hotline.db"
+    await database.upgrade(url)
+    engine = database.open_engine(url)
+    async with engine.begin() as connection:
+        await connection.execute(text("INSERT INTO agents (name, state, reason, since) VALUES ('a', 'b', 'Zebra', 1)"))
+    async with engine.begin() as connection:
+        await connection.execute(text("DELETE FROM agents"))
+    assert holds_zebra(tmp_path)
+    monkeypatch.setattr(database, "SCRUB_TRIES", 2)
+    async with engine.execution_options(read_only=True).connect() as reader:
+        await reader.execute(text("SELECT * FROM agents"))
+        monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 10)
+        with pytest.raises(database.DatabaseError, match="try again"):
+            await database.scrub(url)
+    assert "overwritten" in await database.scrub(url, file.stat().st_size - 1)
+    assert "written anew" in await database.scrub(url)
+    assert not holds_zebra(tmp_path)
+    assert "PostgreSQL" in await database.scrub("postgresql://x/y")
+    await engine.dispose()

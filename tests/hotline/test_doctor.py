@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hotline import auth, database, doctor, models, tls
+from hotline import auth, database, doctor, models, privacy, tls
 from hotline.config import Settings, load
 from hotline.doctor import Finding
 from telephony.edge import silero
@@ -304,3 +304,13 @@ async def test_a_flow_that_sends_by_a_channel_which_does_not_is_named(tmp_path: 
     settings = load(tmp_path / "hotline.yaml", {"HOTLINE__WEB__LISTEN": "127.0.0.1:0"})
     found = await only(settings, "notify")
     assert (found.state, found.detail) == ("wrong", "the flow `main` sends messages by `zalo`, which does not send")
+
+
+async def test_a_key_that_signs_nothing_is_wrong(tmp_path: Path) -> None:
+    settings = settings_with("", tmp_path)
+    assert await findings(settings, "key of erasures") == []
+    privacy.key(settings)
+    assert (await only(settings, "key of erasures")).state == "ok"
+    (settings.data / "privacy" / "erasures.pem").write_text("no key")
+    wrong = await only(settings, "key of erasures")
+    assert (wrong.state, wrong.mend.startswith("restore")) == ("wrong", True)

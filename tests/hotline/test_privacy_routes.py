@@ -10,12 +10,13 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from hotline.config import Settings
 from hotline.database import Sessions
 from hotline.tables import AuditEntry
 from hotline.web import create_app
+from recordings.tables import Recording
 from tests.hotline.conftest import NOW, StandingClock, TokenMaker
 from tests.hotline.people import E164, NAME, SAID, Someone, someone
 from tests.hotline.test_erasure import found_in
@@ -210,6 +211,18 @@ async def test_a_proof_is_cut_from_a_recording_of_the_person(
         {"clip_until": None},
     ):
         await asked(client, "POST", path, 422, said | clip | wrong)
+
+
+async def test_a_recording_under_way_proves_what_its_call_is_about(
+    client: httpx.AsyncClient, sessions: Sessions, one: Someone
+) -> None:
+    async with sessions.begin() as session:
+        await session.execute(update(Recording).values(customer_id=None, state="spooling", seconds=0.0))
+    said = {"purpose": "recording", "state": "given", "at": "2026-11-16T10:00:00Z", "channel": "call", "notice": "n"}
+    clip = {"recording": one.recording, "clip_from": 2.0, "clip_until": 4.0}
+    made = await asked(client, "POST", f"/customers/{one.customer}/consents", 201, said | clip)
+    assert made["call"] == one.call
+    await asked(client, "GET", f"/consents/{made['id']}/clip", 409)
 
 
 async def test_requests_have_their_deadlines(

@@ -7,11 +7,11 @@ nothing, and a case was opened when its earliest event happened.
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge.rows import insert_if_free, new_id
-from crm_bridge.tables import Case
+from crm_bridge.tables import Case, Interaction
 
 CaseState = Literal["open", "closed"]
 
@@ -79,6 +79,17 @@ async def open_cases(session: AsyncSession, profiles: tuple[str, ...], limit: in
         .execution_options(populate_existing=True)
     )
     return list(found)
+
+
+async def only_open(session: AsyncSession, profiles: tuple[str, ...], occurred_at: float, within_s: float) -> str:
+    """Return the one open case of a person's profiles, "" where there are none or several, or where nothing happened in
+    it for longer than `within_s` before or after `occurred_at`."""
+    cases = await open_cases(session, profiles, 2)
+    if len(cases) != 1:
+        return ""
+    last = await session.scalar(select(func.max(Interaction.occurred_at)).where(Interaction.case_id == cases[0].id))
+    quiet_s = abs(occurred_at - max(cases[0].opened_at, last or 0.0))
+    return cases[0].id if quiet_s <= within_s else ""
 
 
 async def _find(session: AsyncSession, reference: CaseReference, profiles: tuple[str, ...]) -> Case | None:

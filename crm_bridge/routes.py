@@ -1,8 +1,9 @@
 """Customers, their timelines, and events of every channel over HTTP. Mounted under `/api/v1`.
 
 Reads `app.state.sessions` (async sessionmaker), `app.state.settings.region`, `app.state.clock`, `app.state.webhooks`
-(the outbox) and `app.state.publish` (type, body), which tells the listeners on the WebSocket. Who may ask is decided
-before it gets here.
+(the outbox) and `app.state.publish` (type, body), which tells the listeners on the WebSocket. Where they are set,
+`app.state.attach_within_s` (seconds) has events without a case go to the one that is open, and `audit` is told of
+corrections. Who may ask is decided before it gets here.
 """
 
 import base64
@@ -10,6 +11,7 @@ import binascii
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Final
 
@@ -26,16 +28,19 @@ from crm_bridge.person import Person
 from crm_bridge.present import customer_out, interaction_out, recorded_out
 from crm_bridge.privacy import consent, hold
 from crm_bridge.shapes import (
+    CaseCorrection,
     CaseIn,
     CustomerOut,
     CustomerPage,
     CustomerQuery,
     InteractionIn,
+    InteractionOut,
     InteractionRecorded,
     TimelinePage,
     TimelineQuery,
     storable,
 )
+from crm_bridge.tables import Customer
 
 router = APIRouter(tags=["customers"])
 
@@ -127,6 +132,37 @@ async def get_timeline(session: Reading, customer_id: str, wanted: Annotated[Tim
     )
 
 
+@router.post(
+    "/interactions/{interaction_id}/case",
+    responses={
+        404: {"description": "There is no such interaction."},
+        409: {"description": "The case is another customer's."},
+    },
+)
+async def correct_case(request: Request, interaction_id: str, body: CaseCorrection) -> InteractionOut:
+    """Say which case an interaction belongs to, or that it belongs to none. It stays so, whatever comes later."""
+    state = request.app.state
+    async with state.sessions() as session:
+        try:
+            row = await timeline.correct_case(session, interaction_id, body.case)
+        except timeline.NoInteraction as error:
+            raise HTTPException(404, "There is no such interaction: the timeline of its customer lists it.") from error
+        except CaseOfAnother as error:
+            raise HTTPException(409, str(error)) from error
+        except CaseUnknown as error:
+            raise invalid(("body", "case"), str(error)) from error
+        home = await session.get_one(Customer, row.customer_id)
+        told = {"customer": home.person_id or home.id} | interaction_out(row).model_dump(mode="json")
+        now = state.clock.now()
+        await state.webhooks.tell(session, "interaction.updated", told, customer=told["customer"], now=now)
+        await session.commit()
+    audit = getattr(state, "audit", None)
+    if audit is not None:
+        await audit(request, "interaction.case", interaction_id)
+    state.publish("interaction.updated", told)
+    return interaction_out(row)
+
+
 def event_of(
     body: InteractionIn, region: str, worth: Callable[[Kind, str], Claim], *, public: bool = False
 ) -> timeline.NewInteraction:
@@ -180,6 +216,7 @@ async def record_event(request: Request, event: timeline.NewInteraction) -> tupl
     """
     state = request.app.state
     now = state.clock.now()
+    event = replace(event, attach_within_s=getattr(state, "attach_within_s", 0.0))
     try:
         kept = await keep_event(
             state.sessions, lambda session: timeline.record(session, event, now), state.webhooks, now

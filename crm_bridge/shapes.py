@@ -198,7 +198,8 @@ class Contradiction(IdentityKey):
 
 class InteractionRecorded(Shape):
     """Where an event went, and why. `ignored` are identities that identify nobody, such as a short number; `merge` is
-    what put its customer and the owner of a number that it gave together, null where nothing did."""
+    what put its customer and the owner of a number that it gave together, null where nothing did. `case_by` is
+    `only_open` where the event named no case and went to the one that was open."""
 
     id: str
     customer: str
@@ -208,6 +209,13 @@ class InteractionRecorded(Shape):
     conflicts: list[Contradiction]
     ignored: list[IdentityKey]
     merge: str | None = None
+    case_by: str | None = None
+
+
+class CaseCorrection(Shape):
+    """Which case an entry belongs to, by its id; null for none."""
+
+    case: Annotated[Line, Field(min_length=1, max_length=32)] | None
 
 
 class IdentityOut(IdentityKey):

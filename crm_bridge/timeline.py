@@ -15,7 +15,7 @@ from sqlalchemy import Select, select, tuple_, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge import call_summary, customer, joining, person, told
-from crm_bridge.case import CaseReference, attach
+from crm_bridge.case import CaseOfAnother, CaseReference, CaseUnknown, attach, only_open
 from crm_bridge.match import Claim, Match, claim, find_or_create
 from crm_bridge.person import Linked
 from crm_bridge.rows import insert_if_free, new_id
@@ -27,6 +27,14 @@ TranscriptState = Literal["none", "pending", "done", "awaiting_model", "failed"]
 
 CALL: Final = "call"
 MAX_EXCERPT_LENGTH: Final = 2000
+ONLY_OPEN: Final = "only_open"
+"""Why an entry is in its case: the customer had no other open one."""
+PERSON: Final = "person"
+"""Somebody said so."""
+
+
+class NoInteraction(LookupError):
+    """There is no entry of this id."""
 
 
 class InteractionOvertaken(RuntimeError):
@@ -39,7 +47,8 @@ class NewInteraction:
 
     `name`, `language` and `tags` fill what the profile lacks. `ignored` are identities (kind, value) that identify
     nobody, kept so that nothing a channel said is lost. `public`: anybody can write to that channel, and so it fills
-    only a profile that it makes, or that it proves to be the sender's.
+    only a profile that it makes, or that it proves to be the sender's. `attach_within_s`: an event of the customer's
+    that names no case goes to their one open case, if something happened in it so recently; 0 for never.
     """
 
     channel: str
@@ -56,6 +65,7 @@ class NewInteraction:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     ignored: tuple[tuple[str, str], ...] = ()
     public: bool = False
+    attach_within_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +98,7 @@ async def record(session: AsyncSession, event: NewInteraction, now: float) -> Re
     if linked is not None:
         match = replace(match, conflicts=())
     home = await session.get_one(Customer, match.customer, populate_existing=True)
-    case_id = None
+    case_id, case_by = None, ""
     if event.case is not None:
         case_id = await attach(
             session,
@@ -98,6 +108,10 @@ async def record(session: AsyncSession, event: NewInteraction, now: float) -> Re
             occurred_at=event.occurred_at,
             profiles=(await person.of(session, home)).ids,
         )
+    elif _may_attach(event, match):
+        profiles = (await person.of(session, home)).ids
+        case_id = await only_open(session, profiles, event.occurred_at, event.attach_within_s) or None
+        case_by = ONLY_OPEN if case_id else ""
     if match.created or match.assurance or not event.public:
         await customer.fill(session, match.customer, name=event.name, language=event.language, tags=event.tags, now=now)
     if not event.public:
@@ -114,7 +128,9 @@ async def record(session: AsyncSession, event: NewInteraction, now: float) -> Re
         "case_id": case_id,
         "external_id": event.external_id or None,
         "attributes": dict(event.attributes),
-        "outcome": _outcome(match, event.ignored) | ({"merge": linked.row.id} if linked else {}),
+        "outcome": _outcome(match, event.ignored)
+        | ({"merge": linked.row.id} if linked else {})
+        | ({"case_by": case_by} if case_by else {}),
         "created_at": now,
     }
     if not await insert_if_free(session, Interaction, row):
@@ -143,7 +159,7 @@ async def record_call(session: AsyncSession, call: CallSnapshot, now: float) -> 
         await told.remember(session, home, told.usable(call.told), channel=CALL, at=at)
     if call.recording:
         values["recording_id"] = call.recording
-    if call.case and await _owns_case(session, call.customer, call.case):
+    if call.case and await _takes_case(session, call, call.case):
         values["case_id"] = call.case
     if await _update_call(session, call.id, values):
         return
@@ -157,6 +173,25 @@ async def record_call(session: AsyncSession, call: CallSnapshot, now: float) -> 
     }
     if not await insert_if_free(session, Interaction, row | values):
         await _update_call(session, call.id, values)
+
+
+async def correct_case(session: AsyncSession, interaction_id: str, case_id: str | None) -> Interaction:
+    """Have somebody say which case an entry belongs to, None for none. What they say stays, whatever comes later.
+
+    Writes without committing. Raises `NoInteraction`, `CaseUnknown` and `CaseOfAnother`.
+    """
+    row = await session.get(Interaction, interaction_id, populate_existing=True)
+    if row is None:
+        raise NoInteraction(interaction_id)
+    if case_id is not None:
+        found = await session.get(Case, case_id, populate_existing=True)
+        if found is None:
+            raise CaseUnknown(f"there is no case {case_id}: name one of the customer's, or null for none")
+        if not await _owns_case(session, row.customer_id, case_id):
+            raise CaseOfAnother(f"case {case_id} is another customer's: name one of this entry's customer")
+    row.case_id, row.outcome = case_id, row.outcome | {"case_by": PERSON}
+    await session.flush()
+    return row
 
 
 async def attach_recording(
@@ -256,6 +291,20 @@ def _match_of(call: CallSnapshot) -> Match:
     number = _number_of(call)
     by = claim(CALL, "phone", number) if number and call.context.known else None
     return Match(call.customer, created=not call.context.known, matched_by=by)
+
+
+def _may_attach(event: NewInteraction, match: Match) -> bool:
+    """An event of the customer's own. What somebody only claims to have sent is for a person to attach."""
+    is_theirs = match.assurance > 0 or not event.public
+    return event.attach_within_s > 0 and event.direction == "inbound" and is_theirs and not match.created
+
+
+async def _takes_case(session: AsyncSession, call: CallSnapshot, case_id: str) -> bool:
+    """Tell whether a call's entry goes to a case: one of the customer's, unless somebody said otherwise."""
+    said = await session.scalar(
+        select(Interaction.outcome).where(Interaction.channel == CALL, Interaction.external_id == call.id)
+    )
+    return (said or {}).get("case_by") != PERSON and await _owns_case(session, call.customer, case_id)
 
 
 async def _owns_case(session: AsyncSession, customer_id: str, case_id: str) -> bool:

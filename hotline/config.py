@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from hotline.config_cases import Cases
 from hotline.config_channels import Channels
 from hotline.config_connectors import Connectors
 from hotline.config_ice import IceServers
@@ -273,6 +274,7 @@ class Settings(Section):
     languages: Annotated[list[Language], CommaList] = Field(min_length=1)
     limits: Limits
     webhooks: Webhooks = Field([])
+    cases: Cases
     privacy: Privacy
 
     @field_validator("media")

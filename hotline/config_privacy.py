@@ -1,24 +1,12 @@
 """`privacy`: how long data is kept, and how soon people's requests are answered and done."""
 
-import re
-from typing import Annotated, Any, Final
+from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from hotline.config_section import Section
-
-DAY_S: Final = 86_400.0
-_DAYS: Final = re.compile(r"(\d{1,5})\s*d")
-
-
-def _days(value: Any) -> float:
-    if isinstance(value, float):  # read before
-        return value
-    found = _DAYS.fullmatch(str(value).strip())
-    if found is None or not int(found[1]):
-        raise ValueError(f"`{value}` is no number of days; write for example 90d")
-    return int(found[1]) * DAY_S
+from hotline.config_values import Days
 
 
 def _zone(value: str) -> str:
@@ -27,9 +15,6 @@ def _zone(value: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"`{value}` is no time zone; write for example Asia/Ho_Chi_Minh") from None
     return value
-
-
-Days = Annotated[float, BeforeValidator(_days)]
 
 
 class Deadlines(Section):

@@ -224,3 +224,20 @@ def model_path(name: str) -> Path | None:
     if spec is None or not spec.submodule_search_locations:
         return None
     return Path(spec.submodule_search_locations[0]) / PACKAGED_MODELS[package].inside
+
+
+DAY_S: Final = 86_400.0
+_DAYS: Final = re.compile(r"(\d{1,5})\s*d")
+
+
+def _days(value: Any) -> float:
+    if isinstance(value, float):  # read before
+        return value
+    found = _DAYS.fullmatch(str(value).strip())
+    if found is None or not int(found[1]):
+        raise ValueError(f"`{value}` is no number of days; write for example 90d")
+    return int(found[1]) * DAY_S
+
+
+Days = Annotated[float, BeforeValidator(_days)]
+"""Seconds, written as `90d`."""

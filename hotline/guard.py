@@ -45,6 +45,7 @@ SIP: Final = "/sip"
 # HEAD counts as GET. What an agent may see and do of its own is looked at once more by the routes.
 RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("POST", "/api/v1/interactions", ("interactions",)),
+    ("POST", "/api/v1/interactions/*/case", ("interactions", "desk")),
     ("POST", "/api/v1/customers/*/merge", ("customers",)),
     ("POST", "/api/v1/customers/*/split", ("customers",)),
     ("POST", "/api/v1/customers/*/crm/*", ("customers",)),

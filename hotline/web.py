@@ -184,6 +184,7 @@ def create_app(
     app.state.webhooks = NOBODY
     app.state.notifier = Notifier(sessions, settings.region)
     app.state.importing = asyncio.Lock()
+    app.state.attach_within_s = settings.cases.attach_within or 0.0
     app.state.connectors = Connectors((), sessions, clock.now)
     app.state.recordings_folder = settings.recordings_folder
     app.state.ready = ready or _not_wired

@@ -38,6 +38,7 @@ async def test_an_event_is_created_committed_and_published(api: Api) -> None:
         "conflicts": [],
         "ignored": [],
         "merge": None,
+        "case_by": None,
     }
     item = {
         "id": answer["id"],
@@ -308,6 +309,7 @@ async def test_a_call_on_the_timeline_links_its_recording_and_transcript(api: Ap
         "talk_s": 45.0,
         "duration_s": 67.0,
         "ended_by": "caller",
+        "asked_again": [],
         "recording": f"/api/v1/recordings/{'r' * 32}",
         "transcript": None,
         "transcript_state": None,

@@ -365,6 +365,7 @@ WHO: dict[str, str] = {
     "GET /api/v1/audit": "supervisor admin",
     "GET /api/v1/openapi.json": "supervisor admin",
     "POST /api/v1/interactions": "admin",
+    "POST /api/v1/interactions/{interaction_id}/case": "agent supervisor admin",
     "GET /metrics": "admin",
     "POST /api/v1/session": "anybody",
     "GET /api/v1/hotline": "anybody",

@@ -1,8 +1,8 @@
 """A person: one profile, or several that somebody put together. Rows stay with the profile they were made for.
 
-Rule 1: `customer_links` is the truth and only ever grows (but for an erasure, docs/privacy.md); `customers.person_id` is
-worked out from it (`crm_bridge.link`) and is NULL for a profile that is alone, so that whoever was never merged costs
-no look-up more.
+Rule 1: `customer_links` is the truth and only ever grows (but for an erasure, docs/privacy.md); `person_id` of a
+customer is worked out from it (`crm_bridge.link`) and is NULL for a profile that is alone, so that whoever was never
+merged costs no look-up more.
 Rule 2: no identity, interaction, case, call or recording moves. Whoever reads asks for the profiles of a person.
 Rule 3: a person's id is that of its oldest profile, in whatever order the profiles came together. The id of every
 profile of a person finds the whole person.

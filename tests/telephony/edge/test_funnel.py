@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import pytest
 import structlog
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from structlog.testing import capture_logs
 
@@ -29,7 +29,7 @@ from hotline import database, logs
 from ivr_flows.load import load
 from recordings.journal import Journal
 from recordings.spool import SpoolWriter
-from recordings.tables import Recording
+from recordings.tables import Recording, Transcript
 from telephony import acd, sdp
 from telephony.edge import funnel, rows
 from telephony.edge.funnel import Funnel
@@ -733,3 +733,20 @@ async def test_a_text_of_nobody_is_refused(house: House) -> None:
     house.funnel.sip_events([text("m1", number="lan")])
     await house.funnel.lane.drained()
     assert house.sip.said(AnswerText) == [AnswerText("m1", 403)]
+
+
+async def test_a_transcript_of_a_recording_that_is_deleted_is_nobodys(house: House) -> None:
+    await house.talk()
+    start = house.media.said(StartRecording)[0]
+    house.funnel.sip_events([DialogEnded("d1", "bye")])
+    spoken(start)
+    house.funnel.media_event(RecordingStopped(start.recording, 10))
+    await house.until(lambda: house.transcribe.commands)
+    async with house.sessions.begin() as session:
+        await session.execute(delete(Recording))
+    with capture_logs() as logged:
+        house.funnel.speech_event(FileTranscribed(start.recording, "done", "whisper", "en"))
+        await house.funnel.lane.drained()
+    assert [(each["log_level"], each.get("recording")) for each in logged] == [("info", start.recording)]
+    async with house.sessions() as session:
+        assert (await session.scalars(select(Transcript))).all() == []

@@ -27,6 +27,7 @@ from crm_bridge.connectors.template import Unfit, Values
 
 USER_AGENT: Final = "hotline-connector/1"
 MAX_ANSWER_OCTETS: Final = 4 << 20
+MAX_ROWS: Final = 200
 AT_ONCE: Final = 8
 NOT_LET_IN_S: Final = 60.0
 """So long it is not worth trying again once a CRM has said that it does not know us."""
@@ -74,12 +75,12 @@ class Client:
         until = self.now() + (self.place.timeout_s if within_s is None else within_s)
         rows: list[Row] = []
         for _ in range(self.place.connector.limits.pages):
-            if asked is None:
+            if asked is None or len(rows) >= MAX_ROWS:
                 break
             answer = await self._answer(operation, asked, until)
             rows += exchange.rows_of(operation, answer)
             asked = exchange.next_request(operation, asked, answer, self.place.base)
-        return rows
+        return rows[:MAX_ROWS]
 
     async def close(self) -> None:
         """Close what is open."""
@@ -120,6 +121,8 @@ class Client:
                 raise Unavailable(f"it asks for peace: {cause}", wait_s)
             case exchange.Broken(cause):
                 raise Unavailable(cause)
+            case exchange.Refused(cause, 403):
+                raise NotLetIn(cause, NOT_LET_IN_S)  # it knows us, and we may not: that is mended there
             case exchange.Refused(cause):
                 raise Rejected(cause)
 

@@ -132,8 +132,10 @@ class Client:
         try:
             known_by = sign_in.header_of(self.place, token)
             url = httpx.URL(self.place.base + asked.address)
-        except (Unfit, httpx.InvalidURL) as error:
+        except Unfit as error:
             raise Rejected(str(error)) from None
+        except httpx.InvalidURL:
+            raise Rejected("what it is asked makes no address") from None
         headers = {"Accept": "application/json", **asked.headers, **known_by}
         # An empty `json` is a body, too.
         request = httpx.Request(asked.method, url, headers=headers, json=asked.body)
@@ -157,8 +159,10 @@ class Client:
                 if isinstance(verdict, exchange.Broken):
                     raise Unavailable(f"no token: {verdict.cause}")
                 self._token = sign_in.token_of(self.place, answer, self.now())
-            except (NoToken, Unfit, httpx.InvalidURL) as error:
+            except (NoToken, Unfit) as error:
                 raise NotLetIn(str(error), NOT_LET_IN_S) from None
+            except httpx.InvalidURL:
+                raise NotLetIn("no token: there is no such address", NOT_LET_IN_S) from None
             return self._token
 
     def _judged(self, operation: Operation | None, answer: Answer) -> exchange.Verdict:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_bridge.connectors import exchange, found, load
@@ -41,6 +41,7 @@ def operation_of(kind: str, name: str) -> Operation:
     return next(each for each in CONNECTORS[kind].operations.values() if each.name == name)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(sorted(CONNECTORS)), st.data(), answers, st.sampled_from([200, 201, 204, 400, 403, 404, 429, 500])
 )
@@ -61,6 +62,7 @@ def test_any_answer_is_read(kind: str, data: st.DataObject, said: Any, status: i
         assert not following.target.startswith("//")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40))
 def test_what_is_no_json_is_not_nobody(body: bytes) -> None:
     operation = operation_of("rest", "find_by_phone")

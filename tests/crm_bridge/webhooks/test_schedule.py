@@ -66,3 +66,9 @@ def test_one_that_takes_nothing_is_asked_more_and_more_rarely() -> None:
         rests.append(rested)
     assert rests == [1, 2, 4, 8, 16, 32, 60, 60]
     assert rest_s(60.0, [Answer(503), Answer(204)]) == 0.0
+
+
+def test_what_will_never_be_taken_is_dead_at_once_and_keeps_nobody_waiting() -> None:
+    refused = Answer(0, "HTTP 422", final=True)
+    assert judge(RETRIES, 0, refused, 100.0, 0.0) == Verdict("dead", 1, 100.0, "HTTP 422")
+    assert rest_s(8.0, [refused]) == 0.0

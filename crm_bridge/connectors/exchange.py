@@ -111,7 +111,7 @@ def request_of(connector: Connector, operation: Operation, values: Values) -> Re
     said = {name: _in_its_words(operation, name, value) for name, value in values.items()}
     said |= {name: said.get(name) or default for name, default in connector.options.items()}
     query = ((name, _query_value(template.value_of(each, said))) for name, each in operation.query.items())
-    headers = connector.headers | operation.headers  # type: ignore[operator]
+    headers = {**connector.headers, **operation.headers}
     pages = operation.pages
     request = Request(
         operation.method,

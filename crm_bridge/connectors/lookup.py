@@ -145,13 +145,7 @@ class Connectors:
         person = best(rows, kind, value, self.region)
         found = Found(self.now())
         if person is not None:
-            both = [self._rows(client, name, person, last) for name in LISTS]
-            cases, orders = await asyncio.gather(*both, return_exceptions=True)  # neither goes on by itself
-            for failed in (cases, orders):
-                if isinstance(failed, BaseException):
-                    raise failed
-            assert not isinstance(cases, BaseException) and not isinstance(orders, BaseException)  # noqa: S101, PT018
-            found = Found(self.now(), person, cases, orders)
+            found = Found(self.now(), person, *await self._lists(client, person, last))
         try:
             async with self.sessions() as session:
                 await cache.write(session, client.place.name, f"{kind}:{value}", found)
@@ -159,6 +153,16 @@ class Connectors:
         except (SQLAlchemyError, OSError) as error:
             log.error("what a CRM says is not kept", crm=client.place.name, cause=type(error).__name__)
         return found
+
+    async def _lists(self, client: "Client", person: Row, last: Found | None) -> list[tuple[Row, ...] | None]:
+        """Return cases and orders. Neither goes on by itself where the other fails, or nobody waits any more."""
+        asked = (self._rows(client, name, person, last) for name in LISTS)
+        lists: list[tuple[Row, ...] | None] = []
+        for each in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(each, BaseException):
+                raise each
+            lists.append(each)
+        return lists
 
     async def _rows(
         self, client: "Client", name: OperationName, person: Row, last: Found | None

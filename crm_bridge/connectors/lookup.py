@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from crm_bridge import identity
 from crm_bridge.connectors import cache
 from crm_bridge.connectors.cache import Found
-from crm_bridge.connectors.errors import CrmError
+from crm_bridge.connectors.errors import CrmError, Unavailable
 from crm_bridge.connectors.exchange import Row
 from crm_bridge.connectors.language import OperationName
 
@@ -171,9 +171,13 @@ class Connectors:
             return None
         try:
             return tuple(await client.ask(name, {"person": person["id"]}))
-        except CrmError:
-            if last is not None and last.person is not None and last.person.get("id") == person["id"]:
+        except Unavailable:
+            is_same = last is not None and last.person is not None and last.person.get("id") == person["id"]
+            if is_same and getattr(last, name) is not None:
                 raise  # the whole of the last answer is worth more than a part of this one
+            return None
+        except CrmError as error:
+            log.warning("a CRM refuses what its connector offers", crm=client.place.name, what=name, cause=str(error))
             return None
 
     async def _sweep(self) -> None:

@@ -27,6 +27,7 @@ from crm_bridge.connectors.template import Unfit, Values
 
 USER_AGENT: Final = "hotline-connector/1"
 MAX_ANSWER_OCTETS: Final = 4 << 20
+MAX_ROWS: Final = 200
 AT_ONCE: Final = 8
 NOT_LET_IN_S: Final = 60.0
 """So long it is not worth trying again once a CRM has said that it does not know us."""
@@ -74,12 +75,12 @@ class Client:
         until = self.now() + (self.place.timeout_s if within_s is None else within_s)
         rows: list[Row] = []
         for _ in range(self.place.connector.limits.pages):
-            if asked is None:
+            if asked is None or len(rows) >= MAX_ROWS:
                 break
             answer = await self._answer(operation, asked, until)
             rows += exchange.rows_of(operation, answer)
             asked = exchange.next_request(operation, asked, answer, self.place.base)
-        return rows
+        return rows[:MAX_ROWS]
 
     async def close(self) -> None:
         """Close what is open."""
@@ -120,6 +121,8 @@ class Client:
                 raise Unavailable(f"it asks for peace: {cause}", wait_s)
             case exchange.Broken(cause):
                 raise Unavailable(cause)
+            case exchange.Refused(cause, 403):
+                raise NotLetIn(cause, NOT_LET_IN_S)  # it knows us, and we may not: that is mended there
             case exchange.Refused(cause):
                 raise Rejected(cause)
 
@@ -129,8 +132,10 @@ class Client:
         try:
             known_by = sign_in.header_of(self.place, token)
             url = httpx.URL(self.place.base + asked.address)
-        except (Unfit, httpx.InvalidURL) as error:
+        except Unfit as error:
             raise Rejected(str(error)) from None
+        except httpx.InvalidURL:
+            raise Rejected("what it is asked makes no address") from None
         headers = {"Accept": "application/json", **asked.headers, **known_by}
         # An empty `json` is a body, too.
         request = httpx.Request(asked.method, url, headers=headers, json=asked.body)
@@ -154,8 +159,10 @@ class Client:
                 if isinstance(verdict, exchange.Broken):
                     raise Unavailable(f"no token: {verdict.cause}")
                 self._token = sign_in.token_of(self.place, answer, self.now())
-            except (NoToken, Unfit, httpx.InvalidURL) as error:
+            except (NoToken, Unfit) as error:
                 raise NotLetIn(str(error), NOT_LET_IN_S) from None
+            except httpx.InvalidURL:
+                raise NotLetIn("no token: there is no such address", NOT_LET_IN_S) from None
             return self._token
 
     def _judged(self, operation: Operation | None, answer: Answer) -> exchange.Verdict:

@@ -14,10 +14,12 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from crm_bridge.connectors import found, template
-from crm_bridge.connectors.language import IF, NEEDED, Body, Connector, Field, Operation, Paging
+from crm_bridge.connectors.language import IF, NEEDED, READING, Body, Connector, Field, Operation, Paging
 from crm_bridge.connectors.template import Template, Values
 
 MAX_WAIT_S: Final = 86_400.0
+MAX_TEXT_LENGTH: Final = 1000
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _CODE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 Row = dict[str, str]
@@ -109,7 +111,7 @@ def request_of(connector: Connector, operation: Operation, values: Values) -> Re
     said = {name: _in_its_words(operation, name, value) for name, value in values.items()}
     said |= {name: said.get(name) or default for name, default in connector.options.items()}
     query = ((name, _query_value(template.value_of(each, said))) for name, each in operation.query.items())
-    headers = connector.headers | operation.headers  # type: ignore[operator]
+    headers = {**connector.headers, **operation.headers}
     pages = operation.pages
     request = Request(
         operation.method,
@@ -182,12 +184,23 @@ def judge(connector: Connector, operation: Operation | None, answer: Answer) -> 
     if operation is not None and status in operation.nothing:
         return Good(nothing=True)
     if 200 <= status <= 299:
-        return Good(nothing=status == 204)
+        is_read = status == 204 or operation is None or _is_whole(operation, answer)
+        return Good(nothing=status == 204) if is_read else Broken(f"{said}, unread")
     if status in connector.signed_out:
         return SignedOut(said)
     if status >= 500 or status in (408, 425) or status <= 399:
         return Broken(said)
     return Refused(said, status)
+
+
+def _is_whole(operation: Operation, answer: Answer) -> bool:
+    """Whether an answer has what it should have: a page to sign in at, or an error that says 200, is not nobody. What
+    was written is written, whatever is said of it."""
+    if operation.name not in READING or not operation.fields:
+        return True
+    whole = answer.parsed
+    rows = whole if operation.rows is None else found.at(whole, operation.rows)
+    return isinstance(rows, dict | list)
 
 
 def retry_after_s(headers: Mapping[str, str], default_s: float) -> float:
@@ -222,8 +235,8 @@ def _row(fields: Mapping[str, Field], row: Any) -> Row:
 
 
 def _field(field: Field, row: Any) -> str:
-    texts = found.texts(row, field.paths)
-    text = " ".join(texts) if field.join else next(iter(texts), "")
+    texts = [_CONTROLS.sub(" ", text) for text in found.texts(row, field.paths)]
+    text = (" ".join(texts) if field.join else next(iter(texts), ""))[:MAX_TEXT_LENGTH]
     return field.words.get(text, field.words.get("*", text)) if field.words and text else text
 
 
@@ -277,7 +290,10 @@ def _led_to(asked: Request, address: str, origin: str) -> Request | None:
     """The page that an answer leads to, where that is under the CRM's own address."""
     if not address:
         return None
-    parts, own = urlsplit(address), urlsplit(origin)
+    try:
+        parts, own = urlsplit(address), urlsplit(origin)
+    except ValueError:
+        return None
     if parts.scheme or parts.netloc:
         if (parts.scheme, parts.netloc.lower()) != (own.scheme, own.netloc.lower()):
             return None

@@ -42,4 +42,6 @@ def as_text(value: Any) -> str:
     """Return a single value as a text, "" for anything else."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value).strip() if isinstance(value, str | int | float) else ""
+    if not isinstance(value, str | int | float):
+        return ""
+    return str(value).strip().encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair is no character

@@ -31,7 +31,7 @@ INPUTS: Final[Mapping[OperationName, frozenset[str]]] = {
     "find_by_email": frozenset({"email"}),
     "create_person": frozenset({*PERSON, "national"}),
     "update_person": frozenset({"person", *PERSON, "national"}),
-    "find_call": frozenset({"call", "person"}),
+    "find_call": frozenset({"call"}),
     "log_call": frozenset(
         {"call", "person", "number", "direction", "subject", "text", "started_at", "ended_at", "duration_s"}
         | {"recording", "agent", "queue", "from_number", "to_number"}

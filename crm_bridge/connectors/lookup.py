@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from crm_bridge import identity
 from crm_bridge.connectors import cache
 from crm_bridge.connectors.cache import Found
-from crm_bridge.connectors.errors import CrmError
+from crm_bridge.connectors.errors import CrmError, Unavailable
 from crm_bridge.connectors.exchange import Row
 from crm_bridge.connectors.language import OperationName
 
@@ -145,13 +145,7 @@ class Connectors:
         person = best(rows, kind, value, self.region)
         found = Found(self.now())
         if person is not None:
-            both = [self._rows(client, name, person, last) for name in LISTS]
-            cases, orders = await asyncio.gather(*both, return_exceptions=True)  # neither goes on by itself
-            for failed in (cases, orders):
-                if isinstance(failed, BaseException):
-                    raise failed
-            assert not isinstance(cases, BaseException) and not isinstance(orders, BaseException)  # noqa: S101, PT018
-            found = Found(self.now(), person, cases, orders)
+            found = Found(self.now(), person, *await self._lists(client, person, last))
         try:
             async with self.sessions() as session:
                 await cache.write(session, client.place.name, f"{kind}:{value}", found)
@@ -160,6 +154,16 @@ class Connectors:
             log.error("what a CRM says is not kept", crm=client.place.name, cause=type(error).__name__)
         return found
 
+    async def _lists(self, client: "Client", person: Row, last: Found | None) -> list[tuple[Row, ...] | None]:
+        """Return cases and orders. Neither goes on by itself where the other fails, or nobody waits any more."""
+        asked = (self._rows(client, name, person, last) for name in LISTS)
+        lists: list[tuple[Row, ...] | None] = []
+        for each in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(each, BaseException):
+                raise each
+            lists.append(each)
+        return lists
+
     async def _rows(
         self, client: "Client", name: OperationName, person: Row, last: Found | None
     ) -> tuple[Row, ...] | None:
@@ -167,9 +171,13 @@ class Connectors:
             return None
         try:
             return tuple(await client.ask(name, {"person": person["id"]}))
-        except CrmError:
-            if last is not None and last.person is not None and last.person.get("id") == person["id"]:
+        except Unavailable:
+            is_same = last is not None and last.person is not None and last.person.get("id") == person["id"]
+            if is_same and getattr(last, name) is not None:
                 raise  # the whole of the last answer is worth more than a part of this one
+            return None
+        except CrmError as error:
+            log.warning("a CRM refuses what its connector offers", crm=client.place.name, what=name, cause=str(error))
             return None
 
     async def _sweep(self) -> None:

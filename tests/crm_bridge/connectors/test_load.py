@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_bridge.connectors import load
@@ -96,11 +96,13 @@ def test_an_alias_to_itself_has_an_end() -> None:
     assert "not YAML" in errors_of("title: &a [*a]\n")[0]
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.sampled_from("{}[]:,-\n &*#\"'|>%@ab1"), max_size=80))
 def test_any_text_is_a_connector_or_has_errors_with_places(text: str) -> None:
     assert all(error.startswith("f:") for error in faults_of(text))
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(SOUND) - 1), st.sampled_from(["{", "}", ":", "\t", "x", "- ", "null", "&a ", "*a", "'"]))
 def test_a_sound_file_with_a_slip_never_raises_otherwise(at: int, slip: str) -> None:
     assert all(error.startswith("f:") for error in faults_of(SOUND[:at] + slip + SOUND[at:]))

@@ -12,7 +12,7 @@ from crm_bridge.connectors.cache import Found
 from crm_bridge.connectors.lookup import Connectors, best, phone_values
 from hotline.database import Sessions
 from tests.crm_bridge.connectors import crms
-from tests.crm_bridge.connectors.playing import Crm, asking
+from tests.crm_bridge.connectors.playing import Crm, Trouble, asking
 
 AN = "+84912345678"
 PATIENCE_S = 0.2
@@ -122,16 +122,30 @@ async def test_a_dead_crm_is_left_alone_until_it_has_rested(sessions: Sessions) 
 async def test_a_part_that_fails_leaves_the_whole_last_answer(sessions: Sessions) -> None:
     crm = crm_of_an()
     async with looking(crm, sessions, fresh_s=0) as connectors:
-        crm.trouble.extend([])
         await connectors.lookup(AN, 5)
         crm.cases = [{"id": 2, "subject": "Another", "state": "new"}]
         person = {"items": crm.people}
-        crm.trouble.extend([(200, person, {}), (400, {"code": "bad"}, {}), (400, {"code": "bad"}, {})])
+        crm.trouble.extend([(200, person, {}), (503, {}, {}), (503, {}, {})])
         [known] = await connectors.lookup(AN, 5)
         assert known.stale
         assert known.found is not None
         assert known.found.cases is not None
         assert known.found.cases[0]["id"] == "1"
+
+
+async def test_a_list_that_the_crm_refuses_does_not_hold_up_the_others(sessions: Sessions) -> None:
+    """As one whose edition has no orders does, every time."""
+    crm = crm_of_an()
+    async with looking(crm, sessions, fresh_s=0) as connectors:
+        for number in ("1", "2"):
+            crm.cases = [{"id": number, "subject": "Where is it?", "state": "new"}]
+            refusal: Trouble = (400, {"code": "INVALID_TYPE"}, {})
+            crm.trouble.extend([(200, {"items": crm.people}, {}), (200, {"items": crm.cases}, {}), refusal])
+            [known] = await connectors.lookup(AN, 5)
+            assert not known.stale
+            assert known.found is not None
+            lists = [known.found.cases, known.found.orders]
+            assert sum(each is None for each in lists) == 1, "the two are asked at once, in either order"
 
 
 async def test_what_is_old_is_forgotten(sessions: Sessions) -> None:

@@ -3,7 +3,7 @@
 import itertools
 from typing import get_args
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_bridge.connectors.breaker import FAILURES, LONGEST_REST_S, PROBE_S, TABLE, Breaker, Happened, State
@@ -17,6 +17,7 @@ def test_the_table_knows_every_state_and_whatever_happens() -> None:
     assert set(TABLE) == possible
 
 
+@settings(deadline=None)
 @given(steps)
 def test_a_breaker_lets_somebody_through_again(history: list[tuple[float, str]]) -> None:
     """Whatever happened, it admits within its longest rest, and one at a time until one has succeeded."""
@@ -40,6 +41,7 @@ def test_a_breaker_lets_somebody_through_again(history: list[tuple[float, str]])
     assert breaker.admits(now + max(LONGEST_REST_S, PROBE_S))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10))
 def test_a_breaker_opens_after_so_many_failures_in_a_row(count: int) -> None:
     breaker = Breaker()
@@ -63,6 +65,7 @@ def test_what_fails_late_does_not_lengthen_a_rest() -> None:
     assert breaker.failed(1.0).until == breaker.until
 
 
+@settings(deadline=None)
 @given(st.floats(0.1, 50), st.integers(1, 20), st.lists(st.floats(0, 3), min_size=1, max_size=80))
 def test_no_more_is_asked_than_the_pace_allows(per_s: float, burst: int, waits: list[float]) -> None:
     pace, now, taken = Pace.full(per_s, burst), 0.0, []
@@ -76,6 +79,7 @@ def test_no_more_is_asked_than_the_pace_allows(per_s: float, burst: int, waits: 
         assert last - first + 1 <= burst + per_s * (taken[last] - taken[first]) + 1 + 1e-6
 
 
+@settings(deadline=None)
 @given(st.floats(0, 100), st.floats(0, 100))
 def test_a_pause_is_kept(now: float, pause_s: float) -> None:
     pace = Pace.full(5, 5).paused(now, pause_s)
@@ -83,6 +87,7 @@ def test_a_pause_is_kept(now: float, pause_s: float) -> None:
     assert pace.paused(now, 0).paused_until == pace.paused_until
 
 
+@settings(deadline=None)
 @given(st.integers(0, 9), st.floats(0, 500), st.floats(0, 60), st.floats(0, 1))
 def test_what_is_asked_again_is_so_in_time(retries: int, asked_s: float, left_s: float, chance: float) -> None:
     wait_s = again_in_s(retries, asked_s, left_s, chance)

@@ -6,7 +6,7 @@ import re
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_bridge.connectors import exchange, load, template
@@ -22,6 +22,7 @@ def filled(text: str, value: object) -> str:
     return str(template.value_of(template.parse(text), {"x": value}))
 
 
+@settings(deadline=None)
 @given(anything)
 def test_a_string_of_soql_ends_where_it_should(value: str) -> None:
     written = filled("WHERE Email = {x|soql} LIMIT 1", value)
@@ -29,12 +30,14 @@ def test_a_string_of_soql_ends_where_it_should(value: str) -> None:
     assert found is not None
 
 
+@settings(deadline=None)
 @given(st.lists(anything, min_size=1, max_size=4))
 def test_a_list_of_soql_has_as_many_strings(values: list[str]) -> None:
     strings = re.sub(r"'(?:[^'\\]|\\.)*'", "?", filled("IN {x|soql} LIMIT 1", tuple(values)))
     assert strings == f"IN ({','.join('?' * len(values))}) LIMIT 1"
 
 
+@settings(deadline=None)
 @given(anything)
 def test_a_string_of_odata_reads_back_as_it_was(value: str) -> None:
     written = filled("a eq {x|odata} or b", value)
@@ -45,22 +48,26 @@ def test_a_string_of_odata_reads_back_as_it_was(value: str) -> None:
     assert inner.replace("''", "'") == value.encode("utf-8", "replace").decode()
 
 
+@settings(deadline=None)
 @given(anything)
 def test_a_phrase_of_a_search_has_one_end(value: str) -> None:
     assert filled("email:{x|search}", value).count('"') == 2
 
 
+@settings(deadline=None)
 @given(anything)
 def test_criteria_are_not_ended_by_a_value(value: str) -> None:
     inner = filled("(A:equals:{x|criteria})", value).removeprefix("(A:equals:").removesuffix(")")
     assert not re.search(r"[(),:]", re.sub(r"\\.", "", inner))
 
 
+@settings(deadline=None)
 @given(anything)
 def test_text_for_html_has_no_markup(value: str) -> None:
     assert not set("<>\"'") & set(filled("{x|html}", value))
 
 
+@settings(deadline=None)
 @given(anything)
 def test_a_path_keeps_its_segments(value: str) -> None:
     path = template.parse("/contacts/{x}/cases")
@@ -80,6 +87,7 @@ def test_what_cannot_be_in_a_path_is_refused(value: object) -> None:
         template.path_of(template.parse("/contacts/{x}"), {"x": value})
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_a_header_is_one_line(value: str) -> None:
     try:
@@ -89,6 +97,7 @@ def test_a_header_is_one_line(value: str) -> None:
     assert written.isprintable()
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(sorted(SAFE_IN_QUERY)),
     st.text(max_size=30) | st.integers() | st.floats() | st.none() | st.booleans(),
@@ -98,6 +107,7 @@ def test_no_filter_fails_otherwise_than_by_saying_so(name: str, value: object) -
         assert isinstance(template.value_of(Template(("a ", Slot("x", (name,)))), {"x": value}), str)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_a_template_or_a_fault(text: str) -> None:
     try:
@@ -106,6 +116,7 @@ def test_any_text_is_a_template_or_a_fault(text: str) -> None:
         assert "{" in text or "}" in text
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(sorted(load.shipped())),
     st.fixed_dictionaries(dict.fromkeys(sorted(set().union(*INPUTS.values()) - {"numbers"}), anything)),

@@ -68,6 +68,7 @@ def test_one_that_takes_nothing_is_asked_more_and_more_rarely() -> None:
     assert rest_s(60.0, [Answer(503), Answer(204)]) == 0.0
 
 
-def test_what_a_far_end_will_never_take_is_dead_at_once() -> None:
-    verdict = judge((5.0, 300.0), 0, Answer(0, "no such user", is_final=True), 100.0, 0.0)
-    assert (verdict.state, verdict.attempts, verdict.error, verdict.gone) == ("dead", 1, "no such user", False)
+def test_what_will_never_be_taken_is_dead_at_once_and_keeps_nobody_waiting() -> None:
+    refused = Answer(0, "HTTP 422", is_final=True)
+    assert judge(RETRIES, 0, refused, 100.0, 0.0) == Verdict("dead", 1, 100.0, "HTTP 422")
+    assert rest_s(8.0, [refused]) == 0.0

@@ -23,7 +23,7 @@ from crm_bridge import context, timeline
 from crm_bridge.match import Claim, claim
 from crm_bridge.notify.outbox import Notifier
 from crm_bridge.notify.parcel import Route
-from crm_bridge.tables import Identity, Interaction
+from crm_bridge.tables import Customer, Identity, Interaction
 from crm_bridge.webhooks.tables import WebhookEvent
 from hotline import database, logs
 from ivr_flows.load import load
@@ -251,6 +251,34 @@ async def test_a_withheld_number_is_a_row_on_nobodys_timeline(house: House) -> N
         assert (await session.scalars(select(Interaction))).all() == []
     assert row is not None
     assert row.customer_id is None
+
+
+async def test_a_caller_without_a_name_is_called_as_the_crm_does(house: House) -> None:
+    asked: list[str] = []
+
+    async def name_of(number: str) -> str:
+        asked.append(number)
+        return "Nguyễn Văn An"
+
+    house.funnel.name_of = name_of
+    call = await house.call()
+    running = house.funnel.switchboard.call(call)
+    assert running is not None
+    assert (running.context.name, running.context.known) == ("Nguyễn Văn An", True)
+    assert asked == ["+84912345678"]
+    async with house.sessions() as session:
+        assert (await session.scalars(select(Customer.name))).all() == ["Nguyễn Văn An"]
+
+
+async def test_a_crm_that_fails_in_a_way_that_nobody_thought_of_stops_no_call(house: House) -> None:
+    async def name_of(_: str) -> str:
+        raise RuntimeError("no")
+
+    house.funnel.name_of = name_of
+    call = await house.call()
+    running = house.funnel.switchboard.call(call)
+    assert running is not None
+    assert (running.context.name, running.context.customer != "") == ("", True)
 
 
 async def test_the_agents_phone_rings_after_the_listeners_were_told(house: House) -> None:

@@ -35,7 +35,20 @@ CHECKS: Final = [
     response_schema_conformance,
     response_headers_conformance,
 ]
-ROOMS: Final = ("audit", "customers", "imports", "interactions", "merges", "recordings", "webhooks")
+ROOMS: Final = (
+    "audit",
+    "connectors",
+    "consents",
+    "customers",
+    "erasures",
+    "imports",
+    "interactions",
+    "merges",
+    "messages",
+    "privacy",
+    "recordings",
+    "webhooks",
+)
 NOW: Final = 1_800_000_000.0
 
 

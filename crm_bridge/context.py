@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from crm_bridge import case, identity, known_caller, person, timeline, told
 from crm_bridge.known_caller import MAX_INTERACTIONS, MAX_OPEN_CASES, shortened
 from crm_bridge.match import CLAIMED_CONFIDENCE, claim, find_or_create
-from crm_bridge.tables import Case, Customer, Interaction
+from crm_bridge.tables import Case, Interaction
 from telephony.events import CallerContext, OpenCase, PastInteraction
 
 CALLER_NUMBER_ASSURANCE: Final = 1
@@ -86,21 +86,20 @@ async def read(session: AsyncSession, customer_id: str, assurance: int) -> Calle
 
     It is that of the whole person; `customer` is the profile alone, which the call will stay with.
     """
-    home = await session.get_one(Customer, customer_id, populate_existing=True)
-    who = await person.of(session, home)
+    who = await person.whole(session, customer_id)
     cases = await case.open_cases(session, who.ids, MAX_OPEN_CASES)
     interactions = await timeline.page(session, who.ids, limit=MAX_INTERACTIONS)
     return CallerContext(
-        customer=home.id,
+        customer=customer_id,
         known=True,
         name=who.name,
         language=who.language,
-        assurance=0 if home.id in who.guests else assurance,
+        assurance=0 if customer_id in who.guests else assurance,
         tags=tuple(who.tags),
         open_cases=tuple(map(_open_case, cases)),
         last_interactions=tuple(map(_past_interaction, interactions)),
         # What a guest told answers no question for the others.
-        fields=await told.read(session, {home.id} | set(who.ids) - who.guests),
+        fields=await told.read(session, {customer_id} | set(who.ids) - who.guests),
     )
 
 

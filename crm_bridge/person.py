@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, CompoundSelect, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, CompoundSelect, and_, exists, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -134,15 +134,37 @@ async def of_all(session: AsyncSession, profiles: Sequence[Customer]) -> list[Pe
     return [Person((each,)) if each.person_id is None else people[each.person_id] for each in profiles]
 
 
-def _claimed_to_be_another() -> ColumnElement[bool]:
-    """Tell, in a query, whether a claim that nobody took back put the profile with another."""
-    undo = aliased(CustomerLink)
-    return exists().where(
-        CustomerLink.customer_id == Customer.id,
-        CustomerLink.kind == "merge",
-        CustomerLink.source == CLAIM,
-        ~exists().where(undo.kind == "undo", undo.undoes == CustomerLink.id),
+async def whole(session: AsyncSession, customer_id: str) -> Person:
+    """Return the person of a profile that there is, by its id; one read. Raises `NoProfile`."""
+    head = select(Customer.person_id).where(Customer.id == customer_id).scalar_subquery()
+    found = await session.execute(
+        select(Customer, _claimed_to_be_another())
+        .where(or_(Customer.id == customer_id, Customer.person_id == head))
+        .order_by(Customer.created_at, Customer.id)
+        .execution_options(populate_existing=True)
     )
+    rows = [(row, is_guest) for row, is_guest in found]
+    if not rows:
+        raise NoProfile(customer_id)
+    guests = {row.id for row, is_guest in rows if is_guest} if len(rows) > 1 else set()
+    return Person(tuple(row for row, _ in rows), frozenset(guests))
+
+
+def _claimed_to_be_another() -> ColumnElement[bool]:
+    """Tell, in a query, whether a claim put the profile with another, which nobody took back or confirmed."""
+    confirmed = aliased(CustomerLink)
+    by_claim = and_(CustomerLink.customer_id == Customer.id, CustomerLink.source == CLAIM, _is_live_merge(CustomerLink))
+    by_somebody = and_(
+        or_(confirmed.customer_id == Customer.id, confirmed.other_id == Customer.id),
+        confirmed.source != CLAIM,
+        _is_live_merge(confirmed),
+    )
+    return and_(exists().where(by_claim), ~exists().where(by_somebody))
+
+
+def _is_live_merge(row: type[CustomerLink]) -> ColumnElement[bool]:
+    undo = aliased(CustomerLink)
+    return and_(row.kind == "merge", ~exists().where(undo.kind == "undo", undo.undoes == row.id))
 
 
 async def read(session: AsyncSession, customer_id: str) -> Person | None:
@@ -167,7 +189,9 @@ async def merge(session: AsyncSession, one: str, other: str, grounds: Grounds, n
     rows = await history(session, {one, other})
     links = [as_link(row) for row in rows]
     before = link.persons(links)
-    known = link.repeated(links, link.live(links), before, one, other)
+    # What a claim has put together somebody may still confirm.
+    said = [as_link(row) for row in rows if row.source != CLAIM or grounds.source == CLAIM]
+    known = link.repeated(said, link.live(links), before, one, other)
     if known is not None:
         row = next(each for each in rows if each.id == known)
         return Linked(row, "none", await _heads(session, before, {one, other}), repeated=True)

@@ -70,6 +70,21 @@ async def test_what_speaks_against_it_is_left_to_a_person(session: AsyncSession,
     assert given.interaction.outcome["conflicts"]
 
 
+async def test_what_a_claim_put_together_somebody_confirms(session: AsyncSession) -> None:
+    known = await said(session, "zalo", ("zalo", "z1"), ("phone", PHONE))
+    guest = await said(session, "facebook", ("facebook", "f1"), at=2.0)
+    await said(session, "facebook", ("facebook", "f1"), ("phone", PHONE), at=3.0)
+    grounds = Grounds("she said so on the phone", "page", "hoa")
+    confirmed = await person.merge(session, guest.person, known.person, grounds, 4.0)
+    assert (confirmed.repeated, confirmed.effect) == (False, "none")
+    whole_now = await whole(session, known.person)
+    assert whole_now.person.guests == frozenset()
+    assert {each.value: joining.worth(each, whole_now.person)[0] for each in whole_now.identities}["f1"] == 2
+    assert (await person.merge(session, known.person, guest.person, grounds, 5.0)).repeated
+    await person.undo(session, confirmed.row.id, Grounds("no", "page", "hoa"), 6.0)
+    assert (await whole(session, known.person)).person.guests == {guest.person}
+
+
 async def test_numbers_of_two_people_are_left_to_a_person(session: AsyncSession) -> None:
     for account, number in (("z1", PHONE), ("z2", OTHER)):
         await said(session, "zalo", ("zalo", account), ("phone", number))

@@ -7,6 +7,7 @@ import pytest
 
 from hotline import auth, database
 from hotline.config import Settings, load
+from tests.databases import migrate
 
 NOW = 1_795_000_000.0
 
@@ -35,7 +36,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 async def sessions(settings: Settings) -> AsyncIterator[database.Sessions]:
     """Sessions on a database that has been through the migrations."""
-    await database.upgrade(settings.database_url)
+    await migrate(settings.database_url)
     engine = database.open_engine(settings.database_url)
     yield database.session_factory(engine)
     await engine.dispose()

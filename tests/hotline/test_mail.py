@@ -19,6 +19,7 @@ from hotline.config import Settings, load
 from tests.crm_bridge.mail import dovecot
 from tests.crm_bridge.mail.authority import granting
 from tests.crm_bridge.mail.letters import letter
+from tests.databases import migrate
 
 COMES_WITHIN_S = 15.0
 IMAP = "kind: imap, user: help@shop.vn, "
@@ -39,7 +40,7 @@ async def running(tmp_path: Path) -> AsyncIterator[Callable[[str], Awaitable[tup
 
         async def start(block: str) -> tuple[mail.Mail, Told]:
             wanted = settings(tmp_path, block)
-            await database.upgrade(wanted.database_url)
+            await migrate(wanted.database_url)
             engine = database.open_engine(wanted.database_url)
             stack.push_async_callback(engine.dispose)
             told = Told()

@@ -15,6 +15,7 @@ from hotline import database
 from hotline.cli import app
 from hotline.config import load
 from hotline.tables import AuditEntry
+from tests.databases import migrate
 from tests.hotline.conftest import NOW
 from tests.hotline.people import Someone, someone
 from tests.hotline.test_erasure import found_in
@@ -38,7 +39,7 @@ def one(tmp_path: Path) -> Someone:
     settings = load(None, {}, data=tmp_path / "data")
 
     async def make() -> Someone:
-        await database.upgrade(settings.database_url)
+        await migrate(settings.database_url)
         engine = database.open_engine(settings.database_url)
         made = await someone(settings, database.session_factory(engine), NOW)
         await engine.dispose()

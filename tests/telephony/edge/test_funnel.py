@@ -83,6 +83,7 @@ from telephony.events import (
 from telephony.switchboard import Switchboard, SwitchboardSettings
 from telephony.tables import Agent, Binding, Call
 from tests.crm_bridge.webhooks.receiver import endpoint
+from tests.databases import migrate
 from tests.telephony.switchboard.room import CALLER_OFFER, FLOW
 from tests.telephony.switchboard.test_secret_keys import FLOW as SECRET_FLOW
 
@@ -198,7 +199,7 @@ def spoken(start: StartRecording) -> None:
 @pytest.fixture
 async def sessions(tmp_path: Path) -> AsyncIterator[async_sessionmaker[AsyncSession]]:
     url = f"sqlite+aiosqlite:///{tmp_path / 'hotline.db'}"
-    await database.upgrade(url)
+    await migrate(url)
     engine = database.open_engine(url)
     yield database.session_factory(engine)
     await engine.dispose()

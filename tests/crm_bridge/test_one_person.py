@@ -68,6 +68,7 @@ def spellings(national: str) -> list[str]:
     return [*written, f"0{old}{national[2:]}"] if old else written
 
 
+@pytest.mark.timeout(120)  # a thousand writers at once, on a machine that may be busy
 async def test_a_thousand_events_of_two_hundred_people_make_two_hundred_profiles(api: Api, sessions: Sessions) -> None:
     chance = random.Random(2018)  # noqa: S311 - the same thousand events each time
     prefixes = ("38", "32", "70", "79", "83", "58", "90", "91", "98", "86")

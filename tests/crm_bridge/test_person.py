@@ -151,6 +151,7 @@ async def check(session: AsyncSession, model: Model) -> None:
     assert len(listed) == len(groups)
 
 
+@pytest.mark.timeout(120)  # many databases, on a machine that may be busy
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
 async def test_random_histories_show_what_the_model_says_and_leave_no_trace(

@@ -55,6 +55,7 @@ async def wrote(sessions: Sessions, number: str, event_id: str, now: float) -> s
     return kept.recorded.interaction.customer_id
 
 
+@pytest.mark.timeout(120)  # a thousand writers at once, on a machine that may be busy
 async def test_a_thousand_events_at_once_make_two_hundred_profiles(
     api: Api, sessions: Sessions, tmp_path: Path
 ) -> None:

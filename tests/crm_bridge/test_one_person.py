@@ -3,6 +3,7 @@
 import random
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select
 
 from crm_bridge.context import find_caller

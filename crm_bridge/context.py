@@ -8,6 +8,7 @@ history is itself a claim. A withheld or unusable number neither finds nor makes
 
 from typing import Final
 
+from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge import case, identity, known_caller, person, timeline, told
@@ -63,18 +64,8 @@ async def find_known(session: AsyncSession, ani: str, *, claimed: bool = False) 
         return None
     assurance = _assurance(found.confidence, claimed=claimed)
     if not found.is_alone:
-        return await read(session, found.customer, assurance)
-    return CallerContext(
-        customer=found.customer,
-        known=True,
-        name=found.name,
-        language=found.language,
-        assurance=assurance,
-        tags=found.tags,
-        open_cases=found.open_cases,
-        last_interactions=found.last_interactions,
-        fields=found.fields,
-    )
+        return await read(session, found.context.customer, assurance)
+    return replace(found.context, assurance=assurance)
 
 
 def _assurance(confidence: float, *, claimed: bool) -> int:

@@ -12,7 +12,7 @@ from sqlalchemy import Row, Select, Text, bindparam, cast, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge.tables import Case, Customer, CustomerField, Identity, Interaction
-from telephony.events import KnownField, OpenCase, PastInteraction
+from telephony.events import CallerContext, KnownField, OpenCase, PastInteraction
 
 MAX_OPEN_CASES: Final = 10
 MAX_INTERACTIONS: Final = 10
@@ -22,18 +22,12 @@ _HOME, _CASE, _INTERACTION, _FIELD = range(4)
 
 @dataclass(frozen=True, slots=True)
 class KnownCaller:
-    """The profile that a number leads to. `confidence` is that of the number's link; `is_alone` is false for one of
-    several profiles of a person, whose cases and interactions are then those of this profile only."""
+    """What is known of the profile that a number leads to, without an assurance. `confidence` is that of the number's
+    link; `is_alone` is false for one of several profiles of a person, of which this one alone was read."""
 
-    customer: str
+    context: CallerContext
     confidence: float
     is_alone: bool
-    name: str
-    language: str
-    tags: tuple[str, ...]
-    open_cases: tuple[OpenCase, ...]
-    last_interactions: tuple[PastInteraction, ...]
-    fields: tuple[KnownField, ...]
 
 
 async def read(session: AsyncSession, number: str) -> KnownCaller | None:
@@ -43,10 +37,9 @@ async def read(session: AsyncSession, number: str) -> KnownCaller | None:
     if home is None:
         return None
     newest_first = sorted(rows, key=lambda row: (row.at, row.id), reverse=True)
-    return KnownCaller(
+    context = CallerContext(
         customer=home.id,
-        confidence=home.at,
-        is_alone=not home.rest,
+        known=True,
         name=home.subject,
         language=home.way,
         tags=tuple(json.loads(home.channel)),
@@ -58,6 +51,7 @@ async def read(session: AsyncSession, number: str) -> KnownCaller | None:
             KnownField(row.id, row.subject, row.channel, row.at) for row in newest_first if row.part == _FIELD
         ),
     )
+    return KnownCaller(context, confidence=home.at, is_alone=not home.rest)
 
 
 def shortened(text: str) -> str:

@@ -24,7 +24,6 @@ from pydantic import (
     model_validator,
 )
 
-from hotline.config_cases import Cases
 from hotline.config_channels import Channels
 from hotline.config_connectors import Connectors
 from hotline.config_ice import IceServers
@@ -38,6 +37,7 @@ from hotline.config_trunk import NameServer, Password, Trunks
 from hotline.config_values import (
     Address,
     CommaList,
+    Days,
     Domain,
     Duration,
     Folder,
@@ -188,6 +188,13 @@ class Web(Section):
         host = "127.0.0.1" if is_wildcard(self.listen.host) else self.listen.host
         scheme = "https" if self.is_private else "http"
         return self.public_url or f"{scheme}://{host_port(host, self.listen.port)}"
+
+
+class Cases(Section):
+    """`attach_within` is how recently something must have happened in a customer's one open case for what they write to
+    go there by itself; nothing: never."""
+
+    attach_within: Days | None = None
 
 
 class Queue(Section):

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from hotline.checks import Check, Facts, judge
 from recordings.transcribe.error_rate import word_error_rate
 
 WORD_ERROR_RATE_LIMIT: Final = 0.15
@@ -80,18 +81,6 @@ def call_of(event: dict[str, Any]) -> str:
     return str(call["id"] if isinstance(call, dict) else event.get("call_id") or "")
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One point and whether it happened."""
-
-    name: str
-    passed: bool
-    detail: str
-
-
-Facts = list[tuple[str, bool]]
-
-
 def verdicts(
     evidence: Evidence, caller_says: str, agent_says: str, numbers: tuple[str, ...]
 ) -> tuple[list[Check], float | None]:
@@ -104,18 +93,7 @@ def verdicts(
         ("recorded and transcribed", lambda: _recorded(evidence, rate)),
         ("one timeline", lambda: _timeline(evidence)),
     ]
-    return [_check(name, look) for name, look in points], rate
-
-
-def _check(name: str, look: Callable[[], Facts]) -> Check:
-    try:
-        facts = look()
-    except (LookupError, TypeError, AttributeError, ValueError, OSError, StopIteration) as error:
-        return Check(name, passed=False, detail=f"there is nothing to look at ({type(error).__name__}: {error})")
-    missing = [what for what, true in facts if not true]
-    if missing:
-        return Check(name, passed=False, detail="not: " + "; ".join(missing))
-    return Check(name, passed=True, detail="; ".join(what for what, _ in facts))
+    return [judge(name, look) for name, look in points], rate
 
 
 def _known(evidence: Evidence, numbers: tuple[str, ...]) -> Facts:

@@ -27,8 +27,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hotline.demo.cast import DemoFailed, Process, render_speech, spawn
-from hotline.demo.checks import Check, Evidence, call_of, share_heard, verdicts
+from hotline.checks import Check, show
+from hotline.checks import body as checks_body
+from hotline.demo.cast import DemoFailed, render_speech
+from hotline.demo.checks import Evidence, call_of, share_heard, verdicts
+from hotline.programs import Process, ProgramFailed, spawn
 
 HOST: Final = "127.0.0.1"
 HOTLINE_NUMBER: Final = "19001234"
@@ -335,7 +338,7 @@ async def _run(tell: Callable[[str], None], folder: Path) -> tuple[Evidence, str
     try:
         async with asyncio.timeout(STORY_TIMEOUT_S):
             await story.tell_all()
-    except DemoFailed as error:
+    except (DemoFailed, ProgramFailed) as error:
         failure = str(error)
     except TimeoutError:
         failure = f"the story took longer than {STORY_TIMEOUT_S:g} s"
@@ -363,7 +366,7 @@ def run(*, as_json: bool = False, keep: Path | None = None) -> int:
         checks.insert(0, Check("the story told to its end", passed=False, detail=failure))
     passed = all(check.passed for check in checks)
     if as_json:
-        _print_json(evidence, checks, rate, passed=passed)
+        _print_json(evidence, checks, rate)
     else:
         _show(console, evidence, checks, rate)
     return 0 if passed else 1
@@ -378,10 +381,8 @@ def _keep_audio(evidence: Evidence) -> None:
         evidence.kept_audio = Path(name)
 
 
-def _print_json(evidence: Evidence, checks: list[Check], rate: float | None, *, passed: bool) -> None:
-    verdict = {
-        "passed": passed,
-        "checks": [{"name": check.name, "passed": check.passed, "detail": check.detail} for check in checks],
+def _print_json(evidence: Evidence, checks: list[Check], rate: float | None) -> None:
+    verdict = checks_body(checks) | {
         "customer": evidence.customer,
         "timeline": [
             {
@@ -412,6 +413,4 @@ def _show(console: Console, evidence: Evidence, checks: list[Check], rate: float
         console.print(f"word error rate {rate:.3f}", highlight=False)
     if evidence.kept_audio is not None:
         console.print(f"the recording (caller left, agent right): {evidence.kept_audio}", highlight=False, markup=False)
-    for check in checks:
-        mark = "[green]PASS[/green]" if check.passed else "[red]FAIL[/red]"
-        console.print(f"{mark}  {check.name}: {escape(check.detail)}", highlight=False, soft_wrap=True)
+    show(console, checks)

@@ -10,7 +10,8 @@ import imaplib
 import json
 import smtplib
 import ssl
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -20,12 +21,13 @@ from typing import Final
 import httpx
 
 from crm_bridge.mail.message import CHANNEL
+from crm_bridge.webhooks.signature import headers
 from hotline.config import Settings
 from hotline.config_channels import Channel, Kind
 from hotline.config_mail import MailSource
 from hotline.config_values import Listen, is_wildcard
 from hotline.mail import mailbox
-from hotline.omnitest.persona import NAME, Persona
+from hotline.omnitest.persona import MAIL_DOMAIN, NAME, Persona
 
 API: Final = "/api/v1"
 MAIL_S: Final = 20.0
@@ -33,6 +35,10 @@ QUESTION: Final = "Chào shop, đơn hàng của tôi đến đâu rồi?"
 AGAIN: Final = "Hello, I wrote to you on Zalo. Is there any news?"
 SUBJECT: Final = "Omnitest: please refund my order"
 LETTER: Final = "The order never came. Please send my money back."
+
+
+Sign = Callable[[Channel, str, str, str, int], tuple[bytes, dict[str, str]]]
+"""Takes the channel, the account, the text, the message's id and the milliseconds; gives a body and its headers."""
 
 
 class DeliveryFailed(RuntimeError):
@@ -58,31 +64,31 @@ class Channels:
 
     async def write_on_zalo(self, who: Persona, number: str) -> Way:
         """Ask a question, then give the number."""
-        found = self._channel("zalo")
-        for index, text in enumerate((QUESTION, number)):
-            if found is None:
-                await self._post("zalo", [("zalo", who.zalo), *_phone(index, number)], text, f"z{index}-{who.tag}")
-            else:
-                await self._deliver(found[0], *_as_zalo(found[1], who, text, f"z{index}-{who.tag}", _now_ms()))
-        return _way(found, "zalo")
+        return await self._chat("zalo", "zalo", who, (QUESTION, number), _as_zalo)
 
     async def write_on_facebook(self, who: Persona, number: str) -> Way:
         """The same on Messenger."""
-        found = self._channel("messenger")
-        for index, text in enumerate((AGAIN, number)):
+        return await self._chat("messenger", "facebook", who, (AGAIN, number), _as_meta)
+
+    async def _chat(self, kind: Kind, network: str, who: Persona, texts: tuple[str, str], sign: Sign) -> Way:
+        """Write two messages, of which the second is a phone number."""
+        found = self._channel(kind)
+        account = who.accounts[network]
+        for index, text in enumerate(texts):
+            message = f"{network}-{index}-{who.tag}"
             if found is None:
-                claims = [("facebook", who.facebook), *_phone(index, number)]
-                await self._post("facebook", claims, text, f"f{index}-{who.tag}")
+                claims = [(network, account), *([("phone", text)] if index else [])]
+                await self._post(network, claims, message, text=text)
             else:
-                await self._deliver(found[0], *_as_meta(found[1], who, text, f"f{index}-{who.tag}", _now_ms()))
-        return _way(found, "facebook")
+                await self._deliver(found[0], *sign(found[1], account, text, message, _now_ms()))
+        return _way(found, network)
 
     async def fill_in_the_form(self, who: Persona, number: str) -> Way:
         """Give number and e-mail address on the website."""
         found = self._channel("form")
         text = "Please call me back."
         if found is None:
-            await self._post("form", [("phone", number), ("email", who.email)], text, f"w-{who.tag}")
+            await self._post("form", [("phone", number), ("email", who.email)], f"form-{who.tag}", text=text)
             return _way(None, "form")
         fields = {"name": NAME, "phone": number, "email": who.email, "text": text, "id": f"omnitest-{who.tag}"}
         origin = {"Origin": found[1].origins[0]}
@@ -95,15 +101,14 @@ class Channels:
     async def _deliver(self, name: str, body: bytes, headers: Mapping[str, str]) -> None:
         self._checked(await self._http.post(f"/hooks/{name}", content=body, headers=dict(headers)))
 
-    async def _post(self, channel: str, identities: list[tuple[str, str]], text: str, external_id: str) -> None:
+    async def _post(self, channel: str, identities: list[tuple[str, str]], external_id: str, **more: object) -> None:
         body = {
             "channel": channel,
             "occurred_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "identities": [{"kind": kind, "value": value} for kind, value in identities],
-            "text": text,
             "external_id": external_id,
         }
-        self._checked(await self._http.post(f"{API}/interactions", json=body))
+        self._checked(await self._http.post(f"{API}/interactions", json=body | more))
 
     def _checked(self, answer: httpx.Response) -> None:
         if not answer.is_success:
@@ -112,42 +117,46 @@ class Channels:
     # ----------------------------------------------------------------------------------------------------- mail
 
     async def write_an_email(self, who: Persona) -> Way:
-        """Write a letter, to a folder or a door of the settings."""
-        found = next(iter(self._settings.mail.items()), None)
-        if found is None:
-            body = {
-                "channel": CHANNEL,
-                "occurred_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-                "identities": [{"kind": "email", "value": who.email}],
-                "subject": SUBJECT,
-                "text": LETTER,
-                "case": {"external_id": f"omnitest:{who.tag}", "subject": SUBJECT, "state": "open"},
-                "external_id": message_id(who),
-            }
-            self._checked(await self._http.post(f"{API}/interactions", json=body))
+        """Write a letter, to a folder, a door or an address of the settings."""
+        name, source = self._mail
+        if source is None:
+            case = {"external_id": f"omnitest:{who.tag}", "subject": SUBJECT, "state": "open"}
+            await self._post(CHANNEL, [("email", who.email)], message_id(who), subject=SUBJECT, text=LETTER, case=case)
             return _way(None, CHANNEL)
-        name, source = found
         letter = _letter(who, _recipient(source))
         try:
-            await asyncio.to_thread(_put_into_folder if source.kind == "imap" else _bring_to_door, name, source, letter)
+            match source.kind:
+                case "imap":
+                    await asyncio.to_thread(_put_into_folder, name, source, letter)
+                case "smtp":
+                    await asyncio.to_thread(_bring_to_door, source, letter)
+                case "http":
+                    body = letter.as_bytes()
+                    await self._deliver(name, body, headers(source.keys[:1], message_id(who), time.time(), body))
         except (OSError, imaplib.IMAP4.error, smtplib.SMTPException) as error:
             raise DeliveryFailed(f"mail.{name} does not take a letter: {error}") from None
         return Way(CHANNEL, f"mail.{name}, {source.kind}")
 
     async def take_the_email_away(self, who: Persona) -> None:
         """Remove the letter from the folder, if it went to one."""
-        for name, source in self._settings.mail.items():
-            if source.kind == "imap":
-                try:
-                    await asyncio.to_thread(_remove_from_folder, name, source, message_id(who))
-                except (OSError, imaplib.IMAP4.error) as error:
-                    raise DeliveryFailed(f"the letter stays in the folder of mail.{name}: {error}") from None
+        name, source = self._mail
+        if source is None or source.kind != "imap":
             return
+        try:
+            await asyncio.to_thread(_remove_from_folder, name, source, message_id(who))
+        except (OSError, imaplib.IMAP4.error) as error:
+            raise DeliveryFailed(f"the letter stays in the folder of mail.{name}: {error}") from None
+
+    @property
+    def _mail(self) -> tuple[str, MailSource | None]:
+        """The first block that a letter can be brought to: not a folder whose access tokens the server alone has."""
+        blocks = ((name, each) for name, each in self._settings.mail.items() if not each.oauth.is_set)
+        return next(blocks, ("", None))
 
 
 def message_id(who: Persona) -> str:
     """Return the Message-ID of the letter of a run."""
-    return f"<omnitest-{who.tag}@omnitest.example>"
+    return f"<omnitest-{who.tag}@{MAIL_DOMAIN}>"
 
 
 def _way(found: tuple[str, Channel] | None, otherwise: str) -> Way:
@@ -156,19 +165,15 @@ def _way(found: tuple[str, Channel] | None, otherwise: str) -> Way:
     return Way(found[0], f"/hooks/{found[0]}")
 
 
-def _phone(index: int, number: str) -> list[tuple[str, str]]:
-    return [("phone", number)] if index else []
-
-
 def _now_ms() -> int:
     return int(datetime.now(UTC).timestamp() * 1000)
 
 
-def _as_zalo(channel: Channel, who: Persona, text: str, message: str, at_ms: int) -> tuple[bytes, dict[str, str]]:
+def _as_zalo(channel: Channel, account: str, text: str, message: str, at_ms: int) -> tuple[bytes, dict[str, str]]:
     """Return a body and its headers as Zalo signs them (`crm_bridge.channels.zalo`)."""
     document = {
         "app_id": channel.app_id,
-        "sender": {"id": who.zalo},
+        "sender": {"id": account},
         "recipient": {"id": "omnitest"},
         "event_name": "user_send_text",
         "message": {"text": text, "msg_id": message},
@@ -179,10 +184,10 @@ def _as_zalo(channel: Channel, who: Persona, text: str, message: str, at_ms: int
     return body, {"X-ZEvent-Signature": f"mac={hashlib.sha256(signed).hexdigest()}"}
 
 
-def _as_meta(channel: Channel, who: Persona, text: str, message: str, at_ms: int) -> tuple[bytes, dict[str, str]]:
+def _as_meta(channel: Channel, account: str, text: str, message: str, at_ms: int) -> tuple[bytes, dict[str, str]]:
     """Return a body and its headers as Meta signs them (`crm_bridge.channels.messenger`)."""
     said = {
-        "sender": {"id": who.facebook},
+        "sender": {"id": account},
         "recipient": {"id": "omnitest"},
         "timestamp": at_ms,
         "message": {"mid": message, "text": text},
@@ -209,8 +214,7 @@ def _recipient(source: MailSource) -> str:
     return f"omnitest{given}" if given.startswith("@") else given
 
 
-def _bring_to_door(name: str, source: MailSource, letter: EmailMessage) -> None:
-    del name
+def _bring_to_door(source: MailSource, letter: EmailMessage) -> None:
     listen = source.listen or Listen("tcp", "127.0.0.1", smtplib.SMTP_PORT)  # the settings refuse a door without one
     host = "127.0.0.1" if is_wildcard(listen.host) else listen.host
     with smtplib.SMTP(host, listen.port, timeout=MAIL_S) as client:

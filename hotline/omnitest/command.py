@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from hotline import auth, database
+from hotline.checks import show
 from hotline.config import Settings
 from hotline.config_values import host_port, is_wildcard
 from hotline.omnitest.story import Aim, OmnitestFailed, Outcome, run
@@ -37,7 +38,7 @@ def test(
     if as_json:
         print(json.dumps(outcome.body(), ensure_ascii=False, indent=1))  # noqa: T201
     else:
-        _show(outcome)
+        show(Console(), outcome.checks)
     return outcome.passed
 
 
@@ -103,10 +104,3 @@ def _trust(settings: Settings) -> ssl.SSLContext:
     if own.is_file():
         context.load_verify_locations(own)
     return context
-
-
-def _show(outcome: Outcome) -> None:
-    console = Console()
-    for check in outcome.checks:
-        mark = "[green]PASS[/green]" if check.passed else "[red]FAIL[/red]"
-        console.print(f"{mark}  {check.name}: {escape(check.detail)}", highlight=False, soft_wrap=True)

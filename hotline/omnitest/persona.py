@@ -41,12 +41,9 @@ class Persona:
         return f"omnitest-{self.tag}@{MAIL_DOMAIN}"
 
     @property
-    def zalo(self) -> str:
-        return f"omnitest-zalo-{self.tag}"
-
-    @property
-    def facebook(self) -> str:
-        return f"omnitest-facebook-{self.tag}"
+    def accounts(self) -> dict[str, str]:
+        """The ids on both networks, by the kind of identity that they are."""
+        return {network: f"omnitest-{network}-{self.tag}" for network in ("zalo", "facebook")}
 
 
 def made_up(dice: random.Random, number: str = "", region: str = "VN") -> Persona:

@@ -12,11 +12,13 @@ import httpx
 
 from crm_bridge.mail.message import CHANNEL as EMAIL
 from crm_bridge.timeline import CALL
+from hotline.checks import Check
+from hotline.checks import body as checks_body
 from hotline.config import Settings
-from hotline.demo.cast import DemoFailed, spawn
 from hotline.omnitest.channels import API, Channels, DeliveryFailed, Way
 from hotline.omnitest.persona import Persona, made_up
-from hotline.omnitest.verdict import Check, Evidence, verdict
+from hotline.omnitest.verdict import Evidence, verdict
+from hotline.programs import ProgramFailed, spawn
 
 ANSWER_S: Final = 30.0
 CALL_S: Final = 12.0
@@ -71,9 +73,7 @@ class Outcome:
 
     def body(self) -> Json:
         """Return it for programs."""
-        return {
-            "passed": self.passed,
-            "checks": [{"name": each.name, "passed": each.passed, "detail": each.detail} for each in self.checks],
+        return checks_body(self.checks) | {
             "customer": self.evidence.customer,
             "timeline": [
                 {
@@ -129,7 +129,7 @@ class _Story:
         self._tell(name)
         try:
             self.evidence.ways[name] = await do()
-        except (DeliveryFailed, DemoFailed) as error:
+        except (DeliveryFailed, ProgramFailed) as error:
             self.evidence.failures[name] = str(error)
         except httpx.HTTPError as error:
             self.evidence.failures[name] = f"{self._aim.web} does not answer ({type(error).__name__}): is it running?"
@@ -168,11 +168,8 @@ class _Story:
     async def look(self) -> None:
         """See what the server made of it."""
         self._tell("looking")
-        who = self._who
-        asked = [*(("phone", each) for each in who.spellings)]
-        asked += [("zalo", who.zalo), ("facebook", who.facebook), ("email", who.email)]
         try:
-            for kind, value in asked:
+            for kind, value in (*(("phone", each) for each in self._who.spellings), *self._ids()):
                 self.evidence.found[f"{kind} {value}"] = await self._found(kind, value)
             customer = await self._customer()
             if not customer:
@@ -184,18 +181,15 @@ class _Story:
         except (DeliveryFailed, httpx.HTTPError) as error:
             self.evidence.failures.setdefault("call", f"what became of it cannot be read: {error}")
 
+    def _ids(self) -> list[tuple[str, str]]:
+        return [*self._who.accounts.items(), ("email", self._who.email)]
+
     async def _found(self, kind: str, value: str) -> list[str]:
         return [each["id"] for each in (await self._get("/customers", **{kind: value}))["items"]]
 
     async def _customer(self) -> str:
         """Return who the person is, by whatever finds them, "" for nobody."""
-        who = self._who
-        for kind, value in (
-            ("phone", who.number),
-            ("zalo", who.zalo),
-            ("facebook", who.facebook),
-            ("email", who.email),
-        ):
+        for kind, value in (("phone", self._who.number), *self._ids()):
             if found := await self._found(kind, value):
                 return found[0]
         return ""

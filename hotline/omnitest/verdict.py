@@ -1,11 +1,13 @@
 """What a run must have shown, looked for in what it brought back. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from crm_bridge.mail.message import CHANNEL as EMAIL
 from crm_bridge.timeline import CALL
+from hotline.checks import Check, Facts, judge
 from hotline.omnitest.channels import Way
 
 ENTRIES: Final = 7
@@ -29,16 +31,6 @@ class Evidence:
     was_cleaned: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One point and whether it is so."""
-
-    name: str
-    passed: bool
-    detail: str
-
-
-Facts = Iterator[tuple[str, bool]]
 CHANNELS: Final = ("Zalo", "Facebook", "form", "e-mail", "call")
 
 
@@ -53,23 +45,12 @@ def verdict(evidence: Evidence) -> list[Check]:
         ("nothing asked twice", _nothing_asked_twice),
         ("cleaned up", _cleaned_up),
     ]
-    return steps + [_check(name, look, evidence) for name, look in points]
+    return steps + [judge(name, partial(look, evidence)) for name, look in points]
 
 
 def _step(evidence: Evidence, name: str) -> Check:
     failure = evidence.failures.get(name, "" if name in evidence.ways else "was not come to")
     return Check(name, not failure, failure or evidence.ways[name].how)
-
-
-def _check(name: str, look: Callable[[Evidence], Facts], evidence: Evidence) -> Check:
-    try:
-        facts = list(look(evidence))
-    except (LookupError, TypeError) as error:
-        return Check(name, passed=False, detail=f"there is nothing to look at ({type(error).__name__}: {error})")
-    missing = [what for what, is_so in facts if not is_so]
-    if missing:
-        return Check(name, passed=False, detail="not: " + "; ".join(missing))
-    return Check(name, passed=True, detail="; ".join(what for what, _ in facts))
 
 
 def _one_profile(evidence: Evidence) -> Facts:

@@ -461,15 +461,15 @@ class Funnel:
 
     async def _find_caller(self, command: FindCaller) -> None:
         """Look up who calls; with the database away again and again, as long as it is of use to the call."""
-        ani, found = "", CallerContext()
-        told = self._name_of(command)
-        for attempt in range(FIND_ATTEMPTS):
+        ani = "" if command.withheld else identity.phone(command.number, self.region)
+        found = CallerContext()
+        for attempt in range(FIND_ATTEMPTS if ani else 0):
             if attempt:
                 await asyncio.sleep(FIND_PAUSE_S)
                 if not self.switchboard.is_running(command.call):
                     break
             try:
-                ani, found = await self._found(command)
+                found = await self._found(ani, command)
             except AWAY as error:
                 log.error("the caller is not looked up yet; the call goes on", call=command.call, cause=str(error))
             except Exception:
@@ -477,23 +477,15 @@ class Funnel:
                 break
             else:
                 break
-        self.happened(CallerFound(command.call, ani, await self._named(found, told)))
+        self.happened(CallerFound(command.call, ani if found.customer else "", await self._named(ani, found)))
 
-    def _name_of(self, command: FindCaller) -> asyncio.Task[str] | None:
-        """Begin to ask the CRMs who calls, while the database is asked. Nothing is told of a number that is only
-        claimed."""
-        ani = "" if command.withheld or command.claimed else identity.phone(command.number, self.region)
-        if self.name_of is None or not ani:
-            return None
-        return asyncio.ensure_future(self.name_of(ani))
-
-    async def _named(self, found: CallerContext, told: asyncio.Task[str] | None) -> CallerContext:
-        """Fill an empty name with what a CRM says, unless the number is that of a guest of the profile. What goes
-        wrong in it is only said: the call goes on."""
-        if told is None or found.name or not found.customer or not found.assurance:
+    async def _named(self, ani: str, found: CallerContext) -> CallerContext:
+        """Fill an empty name with what a CRM says of the number, unless it is only claimed, or that of a guest of the
+        profile. What goes wrong in it is only said: the call goes on."""
+        if self.name_of is None or found.name or not found.customer or not found.assurance:
             return found
         try:
-            name = (await told)[:MAX_NAME_LENGTH]
+            name = (await self.name_of(ani))[:MAX_NAME_LENGTH]
             if not name:
                 return found
             async with asyncio.timeout(FIND_TIMEOUT_S), self._turn, self.sessions() as session:
@@ -504,13 +496,10 @@ class Funnel:
             return found
         return msgspec.structs.replace(found, name=name, known=True)
 
-    async def _found(self, command: FindCaller) -> tuple[str, CallerContext]:
-        ani = "" if command.withheld else identity.phone(command.number, self.region)
-        if not ani:
-            return "", CallerContext()
+    async def _found(self, ani: str, command: FindCaller) -> CallerContext:
         async with asyncio.timeout(FIND_TIMEOUT_S):
             known = await self._known(ani, claimed=command.claimed)
-            return await self._made(command) if known is None else (ani, known)
+            return await self._made(command) if known is None else known
 
     async def _known(self, ani: str, *, claimed: bool) -> CallerContext | None:
         """Look up without writing: whoever is known waits for no writer."""
@@ -518,9 +507,9 @@ class Funnel:
             await session.connection(execution_options={"read_only": True})
             return await context.find_known(session, ani, claimed=claimed)
 
-    async def _made(self, command: FindCaller) -> tuple[str, CallerContext]:
+    async def _made(self, command: FindCaller) -> CallerContext:
         async with self._turn, self.sessions() as session:
-            found = await context.find_caller(
+            _, found = await context.find_caller(
                 session,
                 command.number,
                 command.withheld,

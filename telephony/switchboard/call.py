@@ -203,6 +203,11 @@ class Call:
         chosen = self.flow_state.variables.get("case") if self.flow_state is not None else None
         return next((case.id for case in self.context.open_cases if case.id == chosen), "")
 
+    @property
+    def asked_again(self) -> tuple[str, ...]:
+        """What the flow asked although it was known and fresh."""
+        return self.flow_state.asked_again if self.flow_state is not None else ()
+
     def snapshot(self) -> CallSnapshot:
         """Return the call as its row shows it."""
         return CallSnapshot(
@@ -235,5 +240,5 @@ class Call:
             trunk=self.trunk,
             paused_at=self.paused_at,
             told=self.flow_state.told if self.flow_state is not None else {},
-            asked_again=self.flow_state.asked_again if self.flow_state is not None else (),
+            asked_again=self.asked_again,
         )

@@ -62,7 +62,7 @@ def end(
         call.talk_ended_at = now
     call.ended_by = by
     board.save(call)
-    board.publish("call.ended", call, ended_by=by, asked_again=list(call.snapshot().asked_again))
+    board.publish("call.ended", call, ended_by=by, asked_again=list(call.asked_again))
     _forget(board, call)
 
 
@@ -107,7 +107,7 @@ def hand_over(board: Board, call: Call, by: str, now: float) -> None:
     call.ended_at = call.talk_ended_at = now
     call.ended_by = by
     board.save(call)
-    board.publish("call.ended", call, ended_by=by, asked_again=list(call.snapshot().asked_again))
+    board.publish("call.ended", call, ended_by=by, asked_again=list(call.asked_again))
     _forget(board, call)
 
 

@@ -117,21 +117,22 @@ def verdicts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             spread = row.get("spacing_p99_ms", float("inf"))
             # Ticks that were left out cost nothing: without the delivery the cost says nothing.
             cost = row["cpu_ms_per_leg_s"] if row["delivery"] >= WHOLE else None
-            told.append(_verdict(f"{name} {n}: at most 0.7 ms of CPU per leg and second", cost, 0.7))
-            told.append(_verdict(f"{name} {n}: at most 25 ms between packets (p99)", spread, 25))
-            told.append(_verdict(f"{name} {n}: at most 0.1 % not delivered", round(1 - row["delivery"], 5), 0.001))
+            told.append(verdict(f"{name} {n}: at most 0.7 ms of CPU per leg and second", cost, 0.7))
+            told.append(verdict(f"{name} {n}: at most 25 ms between packets (p99)", spread, 25))
+            told.append(verdict(f"{name} {n}: at most 0.1 % not delivered", round(1 - row["delivery"], 5), 0.001))
         if name == "delay":
-            told.append(_verdict(f"{name} {n}: at most 40 ms through a bridge (median)", row.get("delay_p50_ms"), 40))
+            told.append(verdict(f"{name} {n}: at most 40 ms through a bridge (median)", row.get("delay_p50_ms"), 40))
         if name == "keys" and n >= 500:
             told.append(
-                _verdict(f"{name} {n}: at most 100 ms from key to prompt (p99)", row["key_to_prompt_p99_ms"], 100)
+                verdict(f"{name} {n}: at most 100 ms from key to prompt (p99)", row["key_to_prompt_p99_ms"], 100)
             )
         if n >= 100 and row["memory_kb_per_leg"] > 200:
-            told.append(_verdict(f"{name} {n}: at most 200 kB a leg", row["memory_kb_per_leg"], 200))
+            told.append(verdict(f"{name} {n}: at most 200 kB a leg", row["memory_kb_per_leg"], 200))
     return told
 
 
-def _verdict(target: str, figure: float | None, limit: float) -> str:
+def verdict(target: str, figure: float | None, limit: float) -> str:
+    """Say whether a figure is within its limit; none is not."""
     met = figure is not None and figure <= limit
     return f"{'met   ' if met else 'MISSED'}  {target}: {figure}"
 

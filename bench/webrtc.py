@@ -19,14 +19,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 
+from bench.media import verdict
 from telephony.edge.media_settings import MediaSettings
 from telephony.edge.wire import Decoder, FromMedia, encode
 from telephony.events import (
@@ -59,6 +60,16 @@ def run(case: str | None = None, n: int | None = None, seconds: float | None = N
         raise ValueError(f"there is no case {case!r}; there are {', '.join(CASES)}")
     rows = itertools.product([case] if case else CASES, [n] if n else LEGS)
     return [_measure(one, legs + legs % 2, seconds or SECONDS) for one, legs in rows]
+
+
+def verdicts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say which targets are met."""
+    return [
+        verdict(f"setup {row['n']}: at most 20 ms of CPU each", row["setup_cpu_ms"], 20)
+        if row["case"] == "setup"
+        else verdict(f"{row['case']} {row['n']}: at most 5 ms of CPU per leg and second", row["cpu_ms_per_leg_s"], 5)
+        for row in rows
+    ]
 
 
 @dataclass

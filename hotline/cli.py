@@ -409,92 +409,77 @@ def doctor_(config: Config = None, data: Data = None) -> None:
 # -------------------------------------------------------------------------------------------------------- benchmarks
 
 
+Case = Annotated[str | None, typer.Option("--case", metavar="NAME", help="Only this case.")]
+Seconds = Annotated[float | None, typer.Option("--seconds", min=1, help="How long each row is measured.")]
+Rows = Annotated[bool, typer.Option("--json", help="Print an array of rows.")]
+
+
 @bench.command("media")
 def bench_media(
-    case: Annotated[str | None, typer.Option(metavar="NAME", help="Only this case.")] = None,
+    case: Case = None,
     n: Annotated[int | None, typer.Option("--n", min=1, help="Only this many calls.")] = None,
-    seconds: Annotated[float | None, typer.Option(min=1, help="How long each row is measured.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print an array of rows.")] = False,
+    seconds: Seconds = None,
+    json: Rows = False,
     config: Config = None,
 ) -> None:
     """Measure the media worker: CPU, delivery and spacing with many calls."""
-    settings_of(config)
-    measured = _benchmark("media")
-    try:
-        rows: list[Mapping[str, Any]] = list(measured.run(case=case, n=n, seconds=seconds))
-    except (RuntimeError, ValueError) as error:
-        raise Failed(str(error)) from error
-    if json:
-        typer.echo(json_text.dumps(rows))
-    else:
-        _table(rows)
-        for line in measured.verdicts(rows):
-            typer.echo(line)
+    _measure("media", config, case, n, seconds, as_json=json)
 
 
 @bench.command("webrtc")
 def bench_webrtc(
-    case: Annotated[str | None, typer.Option(metavar="NAME", help="Only this case.")] = None,
+    case: Case = None,
     n: Annotated[int | None, typer.Option("--n", min=1, help="Only this many legs.")] = None,
-    seconds: Annotated[float | None, typer.Option(min=1, help="How long each row is measured.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print an array of rows.")] = False,
+    seconds: Seconds = None,
+    json: Rows = False,
     config: Config = None,
 ) -> None:
     """Measure browsers' legs: CPU, set-up, delivery and memory."""
-    settings_of(config)
-    rows: list[Mapping[str, Any]] = list(_benchmark("webrtc").run(case=case, n=n, seconds=seconds))
-    if json:
-        typer.echo(json_text.dumps(rows))
-    else:
-        _table(rows)
+    _measure("webrtc", config, case, n, seconds, as_json=json)
 
 
 @bench.command("signalling")
 def bench_signalling(
-    case: Annotated[str | None, typer.Option(metavar="NAME", help="Only this case.")] = None,
+    case: Case = None,
     n: Annotated[int | None, typer.Option("--n", min=1, help="Calls a second; of `memory`, calls in all.")] = None,
-    seconds: Annotated[float | None, typer.Option(min=1, help="How long each row is measured.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print an array of rows.")] = False,
+    seconds: Seconds = None,
+    json: Rows = False,
     config: Config = None,
 ) -> None:
     """Measure the SIP side: calls a second on one core, CPU of each, what an overload does, memory."""
-    settings_of(config)
-    measured = _benchmark("signalling")
-    try:
-        rows: list[Mapping[str, Any]] = list(measured.run(case=case, n=n, seconds=seconds))
-    except RuntimeError as error:
-        raise Failed(str(error)) from error
-    if json:
-        typer.echo(json_text.dumps(rows))
-    else:
-        _table([{key: value for key, value in row.items() if key != "target"} for row in rows])
-        for line in measured.verdicts(rows):
-            typer.echo(line)
+    _measure("signalling", config, case, n, seconds, as_json=json)
 
 
 @bench.command("lookup")
 def bench_lookup(
-    case: Annotated[str | None, typer.Option(metavar="NAME", help="Only this database.")] = None,
+    case: Case = None,
     n: Annotated[
         int | None, typer.Option("--n", min=10, help="So many interactions, of a tenth as many customers.")
     ] = None,
-    seconds: Annotated[float | None, typer.Option(min=1, help="How long each row is measured.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print an array of rows.")] = False,
+    seconds: Seconds = None,
+    json: Rows = False,
     config: Config = None,
 ) -> None:
     """Measure how long it takes to know who calls, among a million customers."""
+    _measure("lookup", config, case, n, seconds, as_json=json)
+
+
+def _measure(
+    name: str, config: Path | None, case: str | None, n: int | None, seconds: float | None, *, as_json: bool
+) -> None:
+    """Run a benchmark and print its rows, and to people, how they stand to their targets."""
     settings_of(config)
-    measured = _benchmark("lookup")
+    measured = _benchmark(name)
     try:
         rows: list[Mapping[str, Any]] = list(measured.run(case=case, n=n, seconds=seconds))
     except (RuntimeError, ValueError) as error:
         raise Failed(str(error)) from error
-    if json:
+    if as_json:
         typer.echo(json_text.dumps(rows))
-    else:
-        _table(rows)
-        for line in measured.verdicts(rows):
-            typer.echo(line)
+        return
+    _table([{key: value for key, value in row.items() if key != "target"} for row in rows])
+    for line in measured.verdicts(rows):
+        typer.echo(line)
 
 
 def _benchmark(name: str) -> ModuleType:

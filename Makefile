@@ -116,7 +116,7 @@ bench: $(VENV)/.dev
 	$(BIN)/hotline bench media
 	$(BIN)/hotline bench webrtc
 	$(BIN)/hotline bench signalling --seconds 10
-	$(BIN)/hotline bench lookup
+	$(BIN)/hotline bench lookup --case sqlite
 
 # Memory and open files of a media worker, and what its calls hear.
 soak: $(VENV)/.dev

@@ -11,6 +11,7 @@ with. Both are read through a warm page cache where the memory suffices.
 
 import asyncio
 import contextlib
+import importlib.util
 import os
 import pwd
 import random
@@ -56,8 +57,11 @@ def run(case: str | None = None, n: int | None = None, seconds: float | None = N
     if case is not None and case not in CASES:
         raise ValueError(f"there is no case {case!r}; there are {', '.join(CASES)}")
     interactions = max(n or INTERACTIONS, OF_EACH)
+    wanted = [case] if case else CASES
+    if "postgresql" in wanted:
+        _look_for_postgresql()
     rows = []
-    for each in [case] if case else CASES:
+    for each in wanted:
         with tempfile.TemporaryDirectory(prefix="hotline-lookup-") as folder, _server(each, Path(folder)) as url:
             rows.append(asyncio.run(_measure(each, url, interactions, seconds or SECONDS)))
     return rows
@@ -72,30 +76,44 @@ def verdicts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 # ------------------------------------------------------------------------------------------------------- the databases
 
 
+def _programs() -> list[Path]:
+    return sorted(Path(PROGRAMS).glob("*/bin/initdb"))
+
+
+def _look_for_postgresql() -> None:
+    """Raise `RuntimeError` before anything is filled, not after."""
+    if not _programs():
+        raise RuntimeError("PostgreSQL is not installed: apt-get install postgresql; --case sqlite goes without")
+    if importlib.util.find_spec("asyncpg") is None:
+        raise RuntimeError("asyncpg is not installed: pip install asyncpg; --case sqlite goes without")
+
+
 @contextlib.contextmanager
 def _server(case: str, folder: Path) -> Iterator[str]:
     """The address of an empty database."""
     if case == "sqlite":
         yield f"sqlite:///{folder}/hotline.db"
         return
-    found = sorted(Path(PROGRAMS).glob("*/bin/initdb"))
-    if not found:
-        raise RuntimeError("PostgreSQL is not installed: apt-get install postgresql")
-    bin_ = found[-1].parent
+    bin_ = _programs()[-1].parent
     as_another: dict[str, Any] = {}
     if os.geteuid() == 0:  # which the server refuses to run as
         nobody = pwd.getpwnam("nobody")
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
         as_another = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-    options: dict[str, Any] = {"cwd": folder, "stdout": subprocess.DEVNULL, "check": True, **as_another}
-    subprocess.run([bin_ / "initdb", "-D", folder / "data", "-U", "hotline", "-A", "trust", "-E", "UTF8"], **options)  # noqa: PLW1510, S603
-    settings = f"-k {folder} -c listen_addresses="
-    control = [bin_ / "pg_ctl", "-D", folder / "data", "-w"]
-    subprocess.run([*control, "-l", folder / "log", "-o", settings, "start"], **options)  # noqa: PLW1510, S603
+
+    def run_program(*command: str | Path) -> None:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, **as_another)  # noqa: S603
+        if done.returncode:
+            raise RuntimeError(f"{command[0]} failed: {done.stderr.strip()[-500:]}")
+
+    data = folder / "data"
+    run_program(bin_ / "initdb", "-D", data, "-U", "hotline", "-A", "trust", "-E", "UTF8")
+    control = (bin_ / "pg_ctl", "-D", data, "-w")
+    run_program(*control, "-l", folder / "log", "-o", f"-k {folder} -c listen_addresses=", "start")
     try:
         yield f"postgresql://hotline@/postgres?host={folder}"
     finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], **options)  # noqa: PLW1510, S603
+        run_program(*control, "-m", "immediate", "stop")
 
 
 async def _fill(case: str, url: str, interactions: int) -> None:

@@ -12,22 +12,18 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from crm_bridge import link_routes, routes
-from crm_bridge.importing import tables as imports
-from crm_bridge.privacy.tables import Base as PrivacyBase
-from crm_bridge.tables import Base
 from crm_bridge.webhooks.outbox import Webhooks
 from hotline.database import open_engine, session_factory
+from tests.databases import migrate
 
 Sessions = async_sessionmaker[AsyncSession]
 
 
 @pytest.fixture
 async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    engine = open_engine(f"sqlite:///{tmp_path / 'bridge.db'}")
-    async with engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
-        await connection.run_sync(imports.Base.metadata.create_all)
-        await connection.run_sync(PrivacyBase.metadata.create_all)
+    url = f"sqlite:///{tmp_path / 'bridge.db'}"
+    migrate(url)
+    engine = open_engine(url)
     yield engine
     await engine.dispose()
 

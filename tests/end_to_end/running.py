@@ -25,6 +25,7 @@ from typing import Any, Final, TypeVar
 import pytest
 
 from hotline import auth, database
+from tests.databases import migrate
 
 T = TypeVar("T")
 DOMAIN = "hotline.test"
@@ -92,7 +93,7 @@ def _furnished() -> tuple[bytes, str]:
 
     async def furnish(folder: str) -> str:
         url = f"sqlite:///{folder}/hotline.db"
-        await database.upgrade(url)
+        migrate(url)
         engine = database.open_engine(url)
         async with database.session_factory(engine).begin() as session:
             await auth.first_run(session, DOMAIN, time.time())

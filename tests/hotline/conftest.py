@@ -36,7 +36,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 async def sessions(settings: Settings) -> AsyncIterator[database.Sessions]:
     """Sessions on a database that has been through the migrations."""
-    await migrate(settings.database_url)
+    migrate(settings.database_url)
     engine = database.open_engine(settings.database_url)
     yield database.session_factory(engine)
     await engine.dispose()

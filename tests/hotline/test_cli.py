@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 import hotline
 from hotline.cli import app
 from recordings.tables import Recording
+from tests.databases import migrate
 from tests.hotline.conftest import NOW
 
 Run = Callable[..., Result]
@@ -172,7 +173,7 @@ async def _one_recording(data: Path) -> None:
     from hotline import database  # noqa: PLC0415
 
     url = f"sqlite:///{data / 'hotline.db'}"
-    await database.upgrade(url)
+    migrate(url)
     engine = database.open_engine(url)
     async with database.session_factory(engine).begin() as session:
         session.add(

@@ -26,6 +26,7 @@ from schemathesis.specs.openapi.checks import (
 from hotline import auth, database
 from hotline.config import load
 from hotline.web import create_app
+from tests.databases import migrate
 
 EXAMPLES: Final = 20
 CHECKS: Final = [
@@ -68,7 +69,7 @@ class Server:
 
     async def _start(self, folder: Path) -> tuple[dict[str, Any], httpx.AsyncClient]:
         settings = load(None, {}, data=folder)
-        await database.upgrade(settings.database_url)
+        migrate(settings.database_url)
         self._engine = database.open_engine(settings.database_url)
         sessions = database.session_factory(self._engine)
         async with sessions.begin() as session:

@@ -3,7 +3,9 @@
 import asyncio
 import dataclasses
 import json
+import threading
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -314,8 +316,15 @@ async def test_the_state_of_an_erasure_names_nobody(settings: Settings, sessions
 
 
 def test_two_who_make_the_key_at_once_have_the_same(tmp_path: Path) -> None:
-    made = [certificate.signing_key(tmp_path / "privacy").public_key().public_bytes_raw() for _ in range(2)]
-    assert made[0] == made[1]
+    start = threading.Barrier(8)
+
+    def make() -> bytes:
+        start.wait()
+        return certificate.signing_key(tmp_path / "privacy").public_key().public_bytes_raw()
+
+    with ThreadPoolExecutor(8) as pool:
+        made = {each.result() for each in [pool.submit(make) for _ in range(8)]}
+    assert len(made) == 1
     assert [path.name for path in (tmp_path / "privacy").iterdir()] == [certificate.KEY_FILE]
     assert (tmp_path / "privacy" / certificate.KEY_FILE).stat().st_mode & 0o777 == 0o600
 

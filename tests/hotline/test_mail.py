@@ -40,7 +40,7 @@ async def running(tmp_path: Path) -> AsyncIterator[Callable[[str], Awaitable[tup
 
         async def start(block: str) -> tuple[mail.Mail, Told]:
             wanted = settings(tmp_path, block)
-            await migrate(wanted.database_url)
+            migrate(wanted.database_url)
             engine = database.open_engine(wanted.database_url)
             stack.push_async_callback(engine.dispose)
             told = Told()

@@ -39,7 +39,7 @@ def one(tmp_path: Path) -> Someone:
     settings = load(None, {}, data=tmp_path / "data")
 
     async def make() -> Someone:
-        await migrate(settings.database_url)
+        migrate(settings.database_url)
         engine = database.open_engine(settings.database_url)
         made = await someone(settings, database.session_factory(engine), NOW)
         await engine.dispose()

@@ -9,11 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from crm_bridge import timeline
-from crm_bridge.tables import Base as BridgeBase
 from crm_bridge.tables import Customer, Interaction
 from hotline.database import open_engine, session_factory
-from recordings.tables import Base
 from telephony.events import CallerContext, CallSnapshot
+from tests.databases import migrate
 
 STARTED_AT = 1_795_348_800.0  # 2026-11-22T12:00:00Z
 CUSTOMER = "c" * 32
@@ -21,10 +20,9 @@ CUSTOMER = "c" * 32
 
 @pytest.fixture
 async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    engine = open_engine(f"sqlite:///{tmp_path / 'hotline.db'}")
-    async with engine.begin() as connection:
-        await connection.run_sync(BridgeBase.metadata.create_all)
-        await connection.run_sync(Base.metadata.create_all)
+    url = f"sqlite:///{tmp_path / 'hotline.db'}"
+    migrate(url)
+    engine = open_engine(url)
     yield engine
     await engine.dispose()
 

@@ -6,25 +6,17 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import DeclarativeBase
 
 from crm_bridge import customer
-from crm_bridge.importing import tables
 from crm_bridge.importing.report import Report
 from crm_bridge.importing.run import Job, run
 from crm_bridge.importing.source_file import look
-from crm_bridge.tables import Base, Case, Customer, CustomerLink, Identity, Interaction
+from crm_bridge.tables import Case, Customer, CustomerLink, Identity, Interaction
 from hotline.database import reading
 from tests.crm_bridge.conftest import Sessions
 
 NOW = 1_800_000_000.0
-
-
-async def make_tables(engine: AsyncEngine) -> None:
-    async with engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
-        await connection.run_sync(tables.Base.metadata.create_all)
 
 
 @pytest.fixture

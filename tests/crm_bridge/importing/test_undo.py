@@ -1,7 +1,6 @@
 """An import that is taken back: nothing of it is left that nobody has used."""
 
 import asyncio
-import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +25,8 @@ from crm_bridge.timeline import NewInteraction, record, record_call
 from hotline.database import open_engine, reading, session_factory
 from tests.crm_bridge.calls import snapshot
 from tests.crm_bridge.conftest import Sessions
-from tests.crm_bridge.importing.conftest import NOW, count, everybody, make_tables, profile_of
+from tests.crm_bridge.importing.conftest import NOW, count, everybody, profile_of
+from tests.databases import migrate
 
 Imported = Callable[..., Awaitable[Report]]
 
@@ -171,20 +171,6 @@ EVENT = st.lists(
 )
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with tables and nothing in them: making tables takes longer than filling them."""
-    path = tmp_path_factory.mktemp("import") / "empty.db"
-
-    async def make() -> None:
-        engine = open_engine(f"sqlite:///{path}")
-        await make_tables(engine)
-        await engine.dispose()
-
-    asyncio.run(make())
-    return path
-
-
 @given(
     events=st.lists(st.tuples(EVENT, st.sampled_from(NAMES)), max_size=4),
     rows=st.lists(ROW, min_size=1, max_size=8),
@@ -192,16 +178,14 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_importing_and_taking_back_is_the_identity_and_a_rehearsal_tells_the_truth(
-    empty: Path, events: list[tuple[list[tuple[Any, str]], str]], rows: list[tuple[str, ...]], size: int
+    events: list[tuple[list[tuple[Any, str]], str]], rows: list[tuple[str, ...]], size: int
 ) -> None:
-    asyncio.run(_law(empty, events, rows, size))
+    asyncio.run(_law(events, rows, size))
 
 
-async def _law(
-    empty: Path, events: list[tuple[list[tuple[Any, str]], str]], rows: list[tuple[str, ...]], size: int
-) -> None:
+async def _law(events: list[tuple[list[tuple[Any, str]], str]], rows: list[tuple[str, ...]], size: int) -> None:
     with TemporaryDirectory() as folder:
-        shutil.copy(empty, f"{folder}/bridge.db")
+        migrate(f"sqlite:///{folder}/bridge.db")
         engine = open_engine(f"sqlite:///{folder}/bridge.db")
         sessions = session_factory(engine)
         for claims, name in events:

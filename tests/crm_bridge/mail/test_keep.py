@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from crm_bridge import person
 from crm_bridge.mail.keep import Keeper
@@ -45,10 +44,8 @@ async def test_a_message_is_kept_and_told_once(keeper: Keeper, told: list[tuple[
 
 
 async def test_a_message_is_told_by_webhook_and_of_the_person_not_of_one_profile(
-    engine: AsyncEngine, sessions: Sessions, told: list[tuple[str, Mapping[str, Any]]]
+    sessions: Sessions, told: list[tuple[str, Mapping[str, Any]]]
 ) -> None:
-    async with engine.begin() as connection:
-        await connection.run_sync(WebhookEvent.metadata.create_all)
     keeper = Keeper(sessions, lambda: NOON, lambda type_, body: told.append((type_, body)), Webhooks([endpoint()]))
     await keeper.keep(letter(), NOON - 60)
     await keeper.keep(letter(From="an@work.vn", Message_ID="<2@example.vn>"), NOON)

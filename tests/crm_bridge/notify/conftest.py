@@ -1,37 +1,23 @@
 """A database with the timeline and the outbox of messages, and people in it."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from crm_bridge import tables as bridge
 from crm_bridge import timeline
 from crm_bridge.case import CaseReference
 from crm_bridge.match import claim, claim_by
-from crm_bridge.notify import tables
 from crm_bridge.notify.outbox import Notifier, Wanted
 from crm_bridge.notify.parcel import Route
 from crm_bridge.notify.tables import OutgoingMessage
 from crm_bridge.tables import Interaction
-from hotline.database import Sessions, open_engine, session_factory
+from hotline.database import Sessions
 
 NOW = 1_800_000_000.0
 ZALO, EMAIL = Route("zalo", "zalo", retries_s=(5.0, 300.0)), Route("email", "email", "shop.vn", retries_s=(5.0, 300.0))
 HOUR_S, DAY_S = 3600.0, 86_400.0
-
-
-@pytest.fixture
-async def sessions(tmp_path: Path) -> AsyncIterator[Sessions]:
-    engine = open_engine(f"sqlite:///{tmp_path / 'bridge.db'}")
-    async with engine.begin() as connection:
-        await connection.run_sync(bridge.Base.metadata.create_all)
-        await connection.run_sync(tables.Base.metadata.create_all)
-    yield session_factory(engine)
-    await engine.dispose()
 
 
 @dataclass

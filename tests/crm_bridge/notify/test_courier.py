@@ -18,7 +18,6 @@ from crm_bridge.notify.courier import Courier, Couriers, Fault
 from crm_bridge.notify.parcel import Parcel
 from crm_bridge.notify.tables import OutgoingMessage
 from crm_bridge.outgoing.schedule import Answer
-from crm_bridge.webhooks import tables as webhook_tables
 from crm_bridge.webhooks.outbox import NOBODY
 from crm_bridge.webhooks.tables import WebhookEvent
 from hotline.database import open_engine, session_factory
@@ -121,9 +120,6 @@ async def test_a_message_that_is_taken_is_sent_and_the_timeline_says_so(post: Po
 
 async def test_webhooks_are_told_once_it_is_sent_has_failed_or_came_back(post: Post) -> None:
     post.house.notifier.webhooks.endpoints = [endpoint(events=frozenset({"interaction.updated"}))]
-    async with post.house.sessions() as session:
-        await session.run_sync(lambda sync: webhook_tables.Base.metadata.create_all(sync.connection()))
-        await session.commit()
     post.sender.fates += [LATER, TAKEN, NEVER]
     sent, failed = await post.send(), await post.send()
     for now in (NOW, NOW + 5, NOW + 6):

@@ -286,7 +286,7 @@ async def test_what_was_on_the_way_when_the_process_was_killed_comes_again(
     post = post_to(sessions, receiver)
     await post.happens(now=0.0, number=1)
     await post.happens(now=0.0, number=2)
-    command = [sys.executable, "-c", CHILD, f"sqlite:///{tmp_path / 'outbox.db'}", receiver.url]
+    command = [sys.executable, "-c", CHILD, f"sqlite:///{tmp_path / 'bridge.db'}", receiver.url]
     for comes in (1, 2):
         assert await asyncio.to_thread(killed_after, command, receiver, comes) == -signal.SIGKILL
     first, second, third = receiver.requests

@@ -19,7 +19,7 @@ from tests.databases import migrate
 async def test_whom_we_called_is_looked_up_at_the_end_where_it_was_not_before(tmp_path: Path) -> None:
     """The database was away while the agent talked: the call still belongs on the customer's timeline."""
     url = f"sqlite+aiosqlite:///{tmp_path / 'hotline.db'}"
-    await migrate(url)
+    migrate(url)
     engine = database.open_engine(url)
     try:
         async with database.session_factory(engine)() as session:
@@ -48,7 +48,7 @@ async def test_whom_we_called_is_looked_up_at_the_end_where_it_was_not_before(tm
 
 async def test_the_end_of_a_call_is_told_once_however_often_it_is_written(tmp_path: Path) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path / 'hotline.db'}"
-    await migrate(url)
+    migrate(url)
     engine = database.open_engine(url)
     webhooks = Webhooks([endpoint()])
     try:

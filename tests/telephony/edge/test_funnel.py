@@ -199,7 +199,7 @@ def spoken(start: StartRecording) -> None:
 @pytest.fixture
 async def sessions(tmp_path: Path) -> AsyncIterator[async_sessionmaker[AsyncSession]]:
     url = f"sqlite+aiosqlite:///{tmp_path / 'hotline.db'}"
-    await migrate(url)
+    migrate(url)
     engine = database.open_engine(url)
     yield database.session_factory(engine)
     await engine.dispose()

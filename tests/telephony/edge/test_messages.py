@@ -9,9 +9,10 @@ from crm_bridge.notify.tables import OutgoingMessage
 from hotline.database import Sessions
 from telephony.edge import messages
 from telephony.events import SendMessage
-from tests.crm_bridge.notify.conftest import NOW, House, sessions
+from tests.crm_bridge.conftest import engine, sessions
+from tests.crm_bridge.notify.conftest import NOW, House
 
-__all__ = ["sessions"]
+__all__ = ["engine", "sessions"]
 
 
 @pytest.fixture

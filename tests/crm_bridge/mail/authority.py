@@ -2,13 +2,12 @@
 
 import contextlib
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 from tests.crm_bridge.mail.dovecot import USER
+from tests.crm_bridge.serving import Quiet, serving
 
 
 @dataclass
@@ -42,35 +41,17 @@ def granting() -> Iterator[Authority]:
     """Run one."""
     authority = Authority()
 
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self, status: int, document: dict[str, object]) -> None:
-            octets = json.dumps(document).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(octets)))
-            self.end_headers()
-            self.wfile.write(octets)
+    class Handler(Quiet):
+        def do_POST(self) -> None:  # noqa: N802 - the library's name
+            asked = {name: values[0] for name, values in parse_qs(self.body().decode()).items()}
+            status, document = authority.grant(asked)
+            self.answer(json.dumps(document).encode(), status)
 
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"])).decode()
-            self.answer(*authority.grant({name: values[0] for name, values in parse_qs(body).items()}))
-
-        def do_GET(self) -> None:
+        def do_GET(self) -> None:  # noqa: N802 - the library's name
             token = parse_qs(urlsplit(self.path).query).get("token", [""])[0]
             active = token in authority.good
-            self.answer(200, {"active": active, "username": USER} if active else {"active": False})
+            self.answer(json.dumps({"active": active, "username": USER} if active else {"active": False}).encode())
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    authority.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serving(Handler) as port:
+        authority.url = f"http://127.0.0.1:{port}"
         yield authority
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

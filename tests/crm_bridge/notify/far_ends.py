@@ -6,15 +6,15 @@ import contextlib
 import json
 import secrets
 import ssl
-import threading
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
+
+from tests.crm_bridge.serving import Quiet, serving
 
 APP_ID, APP_SECRET, FIRST_TOKEN = "360846524940903967", "app-secret", "first-refresh-token"
 USER, PASSWORD = "care@shop.vn", "sésame"
@@ -68,32 +68,15 @@ def zalo() -> Iterator[ZaloServer]:
     """Run Zalo on loopback."""
     far_end = ZaloServer()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+    class Handler(Quiet):
+        def do_POST(self) -> None:  # noqa: N802 - the library's name
             served = {"/v3.0/oa/message/cs": far_end.message, "/v4/oa/access_token": far_end.token}[self.path]
-            answer = served(self.headers, body)
-            octets = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-            self.send_response(200)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(octets)))
-            self.end_headers()
-            self.wfile.write(octets)
+            answer = served(self.headers, self.body())
+            self.answer(answer if isinstance(answer, bytes) else json.dumps(answer).encode())
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    far_end.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serving(Handler) as port:
+        far_end.url = f"http://127.0.0.1:{port}"
         yield far_end
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @dataclass

@@ -7,12 +7,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 from crm_bridge.webhooks.endpoint import TYPES, Endpoint
 from crm_bridge.webhooks.signature import key_of
+from tests.crm_bridge.serving import Quiet, serving
 
 DOCS = (Path(__file__).parents[3] / "docs" / "webhooks.md").read_text("utf-8")
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -86,26 +87,15 @@ def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     """Run a receiver, in the clear or over TLS."""
     receiver = Receiver()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
+    class Handler(Quiet):
+        def do_POST(self) -> None:  # noqa: N802 - the library's name
             receiver.take(self)
 
         do_GET = do_POST  # noqa: N815 - the library's name
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    if tls is not None:
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-    receiver.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield receiver
-    finally:
-        receiver.over.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Handler, tls) as port:
+        receiver.port = port
+        try:
+            yield receiver
+        finally:
+            receiver.over.set()

@@ -14,6 +14,7 @@ from crm_bridge.importing import tables
 from crm_bridge.importing.report import Report
 from crm_bridge.importing.run import Job, run
 from crm_bridge.importing.source_file import look
+from crm_bridge.privacy.tables import Base as PrivacyBase
 from crm_bridge.tables import Base, Case, Customer, CustomerLink, Identity, Interaction
 from hotline.database import reading
 from tests.crm_bridge.conftest import Sessions
@@ -25,6 +26,7 @@ async def make_tables(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
         await connection.run_sync(tables.Base.metadata.create_all)
+        await connection.run_sync(PrivacyBase.metadata.create_all)
 
 
 @pytest.fixture

@@ -108,7 +108,8 @@ def erase(
         except (Held, StillRunning, KeyUnusable) as error:
             raise Failed(str(error)) from None
         except Unfinished as error:
-            await _note(sessions, "customer.erase", error.erasure.id)
+            if error.is_new:
+                await _note(sessions, "customer.erase", error.erasure.id)
             raise Failed(f"the rows are gone, but not everything yet: {error}; run the same again to finish") from None
         if is_new:
             await _note(sessions, "customer.erase", erasure.id)
@@ -161,6 +162,8 @@ def hold_(
     from crm_bridge.privacy import hold  # noqa: PLC0415
 
     ends_at = until.replace(tzinfo=UTC).timestamp() if until else None
+    if ends_at is not None and ends_at <= time.time():
+        raise Failed("--until is over already: name a day to come, or leave it out")
     if not reason.strip() or len(reason) > 500:
         raise Failed("--reason says why in 1 to 500 characters")
 

@@ -4,7 +4,7 @@ Reads of `app.state` what `crm_bridge.link_routes` reads, and `eraser` and `dead
 audit log before it is answered.
 """
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
@@ -98,7 +98,8 @@ async def erase_customer(request: Request, response: Response, customer_id: Prof
         raise HTTPException(503, str(error)) from error
     except Unfinished as error:
         response.status_code = 202
-        await _erased(request, error.erasure)
+        if error.is_new:
+            await _erased(request, error.erasure)
         return _erasure_out(error.erasure, str(error))
     if is_new:
         await _erased(request, erasure)
@@ -232,10 +233,11 @@ async def post_request(request: Request, body: RequestIn) -> RequestOut:
     if received_at > now:
         raise invalid(("body", "received_at"), "has not come yet: name when the request was received")
 
-    async def write(session: AsyncSession) -> PrivacyRequest:
+    async def write(session: AsyncSession) -> tuple[PrivacyRequest, bool]:
+        deadlines = request.app.state.deadlines
         return await requests.receive(
-            session, body.kind, body.customer, received_at, body.note, _by(request), request.app.state.deadlines
-        )
+            session, body.kind, body.customer, received_at, body.note, _by(request), deadlines
+        ), True
 
     try:
         return await _written(request, write, "request.received")
@@ -247,7 +249,7 @@ async def post_request(request: Request, body: RequestIn) -> RequestOut:
 async def answer_request(request: Request, request_id: ProfileId) -> RequestOut:
     """Note that whoever asked was told how it goes on."""
 
-    async def write(session: AsyncSession) -> PrivacyRequest:
+    async def write(session: AsyncSession) -> tuple[PrivacyRequest, bool]:
         return await requests.answer(session, request_id, request.app.state.clock.now())
 
     return await _written(request, write, "request.answered")
@@ -257,23 +259,26 @@ async def answer_request(request: Request, request_id: ProfileId) -> RequestOut:
 async def close_request(request: Request, request_id: ProfileId, body: CloseIn) -> RequestOut:
     """Note that what was asked for is done, or was refused."""
 
-    async def write(session: AsyncSession) -> PrivacyRequest:
+    async def write(session: AsyncSession) -> tuple[PrivacyRequest, bool]:
         return await requests.close(session, request_id, body.outcome, _by(request), request.app.state.clock.now())
 
     return await _written(request, write, f"request.{body.outcome}")
 
 
-async def _written(request: Request, write: Any, what: str) -> RequestOut:
+async def _written(
+    request: Request, write: Callable[[AsyncSession], Awaitable[tuple[PrivacyRequest, bool]]], what: str
+) -> RequestOut:
     state = request.app.state
     async with state.sessions() as session:
         try:
-            row: PrivacyRequest = await write(session)
+            row, is_new = await write(session)
         except NoRequest as error:
             raise HTTPException(404, str(error)) from error
         except RequestClosed as error:
             raise HTTPException(409, str(error)) from error
         await session.commit()
-    await _audit(request, what, row.id)
+    if is_new:
+        await _audit(request, what, row.id)
     return _request_out(row, state.clock.now())
 
 

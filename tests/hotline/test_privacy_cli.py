@@ -112,6 +112,27 @@ def test_a_hold_keeps_until_it_is_released(run: Run, tmp_path: Path, one: Someon
     assert audited(tmp_path) == ["customer.hold", "customer.release", "customer.erase"]
 
 
+def test_a_hold_of_days_that_are_over_is_refused(run: Run, tmp_path: Path, one: Someone) -> None:
+    over = run("hold", one.customer, "--reason", "court 7", "--until", "2026-01-01")
+    assert (over.exit_code, "over already" in over.stderr) == (1, True)
+    assert run("hold", one.customer, "--reason", "court 7", "--until", "2199-01-01").exit_code == 0
+    assert audited(tmp_path) == ["customer.hold"]
+
+
+def test_an_erasure_that_is_held_up_is_noted_once(
+    run: Run, tmp_path: Path, one: Someone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("the disk is gone")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("hotline.person_files.PersonFiles.remove", fail)
+        for _ in range(2):
+            assert "the disk is gone" in run("erase", one.customer, "--yes").stderr
+    assert run("erase", one.customer, "--yes").exit_code == 0
+    assert audited(tmp_path) == ["customer.erase"]
+
+
 def test_consents_are_listed(run: Run, one: Someone) -> None:
     (line,) = run("consents", one.customer).stdout.splitlines()[1:]
     assert line.split()[2:6] == ["recording", "given", "call", "1"]

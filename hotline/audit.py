@@ -1,7 +1,7 @@
 """Who did what that somebody may have to answer for: signing in, hearing a recording, reading what was said in one.
 
-An entry is written before the answer is given. Some deeds repeat by themselves, as a player asks for a recording in many
-pieces: of these (`REPEATED`), the same one of the same person is written once in `SAME_S`. Every other is an entry.
+An entry is written before the answer is given. Some deeds repeat by themselves, as a player asks for a recording in
+many pieces: of these (`REPEATED`), the same one of the same person is written once in `SAME_S`.
 """
 
 import asyncio

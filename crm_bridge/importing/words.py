@@ -31,7 +31,7 @@ def as_json(report: Report) -> dict[str, Any]:
 
 
 def lines(report: Report) -> Iterator[str]:
-    """Say a report; what was refused or ignored is said while the file is read."""
+    """Say a report; what was refused or ignored while the file was read was said then."""
     counts = report.counts
     yield f"{report.file}: {report.state}" + (f", import {report.id}" if report.id else "")
     yield f"rows: {counts.read} read, {counts.refused} refused, {counts.blank} empty"
@@ -41,7 +41,7 @@ def lines(report: Report) -> Iterator[str]:
         yield f"values that were left out: {counts.ignored}"
     yield from (f"note: {each}" for each in report.remarks)
     for kind, count in noted(counts).items():
-        said = [f"{report.file}:{note.row}: {_said(note)}" for note in report.of(kind)[:MAX_SAID] if _said(note)]
+        said = [f"{report.file}:{note.row}: {_said(note)}" for note in report.of(kind) if _said(note)][:MAX_SAID]
         yield from said
         if said and count > len(said):
             yield f"… and {count - len(said)} more that are {kind}: --json has a thousand of each"
@@ -66,6 +66,8 @@ def _said(note: Note) -> str:
             return f"may be {other}: the same name, and much the same e-mail address"
         case "kept":
             return f"{other} stays: {note.cause}"
+        case "ignored" if note.customer_id:
+            return f"{note.column}: {note.cause}; {note.mend}"
         case "refused" | "ignored":
             return ""
 

@@ -22,7 +22,7 @@ from crm_bridge.timeline import Recorded
 from telephony.clock import iso
 
 
-def customer_out(profile: Profile, holds: Sequence[LegalHold] = (), consents: Sequence[Consent] = ()) -> CustomerOut:
+def customer_out(profile: Profile, holds: Sequence[LegalHold], consents: Sequence[Consent]) -> CustomerOut:
     """Return a whole profile, with the holds on it and its consents, the newest first."""
     person = profile.person
     return CustomerOut(

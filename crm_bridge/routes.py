@@ -102,7 +102,7 @@ async def list_customers(request: Request, session: Reading, wanted: Annotated[C
     found = await customer.find(session, identities, wanted.q, after=after, limit=wanted.limit + 1)
     page = found[: wanted.limit]
     return CustomerPage(
-        items=await _shown(session, page, request.app.state.clock.now()),
+        items=await shown(session, page, request.app.state.clock.now()),
         next=_next(page[-1].person.profiles[0].name_folded, page[-1].person.id) if len(found) > wanted.limit else None,
     )
 
@@ -110,7 +110,7 @@ async def list_customers(request: Request, session: Reading, wanted: Annotated[C
 @router.get("/customers/{customer_id}", responses={404: {"description": "There is no such customer."}})
 async def get_customer(request: Request, session: Reading, customer_id: str) -> CustomerOut:
     """Show the whole profile of a person, by the id of any of their profiles."""
-    return (await _shown(session, [await _profile(session, customer_id)], request.app.state.clock.now()))[0]
+    return (await shown(session, [await _profile(session, customer_id)], request.app.state.clock.now()))[0]
 
 
 @router.get("/customers/{customer_id}/timeline", responses={404: {"description": "There is no such customer."}})
@@ -250,7 +250,7 @@ async def _profile(session: AsyncSession, customer_id: str) -> customer.Profile:
     return profile
 
 
-async def _shown(session: AsyncSession, people: Sequence[customer.Profile], now: float) -> list[CustomerOut]:
+async def shown(session: AsyncSession, people: Sequence[customer.Profile], now: float) -> list[CustomerOut]:
     """Return people with the holds on them and their consents; two reads for all of them."""
     ids = [profile for each in people for profile in each.person.ids]
     holds, consents = await hold.of(session, ids, now), await consent.history(session, ids)

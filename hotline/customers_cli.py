@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from crm_bridge.customer import Profile
     from crm_bridge.importing.report import Report
     from crm_bridge.person import Grounds, Linked
+    from crm_bridge.shapes import CustomerOut
     from crm_bridge.tables import Interaction
 
 CLI: Final = "cli"
@@ -166,18 +167,20 @@ def show(
 ) -> None:
     """Show a person with everything that is known of them, and their timeline."""
     from crm_bridge import timeline  # noqa: PLC0415
-    from crm_bridge.present import customer_out, interaction_out  # noqa: PLC0415
+    from crm_bridge.present import interaction_out  # noqa: PLC0415
+    from crm_bridge.routes import shown  # noqa: PLC0415
 
     settings = settings_of(config, data)
 
-    async def read(session: AsyncSession) -> "tuple[Profile, list[Interaction]]":
+    async def read(session: AsyncSession) -> "tuple[Profile, CustomerOut, list[Interaction]]":
         found = await _find(session, id_, settings.region)
-        return found, await timeline.page(session, found.person.ids, limit=limit)
+        (whole,) = await shown(session, [found], time.time())
+        return found, whole, await timeline.page(session, found.person.ids, limit=limit)
 
-    profile, entries = in_session(settings, read)
+    profile, whole, entries = in_session(settings, read)
     if json:
         items = [interaction_out(each).model_dump(mode="json") for each in entries]
-        typer.echo(json_text.dumps(customer_out(profile).model_dump() | {"timeline": items}, ensure_ascii=False))
+        typer.echo(json_text.dumps(whole.model_dump() | {"timeline": items}, ensure_ascii=False))
     else:
         _show(profile, entries)
 

@@ -120,12 +120,16 @@ async def test_events_of_others_that_only_look_alike_stay(
     settings: Settings, sessions: Sessions, eraser: Eraser
 ) -> None:
     one = await someone(settings, sessions, NOW)
-    of_others = [
+    of_others: list[dict[str, Any]] = [
         {"dnis": "19001237", "duration_s": 7.0, "asked_again": ["17"]},
         {"summary": f"Call from an to {E164}9: ended by agent"},
         {"ani": f"x{EMAIL}"},
     ]
-    of_theirs = [{"ani": "7"}, {"summary": f"Call from an to {E164}: ended by agent"}, {"ani": f"a{EMAIL}"}]
+    of_theirs: list[dict[str, Any]] = [
+        {"ani": "7"},
+        {"summary": f"Call from an to {E164}: ended by agent"},
+        {"ani": f"a{EMAIL}"},
+    ]
     async with sessions.begin() as session:
         session.add(
             Identity(id="7" * 32, customer_id=one.customer, kind="zalo", value="7", source="zalo", created_at=NOW)

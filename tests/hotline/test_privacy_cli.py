@@ -112,6 +112,13 @@ def test_a_hold_keeps_until_it_is_released(run: Run, tmp_path: Path, one: Someon
     assert audited(tmp_path) == ["customer.hold", "customer.release", "customer.erase"]
 
 
+def test_who_is_shown_has_their_holds_and_consents(run: Run, one: Someone) -> None:
+    run("hold", one.customer, "--reason", "court 7")
+    shown = json.loads(run("show", one.customer, "--json").stdout)
+    assert [each["reason"] for each in shown["holds"]] == ["court 7"]
+    assert [(each["purpose"], each["state"]) for each in shown["consents"]] == [("recording", "given")]
+
+
 def test_a_hold_of_days_that_are_over_is_refused(run: Run, tmp_path: Path, one: Someone) -> None:
     over = run("hold", one.customer, "--reason", "court 7", "--until", "2026-01-01")
     assert (over.exit_code, "over already" in over.stderr) == (1, True)

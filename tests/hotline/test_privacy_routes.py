@@ -72,6 +72,7 @@ async def test_a_person_takes_everything_along(client: httpx.AsyncClient, sessio
     assert data["tables"]["customers"][0]["name"] == NAME
     assert {row["value"] for row in data["tables"]["identities"]} >= {E164}
     assert data["tables"]["calls"][0]["started_at"].endswith("Z")
+    assert data["tables"]["connector_cache"][0]["as_of"].endswith("Z")
     assert "folded" not in data["tables"]["transcripts"][0]
     assert SAID in whole.read(f"transcripts/{one.recording}.txt").decode()
     page = whole.read("index.html").decode()

@@ -20,6 +20,7 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge import customer, person, timeline
+from crm_bridge.asker import audited
 from crm_bridge.case import CaseOfAnother, CaseReference, CaseSubjectMissing, CaseUnknown
 from crm_bridge.identity import Kind, normalise
 from crm_bridge.keep import KeepContended, keep_event
@@ -156,9 +157,7 @@ async def correct_case(request: Request, interaction_id: str, body: CaseCorrecti
         now = state.clock.now()
         await state.webhooks.tell(session, "interaction.updated", told, customer=told["customer"], now=now)
         await session.commit()
-    audit = getattr(state, "audit", None)
-    if audit is not None:
-        await audit(request, "interaction.case", interaction_id)
+    await audited(request, "interaction.case", interaction_id)
     state.publish("interaction.updated", told)
     return interaction_out(row)
 

@@ -11,6 +11,7 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from crm_bridge.asker import audited, name_of
 from crm_bridge.link_routes import NOT_THERE, REFUSED, ProfileId
 from crm_bridge.person import NoProfile
 from crm_bridge.present import consent_out, hold_out
@@ -55,7 +56,7 @@ async def export_customer(request: Request, customer_id: ProfileId) -> Streaming
     whole = await read(eraser, customer_id, request.app.state.clock.now())
     if whole is None:
         raise HTTPException(404, NO_CUSTOMER)
-    await _audit(request, "customer.export", customer_id)
+    await audited(request, "customer.export", customer_id)
     return StreamingResponse(
         _pieces(whole, eraser),
         media_type="application/zip",
@@ -85,11 +86,11 @@ async def erase_customer(request: Request, response: Response, customer_id: Prof
     """Erase a person from everywhere. It cannot be undone."""
     eraser: Eraser = request.app.state.eraser
     try:
-        erasure, is_new = await eraser.erase(customer_id, _by(request), request.app.state.clock.now)
+        erasure, is_new = await eraser.erase(customer_id, name_of(request), request.app.state.clock.now)
     except NoProfile as error:
         raise HTTPException(404, NO_CUSTOMER) from error
     except Held as error:
-        await _audit(request, "customer.erase.held", customer_id)
+        await audited(request, "customer.erase.held", customer_id)
         holds = [hold_out(each).model_dump(mode="json") for each in error.holds]
         raise HTTPException(409, {"detail": str(error), "holds": holds}) from error
     except StillRunning as error:
@@ -118,7 +119,7 @@ async def get_erasure(session: Reading, erasure_id: ProfileId) -> ErasureOut:
 
 
 async def _erased(request: Request, erasure: Erasure) -> None:
-    await _audit(request, "customer.erase", erasure.id)
+    await audited(request, "customer.erase", erasure.id)
     request.app.state.publish("customer.erased", {"erasure": erasure.id, "profiles": erasure.profiles})
 
 
@@ -146,11 +147,11 @@ async def hold_customer(request: Request, customer_id: ProfileId, body: HoldIn) 
         raise invalid(("body", "until"), "is over already: name an instant to come, or leave it out")
     async with request.app.state.sessions() as session:
         try:
-            row = await hold.place(session, customer_id, body.reason, _by(request), until, now)
+            row = await hold.place(session, customer_id, body.reason, name_of(request), until, now)
         except NoProfile as error:
             raise HTTPException(404, NO_CUSTOMER) from error
         await session.commit()
-    await _audit(request, "customer.hold", customer_id)
+    await audited(request, "customer.hold", customer_id)
     return hold_out(row)
 
 
@@ -159,13 +160,13 @@ async def release_customer(request: Request, customer_id: ProfileId) -> HoldList
     """Release every legal hold on a person; the answer says which."""
     async with request.app.state.sessions() as session:
         try:
-            rows = await hold.release(session, customer_id, _by(request), request.app.state.clock.now())
+            rows = await hold.release(session, customer_id, name_of(request), request.app.state.clock.now())
         except NoProfile as error:
             raise HTTPException(404, NO_CUSTOMER) from error
         except hold.NotHeld as error:
             raise HTTPException(409, str(error)) from error
         await session.commit()
-    await _audit(request, "customer.release", customer_id)
+    await audited(request, "customer.release", customer_id)
     return HoldList(items=[hold_out(each) for each in rows])
 
 
@@ -186,7 +187,7 @@ async def post_consent(request: Request, customer_id: ProfileId, body: ConsentIn
         channel=body.channel,
         notice=body.notice,
         notice_version=body.notice_version,
-        by=_by(request),
+        by=name_of(request),
         call=body.call,
         clip=clip,
     )
@@ -198,7 +199,7 @@ async def post_consent(request: Request, customer_id: ProfileId, body: ConsentIn
         except consent.NoProof as error:
             raise invalid(("body", "recording"), str(error)) from error
         await session.commit()
-    await _audit(request, f"consent.{row.state}", row.id)
+    await audited(request, f"consent.{row.state}", row.id)
     return consent_out(row)
 
 
@@ -236,7 +237,7 @@ async def post_request(request: Request, body: RequestIn) -> RequestOut:
     async def write(session: AsyncSession) -> tuple[PrivacyRequest, bool]:
         deadlines = request.app.state.deadlines
         return await requests.receive(
-            session, body.kind, body.customer, received_at, body.note, _by(request), deadlines
+            session, body.kind, body.customer, received_at, body.note, name_of(request), deadlines
         ), True
 
     try:
@@ -260,7 +261,7 @@ async def close_request(request: Request, request_id: ProfileId, body: CloseIn) 
     """Note that what was asked for is done, or was refused."""
 
     async def write(session: AsyncSession) -> tuple[PrivacyRequest, bool]:
-        return await requests.close(session, request_id, body.outcome, _by(request), request.app.state.clock.now())
+        return await requests.close(session, request_id, body.outcome, name_of(request), request.app.state.clock.now())
 
     return await _written(request, write, f"request.{body.outcome}")
 
@@ -278,7 +279,7 @@ async def _written(
             raise HTTPException(409, str(error)) from error
         await session.commit()
     if is_new:
-        await _audit(request, what, row.id)
+        await audited(request, what, row.id)
     return _request_out(row, state.clock.now())
 
 
@@ -300,13 +301,3 @@ def _request_out(row: PrivacyRequest, now: float) -> RequestOut:
             "done_by": row.done_by,
         }
     )
-
-
-def _by(request: Request) -> str:
-    return str(getattr(getattr(request.state, "principal", None), "name", ""))[:64]
-
-
-async def _audit(request: Request, what: str, about: str) -> None:
-    audit = getattr(request.app.state, "audit", None)
-    if audit is not None:
-        await audit(request, what, about)

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from crm_bridge.asker import audited
 from crm_bridge.shapes import Shape
 from crm_bridge.webhooks import outbox
 from crm_bridge.webhooks.endpoint import Endpoint
@@ -141,7 +142,7 @@ async def replay_all(request: Request, endpoint: Known) -> Replayed:
 
 
 async def _replay(request: Request, endpoint: Endpoint, id_: int | None) -> int:
-    await request.app.state.audit(request, "webhooks.replayed", endpoint.name)
+    await audited(request, "webhooks.replayed", endpoint.name)
     async with request.app.state.sessions() as session:
         replayed = await outbox.replay(session, endpoint.name, request.app.state.clock.now(), id_)
         await session.commit()

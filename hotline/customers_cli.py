@@ -1,33 +1,32 @@
 """`hotline customers …`: other systems' customers in and out again, a person to read, profiles put together."""
 
-import asyncio
-import getpass
 import json as json_text
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar
-from uuid import uuid4
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hotline.config import Settings
 from hotline.database import Sessions
-from hotline.tables import AuditEntry
 from hotline.terminal import (
+    CLI,
     FAILED,
     Config,
     Data,
     Failed,
+    audited,
     in_session,
     pasteable,
     print_rows,
     say,
-    sessions_on,
     settings_of,
+    who,
+    with_sessions,
 )
 from telephony.clock import iso
 
@@ -38,10 +37,8 @@ if TYPE_CHECKING:
     from crm_bridge.shapes import CustomerOut
     from crm_bridge.tables import Interaction
 
-CLI: Final = "cli"
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Evidence = Annotated[str, typer.Option(metavar="T", help="Why, in words.")]
-Result = TypeVar("Result")
 
 
 def add_to(group: typer.Typer) -> None:
@@ -78,7 +75,7 @@ def import_(
             source_file.look(file),
             headings.source_name(source),
             settings.region,
-            by=_me(),
+            by=who(),
             mapping=headings.chosen(map_ or ()),
         )
     except (source_file.Unreadable, headings.MapWrong) as error:
@@ -90,11 +87,11 @@ def import_(
             if dry_run:
                 return await run.rehearse(sessions, job, time.time, watch)
             report = await run.run(sessions, job, time.time, watch)
-        await _audited(sessions, "customer.import", report.id)
+        await audited(sessions, "customer.import", report.id)
         return report
 
     try:
-        report = _with_sessions(settings, work)
+        report = with_sessions(settings, work)
     except (source_file.Unreadable, run.ImportContended) as error:
         raise Failed(str(error)) from error
     except KeyboardInterrupt:
@@ -204,14 +201,14 @@ async def _find(session: AsyncSession, written: str, region: str) -> "Profile":
 
 
 def _show(profile: "Profile", entries: "list[Interaction]") -> None:
-    who = profile.person
+    person = profile.person
     pairs = [
-        ("name", who.name),
-        ("id", ", ".join(who.ids)),
-        ("language", who.language),
-        ("tags", ", ".join(who.tags)),
-        ("created_at", iso(who.profiles[0].created_at)),
-        ("updated_at", iso(who.updated_at)),
+        ("name", person.name),
+        ("id", ", ".join(person.ids)),
+        ("language", person.language),
+        ("tags", ", ".join(person.tags)),
+        ("created_at", iso(person.profiles[0].created_at)),
+        ("updated_at", iso(person.updated_at)),
     ]
     for head, value in pairs:
         typer.echo(f"{head}: {_plain(value)}")
@@ -289,11 +286,11 @@ def _undo_import(settings: Settings, id_: str, *, json: bool) -> None:
     async def work(sessions: Sessions) -> "Report":
         with _progress("profiles") as profiles:
             report = await taking_back.undo(sessions, id_, time.time, profiles)
-        await _audited(sessions, "customer.import.undo", id_)
+        await audited(sessions, "customer.import.undo", id_)
         return report
 
     try:
-        _print(_with_sessions(settings, work), json=json)
+        _print(with_sessions(settings, work), json=json)
     except taking_back.UndoRefused as error:
         raise Failed(str(error)) from error
 
@@ -305,13 +302,13 @@ def _linked(
 
     async def work(sessions: Sessions) -> "Linked":
         async with sessions.begin() as session:
-            linked = await write(session, Grounds(evidence[:500], CLI, _me()), time.time())
+            linked = await write(session, Grounds(evidence[:500], CLI, who()), time.time())
         if not linked.repeated:
-            await _audited(sessions, f"customer.{linked.row.kind}", linked.row.id)
+            await audited(sessions, f"customer.{linked.row.kind}", linked.row.id)
         return linked
 
     try:
-        return _with_sessions(settings, work)
+        return with_sessions(settings, work)
     except NoProfile as error:
         raise Failed(
             f"there is no customer {error.args[0]}; `hotline customers show` finds one by any identity"
@@ -328,27 +325,3 @@ def _say_linked(linked: "Linked") -> None:
     say(f"{done} The id above undoes it: `hotline customers undo {linked.row.id}`.")
     for profiles in linked.persons:
         say(f"One person: {', '.join(profiles)}.")
-
-
-# ----------------------------------------------------------------------------------------------------- what all share
-
-
-def _with_sessions(settings: Settings, work: Callable[[Sessions], Awaitable[Result]]) -> Result:
-    async def run() -> Result:
-        async with sessions_on(settings) as sessions:
-            return await work(sessions)
-
-    return asyncio.run(run())
-
-
-async def _audited(sessions: Sessions, what: str, about: str) -> None:
-    async with sessions.begin() as session:
-        session.add(AuditEntry(id=uuid4().hex, at=time.time(), who=_me(), what=what, about=about, source=CLI))
-
-
-def _me() -> str:
-    """Who types: the user of this machine."""
-    try:
-        return f"{CLI}:{getpass.getuser()}"[:64]
-    except (KeyError, OSError):  # a user without a name
-        return CLI

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from crm_bridge.importing.report import NOTE_KINDS, Note, Report, noted
-from telephony.clock import iso
+from telephony.clock import iso_or_none
 
 MAX_SAID: Final = 20
 """Of each kind, in lines for people."""
@@ -20,9 +20,9 @@ def as_json(report: Report) -> dict[str, Any]:
         "source": report.source,
         "file": report.file,
         "by": report.by,
-        "started_at": _instant(report.started_at),
-        "finished_at": _instant(report.finished_at),
-        "undone_at": _instant(report.undone_at),
+        "started_at": iso_or_none(report.started_at),
+        "finished_at": iso_or_none(report.finished_at),
+        "undone_at": iso_or_none(report.undone_at),
         "counts": report.counts.as_json(),
         "remarks": list(report.remarks),
         "notes": notes,
@@ -70,7 +70,3 @@ def _said(note: Note) -> str:
             return f"{note.column}: {note.cause}; {note.mend}"
         case "refused" | "ignored":
             return ""
-
-
-def _instant(at: float | None) -> str | None:
-    return None if at is None else iso(at)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
@@ -15,7 +15,7 @@ from crm_bridge.privacy.tables import PrivacyRequest
 from crm_bridge.rows import new_id
 
 Kind = Literal["export", "erase", "correct", "object"]
-KINDS: Final[tuple[Kind, ...]] = ("export", "erase", "correct", "object")
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 WEEKEND: Final = (5, 6)
 
 

@@ -35,7 +35,7 @@ from crm_bridge.privacy.shapes import (
 from crm_bridge.privacy.tables import Erasure, PrivacyRequest
 from crm_bridge.routes import NO_CUSTOMER, Reading, invalid, person_of
 from crm_bridge.shapes import ConsentOut, HoldOut
-from telephony.clock import iso
+from telephony.clock import iso, iso_or_none
 
 router = APIRouter(tags=["privacy"])
 
@@ -129,7 +129,7 @@ def _erasure_out(row: Erasure, cause: str = "") -> ErasureOut:
         state="done" if row.state == "done" else "running",
         cause=cause,
         requested_at=iso(row.requested_at),
-        done_at=None if row.done_at is None else iso(row.done_at),
+        done_at=iso_or_none(row.done_at),
         by=row.by,
         certificate=row.certificate or None,
     )
@@ -292,8 +292,8 @@ def _request_out(row: PrivacyRequest, now: float) -> RequestOut:
             "received_at": iso(row.received_at),
             "answer_due_at": iso(row.answer_due_at),
             "due_at": iso(row.due_at),
-            "answered_at": None if row.answered_at is None else iso(row.answered_at),
-            "done_at": None if row.done_at is None else iso(row.done_at),
+            "answered_at": iso_or_none(row.answered_at),
+            "done_at": iso_or_none(row.done_at),
             "outcome": row.outcome,
             "overdue": requests.is_overdue(row, now),
             "note": row.note,

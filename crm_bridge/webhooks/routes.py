@@ -17,7 +17,7 @@ from crm_bridge.webhooks import outbox
 from crm_bridge.webhooks.endpoint import Endpoint
 from crm_bridge.webhooks.outbox import Webhooks
 from crm_bridge.webhooks.tables import WebhookEvent
-from telephony.clock import iso
+from telephony.clock import iso, iso_or_none
 
 router = APIRouter(tags=["webhooks"])
 
@@ -158,5 +158,5 @@ def _dead_out(row: WebhookEvent) -> DeadEventOut:
         attempts=row.attempts,
         error=row.error,
         created_at=iso(row.created_at),
-        dead_at=None if row.finished_at is None else iso(row.finished_at),
+        dead_at=iso_or_none(row.finished_at),
     )

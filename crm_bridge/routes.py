@@ -13,7 +13,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Final
+from typing import Annotated, Final, get_args
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -47,7 +47,7 @@ router = APIRouter(tags=["customers"])
 
 NO_CUSTOMER: Final = "There is no such customer; GET /api/v1/customers finds them by any identity."
 CURSOR_BROKEN: Final = "is none of ours: send `next` of the page before as it is, or leave it out"
-KINDS: Final[tuple[Kind, ...]] = ("phone", "email", "zalo", "facebook", "external")
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 HOW_TO_MEND: Final[dict[Kind, str]] = {
     "phone": "is no number that could identify a person in region {region}: write it as +84912345678",
     "email": "is no e-mail address: write it as name@example.com",

@@ -4,13 +4,14 @@ Reads of `app.state` what `crm_bridge.routes` reads, and `audit` (`await audit(r
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import Field, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge import link, person, suggestion
+from crm_bridge.asker import audited, name_of, source_of
 from crm_bridge.link import Effect, LinkKind
 from crm_bridge.person import Grounds, Linked, LinkRefused, NoLink, NoProfile
 from crm_bridge.routes import NO_CUSTOMER, Reading, invalid, person_of
@@ -24,14 +25,6 @@ Evidence = Annotated[Line, Field(max_length=500)]
 ProfileId = Annotated[Line, StringConstraints(min_length=1, max_length=32, pattern="^[0-9A-Za-z]+$")]
 NOT_THERE: Final[dict[int | str, dict[str, Any]]] = {404: {"description": "There is no such customer."}}
 REFUSED: Final[dict[int | str, dict[str, Any]]] = {409: {"description": "It cannot be done; the answer says why."}}
-
-
-class Audit(Protocol):
-    """Who writes down who did what."""
-
-    async def __call__(self, request: Request, what: str, about: str) -> None:
-        """Write what the request's principal does."""
-        ...
 
 
 class MergeIn(Shape):
@@ -212,19 +205,16 @@ async def _write(
 ) -> Linked:
     """Write an event and commit, then have it audited and told to the listeners, unless it was there already."""
     state = request.app.state
-    principal = getattr(request.state, "principal", None)
-    by, source = str(getattr(principal, "name", "")), "page" if getattr(principal, "role", "") else "api"
+    grounds = Grounds(evidence, source_of(request), name_of(request))
     async with state.sessions() as session:
         try:
-            linked = await write(session, Grounds(evidence, source, by[:64]), state.clock.now())
+            linked = await write(session, grounds, state.clock.now())
         except LinkRefused as error:
             raise HTTPException(409, str(error)) from error
         await session.commit()
     if linked.repeated:
         return linked
-    audit: Audit | None = getattr(state, "audit", None)
-    if audit is not None:
-        await audit(request, f"customer.{linked.row.kind}", linked.row.id)
+    await audited(request, f"customer.{linked.row.kind}", linked.row.id)
     if linked.effect != "none":
         if linked.effect == "merged":
             state.publish("customer.merged", linked.told)

@@ -1,11 +1,11 @@
 """Rows as the shapes that go out over HTTP."""
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, get_args
 
 from crm_bridge import joining
 from crm_bridge.customer import Profile
-from crm_bridge.privacy.consent import latest
+from crm_bridge.privacy.consent import State, latest
 from crm_bridge.privacy.tables import Consent, LegalHold
 from crm_bridge.shapes import (
     CallOut,
@@ -19,10 +19,10 @@ from crm_bridge.shapes import (
 )
 from crm_bridge.tables import Case, Identity, Interaction
 from crm_bridge.timeline import Recorded
-from telephony.clock import iso
+from telephony.clock import iso, iso_or_none
 
 
-def customer_out(profile: Profile, holds: Sequence[LegalHold] = (), consents: Sequence[Consent] = ()) -> CustomerOut:
+def customer_out(profile: Profile, holds: Sequence[LegalHold], consents: Sequence[Consent]) -> CustomerOut:
     """Return a whole profile, with the holds on it and its consents, the newest first."""
     person = profile.person
     return CustomerOut(
@@ -47,17 +47,13 @@ def hold_out(row: LegalHold) -> HoldOut:
         reason=row.reason,
         by=row.by,
         placed_at=iso(row.placed_at),
-        until=None if row.until is None else iso(row.until),
-        released_at=None if row.released_at is None else iso(row.released_at),
+        until=iso_or_none(row.until),
+        released_at=iso_or_none(row.released_at),
         released_by=row.released_by,
     )
 
 
-_CONSENTS: dict[str, Literal["given", "refused", "withdrawn"]] = {
-    "given": "given",
-    "refused": "refused",
-    "withdrawn": "withdrawn",
-}
+_CONSENTS: Final[Mapping[str, State]] = {each: each for each in get_args(State)}
 
 
 def consent_out(row: Consent) -> ConsentOut:
@@ -121,7 +117,7 @@ def _case_out(row: Case) -> CaseOut:
         state=row.state,
         channel=row.channel,
         opened_at=iso(row.opened_at),
-        closed_at=None if row.closed_at is None else iso(row.closed_at),
+        closed_at=iso_or_none(row.closed_at),
         external_id=row.external_id,
     )
 

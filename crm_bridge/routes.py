@@ -13,13 +13,14 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Final
+from typing import Annotated, Final, get_args
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge import customer, person, timeline
+from crm_bridge.asker import audited
 from crm_bridge.case import CaseOfAnother, CaseReference, CaseSubjectMissing, CaseUnknown
 from crm_bridge.identity import Kind, normalise
 from crm_bridge.keep import KeepContended, keep_event
@@ -46,7 +47,7 @@ router = APIRouter(tags=["customers"])
 
 NO_CUSTOMER: Final = "There is no such customer; GET /api/v1/customers finds them by any identity."
 CURSOR_BROKEN: Final = "is none of ours: send `next` of the page before as it is, or leave it out"
-KINDS: Final[tuple[Kind, ...]] = ("phone", "email", "zalo", "facebook", "external")
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 HOW_TO_MEND: Final[dict[Kind, str]] = {
     "phone": "is no number that could identify a person in region {region}: write it as +84912345678",
     "email": "is no e-mail address: write it as name@example.com",
@@ -102,7 +103,7 @@ async def list_customers(request: Request, session: Reading, wanted: Annotated[C
     found = await customer.find(session, identities, wanted.q, after=after, limit=wanted.limit + 1)
     page = found[: wanted.limit]
     return CustomerPage(
-        items=await _shown(session, page, request.app.state.clock.now()),
+        items=await shown(session, page, request.app.state.clock.now()),
         next=_next(page[-1].person.profiles[0].name_folded, page[-1].person.id) if len(found) > wanted.limit else None,
     )
 
@@ -110,7 +111,7 @@ async def list_customers(request: Request, session: Reading, wanted: Annotated[C
 @router.get("/customers/{customer_id}", responses={404: {"description": "There is no such customer."}})
 async def get_customer(request: Request, session: Reading, customer_id: str) -> CustomerOut:
     """Show the whole profile of a person, by the id of any of their profiles."""
-    return (await _shown(session, [await _profile(session, customer_id)], request.app.state.clock.now()))[0]
+    return (await shown(session, [await _profile(session, customer_id)], request.app.state.clock.now()))[0]
 
 
 @router.get("/customers/{customer_id}/timeline", responses={404: {"description": "There is no such customer."}})
@@ -156,9 +157,7 @@ async def correct_case(request: Request, interaction_id: str, body: CaseCorrecti
         now = state.clock.now()
         await state.webhooks.tell(session, "interaction.updated", told, customer=told["customer"], now=now)
         await session.commit()
-    audit = getattr(state, "audit", None)
-    if audit is not None:
-        await audit(request, "interaction.case", interaction_id)
+    await audited(request, "interaction.case", interaction_id)
     state.publish("interaction.updated", told)
     return interaction_out(row)
 
@@ -250,7 +249,7 @@ async def _profile(session: AsyncSession, customer_id: str) -> customer.Profile:
     return profile
 
 
-async def _shown(session: AsyncSession, people: Sequence[customer.Profile], now: float) -> list[CustomerOut]:
+async def shown(session: AsyncSession, people: Sequence[customer.Profile], now: float) -> list[CustomerOut]:
     """Return people with the holds on them and their consents; two reads for all of them."""
     ids = [profile for each in people for profile in each.person.ids]
     holds, consents = await hold.of(session, ids, now), await consent.history(session, ids)

@@ -25,7 +25,7 @@ from pydantic import (
 from crm_bridge.identity import Kind
 
 MAX_ATTRIBUTES_LENGTH: Final = 16_384
-_LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"  # BCP 47, the shape alone
+LANGUAGE: Final = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"  # BCP 47, the shape alone
 _ISO_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
 
 
@@ -81,7 +81,7 @@ def _storable_attributes(attributes: dict[str, JsonValue]) -> dict[str, JsonValu
 Text = Annotated[str, AfterValidator(storable)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_one_line)]
 Name = Annotated[Line, Field(max_length=200)]
-Language = Annotated[Line, Field(max_length=35, pattern=_LANGUAGE)]
+Language = Annotated[Line, Field(max_length=35, pattern=LANGUAGE)]
 ExternalId = Annotated[Line, Field(min_length=1, max_length=255)]
 Channel = Annotated[Line, StringConstraints(to_lower=True, min_length=1, max_length=64)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_written_as_text), AfterValidator(_in_living_memory)]

@@ -28,7 +28,7 @@ from crm_bridge.connectors.lookup import Connectors
 from crm_bridge.notify.outbox import Notifier
 from crm_bridge.webhooks import endpoint as webhook_endpoint
 from crm_bridge.webhooks.outbox import Webhooks
-from hotline import auth, database, logs, models, notify, privacy, sessions, tls, trunks
+from hotline import auth, database, logs, models, notify, person_files, privacy, sessions, tls, trunks
 from hotline.cannot_start import CannotStart, cause
 from hotline.config import Settings, TlsFiles
 from hotline.metrics import Metrics
@@ -110,7 +110,7 @@ class Hotline:
             clock=self.clock,
             switchboard=self._switchboard(flows),
             sessions=self.sessions,
-            journal=Journal(settings.data / "journals"),
+            journal=Journal(settings.data / person_files.JOURNALS),
             recordings_folder=settings.recordings_folder,
             region=settings.region,
             prompt_path=self._prompt_path,
@@ -211,7 +211,7 @@ class Hotline:
         )
 
     def _prompt_path(self, prompt: Prompt) -> Path:
-        return prompt_cache.prompt_path(self.settings.data / "prompts", prompt, self._voices)
+        return prompt_cache.prompt_path(self.settings.data / person_files.PROMPTS, prompt, self._voices)
 
     def _speech_settings(self) -> str:
         speech = SpeechSettings(voices=self._voices, recognisers=models.recognisers(self.settings))

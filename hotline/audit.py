@@ -1,7 +1,7 @@
 """Who did what that somebody may have to answer for: signing in, hearing a recording, reading what was said in one.
 
-An entry is written before the answer is given. A player asks for a recording in many pieces, so the same deed of the
-same person is written once in `SAME_S`.
+An entry is written before the answer is given. Some deeds repeat by themselves, as a player asks for a recording in
+many pieces: of these (`REPEATED`), the same one of the same person is written once in `SAME_S`.
 """
 
 import asyncio
@@ -19,6 +19,8 @@ from telephony.clock import iso
 
 SAME_S: Final = 60.0
 REMEMBERED: Final = 4096
+REPEATED: Final = frozenset({"heard", "read", "listened", "refused"})
+"""The last word of what repeats by itself."""
 
 router = APIRouter(tags=["audit"])
 
@@ -44,7 +46,7 @@ class AuditPage(BaseModel):
 
 
 class Audit:
-    """Writes entries, each deed once in `SAME_S`."""
+    """Writes entries; deeds that repeat by themselves, once in `SAME_S`."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
@@ -52,18 +54,22 @@ class Audit:
         self._one_by_one = asyncio.Lock()
 
     async def note(self, now: float, who: str, what: str, about: str, source: str) -> None:
-        """Write an entry, unless it stands there already. Who does the same at once waits until it does."""
+        """Write an entry, unless the deed repeats by itself and stands there already. Who does the same at once waits
+        until it does."""
         async with self._one_by_one:
             await self._note(now, (who, what, about), source)
 
     async def _note(self, now: float, deed: tuple[str, str, str], source: str) -> None:
-        if now - self._written.get(deed, -SAME_S) < SAME_S:
-            return
         who, what, about = deed
+        repeats = what.rpartition(".")[2] in REPEATED
+        if repeats and now - self._written.get(deed, -SAME_S) < SAME_S:
+            return
         async with self._sessions.begin() as session:
             session.add(
                 AuditEntry(id=uuid4().hex, at=now, who=who[:64], what=what[:64], about=about[:64], source=source[:64])
             )
+        if not repeats:
+            return
         self._written[deed] = now
         self._written.move_to_end(deed)
         while len(self._written) > REMEMBERED:

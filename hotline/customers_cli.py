@@ -1,33 +1,32 @@
 """`hotline customers …`: other systems' customers in and out again, a person to read, profiles put together."""
 
-import asyncio
-import getpass
 import json as json_text
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar
-from uuid import uuid4
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hotline.config import Settings
 from hotline.database import Sessions
-from hotline.tables import AuditEntry
 from hotline.terminal import (
+    CLI,
     FAILED,
     Config,
     Data,
     Failed,
+    audited,
     in_session,
     pasteable,
     print_rows,
     say,
-    sessions_on,
     settings_of,
+    who,
+    with_sessions,
 )
 from telephony.clock import iso
 
@@ -35,12 +34,11 @@ if TYPE_CHECKING:
     from crm_bridge.customer import Profile
     from crm_bridge.importing.report import Report
     from crm_bridge.person import Grounds, Linked
+    from crm_bridge.shapes import CustomerOut
     from crm_bridge.tables import Interaction
 
-CLI: Final = "cli"
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Evidence = Annotated[str, typer.Option(metavar="T", help="Why, in words.")]
-Result = TypeVar("Result")
 
 
 def add_to(group: typer.Typer) -> None:
@@ -77,7 +75,7 @@ def import_(
             source_file.look(file),
             headings.source_name(source),
             settings.region,
-            by=_me(),
+            by=who(),
             mapping=headings.chosen(map_ or ()),
         )
     except (source_file.Unreadable, headings.MapWrong) as error:
@@ -89,11 +87,11 @@ def import_(
             if dry_run:
                 return await run.rehearse(sessions, job, time.time, watch)
             report = await run.run(sessions, job, time.time, watch)
-        await _audited(sessions, "customer.import", report.id)
+        await audited(sessions, "customer.import", report.id)
         return report
 
     try:
-        report = _with_sessions(settings, work)
+        report = with_sessions(settings, work)
     except (source_file.Unreadable, run.ImportContended) as error:
         raise Failed(str(error)) from error
     except KeyboardInterrupt:
@@ -166,18 +164,20 @@ def show(
 ) -> None:
     """Show a person with everything that is known of them, and their timeline."""
     from crm_bridge import timeline  # noqa: PLC0415
-    from crm_bridge.present import customer_out, interaction_out  # noqa: PLC0415
+    from crm_bridge.present import interaction_out  # noqa: PLC0415
+    from crm_bridge.routes import shown  # noqa: PLC0415
 
     settings = settings_of(config, data)
 
-    async def read(session: AsyncSession) -> "tuple[Profile, list[Interaction]]":
+    async def read(session: AsyncSession) -> "tuple[Profile, CustomerOut, list[Interaction]]":
         found = await _find(session, id_, settings.region)
-        return found, await timeline.page(session, found.person.ids, limit=limit)
+        (whole,) = await shown(session, [found], time.time())
+        return found, whole, await timeline.page(session, found.person.ids, limit=limit)
 
-    profile, entries = in_session(settings, read)
+    profile, whole, entries = in_session(settings, read)
     if json:
         items = [interaction_out(each).model_dump(mode="json") for each in entries]
-        typer.echo(json_text.dumps(customer_out(profile).model_dump() | {"timeline": items}, ensure_ascii=False))
+        typer.echo(json_text.dumps(whole.model_dump() | {"timeline": items}, ensure_ascii=False))
     else:
         _show(profile, entries)
 
@@ -201,14 +201,14 @@ async def _find(session: AsyncSession, written: str, region: str) -> "Profile":
 
 
 def _show(profile: "Profile", entries: "list[Interaction]") -> None:
-    who = profile.person
+    person = profile.person
     pairs = [
-        ("name", who.name),
-        ("id", ", ".join(who.ids)),
-        ("language", who.language),
-        ("tags", ", ".join(who.tags)),
-        ("created_at", iso(who.profiles[0].created_at)),
-        ("updated_at", iso(who.updated_at)),
+        ("name", person.name),
+        ("id", ", ".join(person.ids)),
+        ("language", person.language),
+        ("tags", ", ".join(person.tags)),
+        ("created_at", iso(person.profiles[0].created_at)),
+        ("updated_at", iso(person.updated_at)),
     ]
     for head, value in pairs:
         typer.echo(f"{head}: {_plain(value)}")
@@ -286,11 +286,11 @@ def _undo_import(settings: Settings, id_: str, *, json: bool) -> None:
     async def work(sessions: Sessions) -> "Report":
         with _progress("profiles") as profiles:
             report = await taking_back.undo(sessions, id_, time.time, profiles)
-        await _audited(sessions, "customer.import.undo", id_)
+        await audited(sessions, "customer.import.undo", id_)
         return report
 
     try:
-        _print(_with_sessions(settings, work), json=json)
+        _print(with_sessions(settings, work), json=json)
     except taking_back.UndoRefused as error:
         raise Failed(str(error)) from error
 
@@ -302,13 +302,13 @@ def _linked(
 
     async def work(sessions: Sessions) -> "Linked":
         async with sessions.begin() as session:
-            linked = await write(session, Grounds(evidence[:500], CLI, _me()), time.time())
+            linked = await write(session, Grounds(evidence[:500], CLI, who()), time.time())
         if not linked.repeated:
-            await _audited(sessions, f"customer.{linked.row.kind}", linked.row.id)
+            await audited(sessions, f"customer.{linked.row.kind}", linked.row.id)
         return linked
 
     try:
-        return _with_sessions(settings, work)
+        return with_sessions(settings, work)
     except NoProfile as error:
         raise Failed(
             f"there is no customer {error.args[0]}; `hotline customers show` finds one by any identity"
@@ -325,27 +325,3 @@ def _say_linked(linked: "Linked") -> None:
     say(f"{done} The id above undoes it: `hotline customers undo {linked.row.id}`.")
     for profiles in linked.persons:
         say(f"One person: {', '.join(profiles)}.")
-
-
-# ----------------------------------------------------------------------------------------------------- what all share
-
-
-def _with_sessions(settings: Settings, work: Callable[[Sessions], Awaitable[Result]]) -> Result:
-    async def run() -> Result:
-        async with sessions_on(settings) as sessions:
-            return await work(sessions)
-
-    return asyncio.run(run())
-
-
-async def _audited(sessions: Sessions, what: str, about: str) -> None:
-    async with sessions.begin() as session:
-        session.add(AuditEntry(id=uuid4().hex, at=time.time(), who=_me(), what=what, about=about, source=CLI))
-
-
-def _me() -> str:
-    """Who types: the user of this machine."""
-    try:
-        return f"{CLI}:{getpass.getuser()}"[:64]
-    except (KeyError, OSError):  # a user without a name
-        return CLI

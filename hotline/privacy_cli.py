@@ -4,23 +4,28 @@ They work on the database and the folders themselves, whether a server runs on t
 """
 
 import asyncio
-import getpass
 import json
-import os
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from hotline import database
-from hotline.config import Settings
 from hotline.database import Sessions
-from hotline.terminal import Config, Data, Failed, Result, in_session, print_rows, say, settings_of
+from hotline.terminal import (
+    Config,
+    Data,
+    Failed,
+    audited,
+    in_session,
+    print_rows,
+    say,
+    settings_of,
+    who,
+    with_sessions,
+)
 from telephony.clock import iso
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The id of any profile of the person.")]
@@ -60,9 +65,9 @@ def export(
         if whole is None:
             raise Failed(_nobody(customer))
         await asyncio.to_thread(_write, path, archive(whole, eraser.files))
-        await _note(sessions, "customer.export", customer)
+        await audited(sessions, "customer.export", customer)
 
-    _with_sessions(settings, run)
+    with_sessions(settings, run)
     say(f"Written to {path}: it is personal data, give it to nobody but the person.")
 
 
@@ -102,19 +107,20 @@ def erase(
 
     async def run(sessions: Sessions) -> dict[str, Any]:
         try:
-            erasure, is_new = await privacy.eraser(settings, sessions).erase(customer, _who(), time.time)
+            erasure, is_new = await privacy.eraser(settings, sessions).erase(customer, who(), time.time)
         except NoProfile:
             raise Failed(_nobody(customer)) from None
         except (Held, StillRunning, KeyUnusable) as error:
             raise Failed(str(error)) from None
         except Unfinished as error:
-            await _note(sessions, "customer.erase", error.erasure.id)
+            if error.is_new:
+                await audited(sessions, "customer.erase", error.erasure.id)
             raise Failed(f"the rows are gone, but not everything yet: {error}; run the same again to finish") from None
         if is_new:
-            await _note(sessions, "customer.erase", erasure.id)
+            await audited(sessions, "customer.erase", erasure.id)
         return erasure.certificate
 
-    typer.echo(json.dumps(_with_sessions(settings, run), indent=1, ensure_ascii=False))
+    typer.echo(json.dumps(with_sessions(settings, run), indent=1, ensure_ascii=False))
     say("Erased. Keep the certificate: after a backup is restored, `customers certificate F` says whom to erase again.")
 
 
@@ -161,19 +167,21 @@ def hold_(
     from crm_bridge.privacy import hold  # noqa: PLC0415
 
     ends_at = until.replace(tzinfo=UTC).timestamp() if until else None
+    if ends_at is not None and ends_at <= time.time():
+        raise Failed("--until is over already: name a day to come, or leave it out")
     if not reason.strip() or len(reason) > 500:
         raise Failed("--reason says why in 1 to 500 characters")
 
     async def run(sessions: Sessions) -> None:
         async with sessions() as session:
             try:
-                await hold.place(session, customer, reason.strip(), _who(), ends_at, time.time())
+                await hold.place(session, customer, reason.strip(), who(), ends_at, time.time())
             except NoProfile:
                 raise Failed(_nobody(customer)) from None
             await session.commit()
-        await _note(sessions, "customer.hold", customer)
+        await audited(sessions, "customer.hold", customer)
 
-    _with_sessions(settings_of(config, data), run)
+    with_sessions(settings_of(config, data), run)
     say("Held: `hotline customers release ID` releases it.")
 
 
@@ -185,16 +193,16 @@ def release(customer: Id, config: Config = None, data: Data = None) -> None:
     async def run(sessions: Sessions) -> int:
         async with sessions() as session:
             try:
-                found = await hold.release(session, customer, _who(), time.time())
+                found = await hold.release(session, customer, who(), time.time())
             except NoProfile:
                 raise Failed(_nobody(customer)) from None
             except hold.NotHeld as error:
                 raise Failed(str(error)) from None
             await session.commit()
-        await _note(sessions, "customer.release", customer)
+        await audited(sessions, "customer.release", customer)
         return len(found)
 
-    say(f"{_with_sessions(settings_of(config, data), run)} released.")
+    say(f"{with_sessions(settings_of(config, data), run)} released.")
 
 
 def consents(customer: Id, config: Config = None, data: Data = None) -> None:
@@ -214,7 +222,7 @@ def consents(customer: Id, config: Config = None, data: Data = None) -> None:
         ]
 
     heads = ["id", "at", "purpose", "state", "channel", "notice_version", "recording"]
-    print_rows(heads, _with_sessions(settings_of(config, data), run))
+    print_rows(heads, with_sessions(settings_of(config, data), run))
 
 
 def purge(config: Config = None, data: Data = None) -> None:
@@ -224,47 +232,16 @@ def purge(config: Config = None, data: Data = None) -> None:
     settings = settings_of(config, data)
 
     async def run(sessions: Sessions) -> dict[str, int]:
-        gone = await privacy.purger(settings, sessions).purge(time.time(), ("recordings", "transcripts"))
+        try:
+            gone = await privacy.purger(settings, sessions).purge(time.time(), ("recordings", "transcripts"))
+        except OSError as error:
+            raise Failed(f"not everything could be deleted: {error}; mend that and run the same again") from None
         return {str(kind): count for kind, count in gone.items()}
 
-    gone = _with_sessions(settings, run)
+    gone = with_sessions(settings, run)
     if not gone:
         say("Nothing has a time: privacy.retention.recordings and privacy.retention.transcripts are not set.")
     print_rows(["kind", "deleted"], [[kind, str(count)] for kind, count in gone.items()])
-
-
-def _with_sessions(settings: Settings, work: Callable[[Sessions], Awaitable[Result]]) -> Result:
-    async def run() -> Result:
-        async with _sessions_on(settings) as sessions:
-            return await work(sessions)
-
-    return asyncio.run(run())
-
-
-@asynccontextmanager
-async def _sessions_on(settings: Settings) -> AsyncIterator[Sessions]:
-    await database.upgrade(settings.database_url)
-    engine = database.open_engine(settings.database_url)
-    try:
-        yield database.session_factory(engine)
-    finally:
-        await engine.dispose()
-
-
-async def _note(sessions: Sessions, what: str, about: str) -> None:
-    """Write into the audit log what was done on this machine."""
-    from hotline.audit import Audit  # noqa: PLC0415
-
-    await Audit(sessions).note(time.time(), _who(), what, about, "command line")
-
-
-def _who() -> str:
-    """The user of this machine who does it."""
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):
-        name = str(os.getuid())
-    return f"cli:{name}"[:64]
 
 
 def _nobody(customer: str) -> str:

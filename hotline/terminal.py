@@ -1,17 +1,20 @@
-"""What every command shares: its options, its settings, a session on its database, and errors in words.
+"""What every command shares: its options, its settings, a session on its database, who types it, and errors in words.
 
 Exit codes: 0 done, 1 the check failed or the input is bad, 2 wrong usage.
 """
 
 import asyncio
+import getpass
 import os
 import re
 import shutil
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
+from uuid import uuid4
 
 import typer
 from sqlalchemy.exc import DBAPIError
@@ -21,9 +24,12 @@ from typer.core import TyperGroup
 from hotline import database
 from hotline.auth import AuthError
 from hotline.config import ConfigErrors, Settings, load
+from hotline.tables import AuditEntry
 from ivr_flows.load import FlowErrors
 
 FAILED: Final = 1
+CLI: Final = "cli"
+"""What rows name as the source of what was done by a command."""
 EXPECTED: Final = (ConfigErrors, AuthError, FlowErrors, database.DatabaseError)
 # What a missing module means to somebody who did not install an extra.
 EXTRAS: Final = {
@@ -139,6 +145,31 @@ def in_session(settings: Settings, work: Callable[[AsyncSession], Awaitable[Resu
             return await work(session)
 
     return asyncio.run(run())
+
+
+def with_sessions(settings: Settings, work: Callable[[database.Sessions], Awaitable[Result]]) -> Result:
+    """Run `work` with what makes sessions, from a command that is not asynchronous itself."""
+
+    async def run() -> Result:
+        async with sessions_on(settings) as sessions:
+            return await work(sessions)
+
+    return asyncio.run(run())
+
+
+def who() -> str:
+    """Return who types, as rows name them: the user of this machine."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a user without a name
+        name = str(os.getuid())
+    return f"{CLI}:{name}"[:64]
+
+
+async def audited(sessions: database.Sessions, what: str, about: str) -> None:
+    """Write into the audit log what was done on this machine."""
+    async with sessions.begin() as session:
+        session.add(AuditEntry(id=uuid4().hex, at=time.time(), who=who(), what=what, about=about, source=CLI))
 
 
 def print_rows(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

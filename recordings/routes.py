@@ -25,7 +25,7 @@ from recordings.peaks import NoOutline, PeaksCache
 from recordings.store import wav_path
 from recordings.tables import Recording, RecordingState, Transcript, TranscriptState
 from recordings.text import hits
-from telephony.clock import iso
+from telephony.clock import iso, iso_or_none
 
 router = APIRouter(tags=["recordings"])
 
@@ -307,7 +307,7 @@ def _out(row: Recording, excerpt: list[PieceOut]) -> RecordingOut:
         state=row.state,
         cause=row.cause,
         started_at=iso(row.started_at),
-        closed_at=None if row.closed_at is None else iso(row.closed_at),
+        closed_at=iso_or_none(row.closed_at),
         seconds=round(row.seconds, 3),
         ended_early=row.ended_early,
         language=row.language,

@@ -39,3 +39,8 @@ def datetime_of(now: float) -> datetime:
 def iso(now: float) -> str:
     """Return `now` as the API writes instants: ISO 8601, UTC, milliseconds (`2026-11-22T10:41:00.120Z`)."""
     return datetime_of(now).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def iso_or_none(at: float | None) -> str | None:
+    """Return an instant as the API writes it, None for none."""
+    return None if at is None else iso(at)

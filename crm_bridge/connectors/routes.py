@@ -10,6 +10,7 @@ from fastapi import APIRouter, HTTPException, Request
 from pydantic import Field
 
 from crm_bridge import customer
+from crm_bridge.asker import audited
 from crm_bridge.connectors import call_log
 from crm_bridge.connectors.errors import CrmError, NotOffered, Rejected
 from crm_bridge.connectors.exchange import Row
@@ -150,7 +151,7 @@ async def send_to_crm(request: Request, customer_id: str, connector: str) -> Sen
     async with request.app.state.sessions() as session:
         await session.connection(execution_options={"read_only": True})
         profile = await _profile(session, customer_id)
-    await request.app.state.audit(request, "customer.sent_to_crm", customer_id)
+    await audited(request, "customer.sent_to_crm", customer_id)
     try:
         return await _send(client, profile, connectors.region)
     except (Rejected, NotOffered) as error:

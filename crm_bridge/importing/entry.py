@@ -16,6 +16,7 @@ from crm_bridge.identity import MAX_VALUE_LENGTH, Kind, fold, normalise
 from crm_bridge.importing.headings import Field, field_of
 from crm_bridge.importing.records import Record, Trouble
 from crm_bridge.match import Claim
+from crm_bridge.shapes import LANGUAGE, storable
 
 KEPT_CONFIDENCE: Final = 0.8
 MAX_IDENTITIES: Final = 20
@@ -23,7 +24,7 @@ MAX_NAME_LENGTH: Final = 200
 MAX_TAGS: Final = 50
 MAX_TAG_LENGTH: Final = 64
 
-_LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_LANGUAGE: Final = re.compile(LANGUAGE)
 _LANGUAGES: Final[Mapping[str, str]] = {
     "tieng viet": "vi",
     "viet nam": "vi",
@@ -73,6 +74,8 @@ ROUNDED: Final = (
     "format the column as text and export it again",
 )
 
+TAGS_FULL: Final = (f"has tags beyond the {MAX_TAGS} that a profile has", "give each person fewer tags")
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -105,9 +108,9 @@ class Reader:
             if field is None:
                 continue
             text = unicodedata.normalize("NFC", cell).strip()
-            if _is_storable(text):
-                found.setdefault(field, []).append((heading, text))
-            else:
+            try:
+                found.setdefault(field, []).append((heading, storable(text)))
+            except ValueError:
                 cause = "holds a NUL or half of a surrogate pair, which is no text"
                 troubles.append(Trouble(record.row, heading, cause, "export it again as UTF-8", False))
         if not record.cells:
@@ -119,8 +122,7 @@ class Reader:
         take = _Taking(record.row, troubles)
         name = take.one(found.get("name", ()), _name) or self._put_together(take, found)
         language = take.one(found.get("language", ()), _language)
-        tags = dict.fromkeys(tag for each in found.get("tags", ()) for tag in take.tags(each))
-        return Entry(record.row, claims, name, language, tuple(tags)[:MAX_TAGS]), troubles
+        return Entry(record.row, claims, name, language, take.tags(found.get("tags", ()))), troubles
 
     def see(self, record: Record | Trouble) -> None:
         """Look at the headings of a row alone."""
@@ -184,9 +186,10 @@ class Reader:
         return value if len(value) <= MAX_VALUE_LENGTH else ""
 
     def _put_together(self, take: "_Taking", found: Mapping[Field, list[tuple[str, str]]]) -> str:
+        cells = [*found.get("family_name", ()), *found.get("given_name", ())]
         family, given = (take.one(found.get(each, ()), _name) for each in ("family_name", "given_name"))
         parts = (family, given) if self._region == "VN" else (given, family)
-        return " ".join(part for part in parts if part)[:MAX_NAME_LENGTH]
+        return take.one([(heading, " ".join(parts)) for heading, _ in cells[:1]], _name)
 
 
 def claim_of(kind: Kind, value: str) -> Claim:
@@ -213,8 +216,19 @@ class _Taking:
                 self.troubles.append(Trouble(self.row, heading, cause, mend, False))
         return ""
 
-    def tags(self, cell: tuple[str, str]) -> list[str]:
-        heading, text = cell
+    def tags(self, cells: "list[tuple[str, str]] | tuple[()]") -> tuple[str, ...]:
+        """Return as many as a profile has."""
+        tags: dict[str, None] = {}
+        for heading, text in cells:
+            for tag in self._tags(heading, text):
+                if len(tags) < MAX_TAGS or tag in tags:
+                    tags[tag] = None
+                    continue
+                self.troubles.append(Trouble(self.row, heading, *TAGS_FULL, False))
+                return tuple(tags)
+        return tuple(tags)
+
+    def _tags(self, heading: str, text: str) -> list[str]:
         tags = [" ".join(tag.split()) for tag in _BETWEEN_TAGS.split(text) if tag.strip()]
         good = [tag for tag in tags if len(tag) <= MAX_TAG_LENGTH and tag.isprintable()]
         if len(good) < len(tags):
@@ -261,7 +275,3 @@ def _refusal(row: int, identities: int) -> Trouble:
         return Trouble(row, "", cause, "give each person a row of their own", True)
     cause = "nothing in this row identifies a person"
     return Trouble(row, "", cause, "give a phone, an e-mail address or an id", True)
-
-
-def _is_storable(text: str) -> bool:
-    return "\x00" not in text and not any("\ud800" <= sign <= "\udfff" for sign in text)

@@ -7,14 +7,11 @@ Rule 3: a dry run and a real one are planned here alike, so that one says what t
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
 
-from crm_bridge.importing.entry import Entry
+from crm_bridge.importing.entry import MAX_TAGS, TAGS_FULL, Entry
 from crm_bridge.importing.report import Counts, Note
 from crm_bridge.match import Claim, decide, in_locking_order, through
 from crm_bridge.rows import new_id
-
-MAX_TAGS: Final = 50
 
 
 @dataclass(slots=True)
@@ -150,7 +147,11 @@ class Plan:
         if entry.language and not profile.language:
             profile.language, profile.language_seal = entry.language, seal(profile.id, entry.language)
             self._filled(profile, leaning)
-        missing = [tag for tag in entry.tags if tag not in profile.tags][: max(0, MAX_TAGS - len(profile.tags))]
+        lacking = [tag for tag in entry.tags if tag not in profile.tags]
+        missing = lacking[: max(0, MAX_TAGS - len(profile.tags))]
+        if len(missing) < len(lacking):
+            self.counts.ignored += 1
+            self.notes.append(Note("ignored", entry.row, "tags", *TAGS_FULL, customer_id=profile.id))
         if missing:
             profile.tags = [*profile.tags, *missing]
             profile.tag_seals = [*profile.tag_seals, *(seal(profile.id, tag) for tag in missing)]

@@ -5,20 +5,12 @@ one that was there before by its id.
 """
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 State = Literal["dry run", "running", "done", "undoing", "undone"]
 NoteKind = Literal["refused", "ignored", "repeated", "matched", "contradiction", "similar", "kept"]
 
-NOTE_KINDS: Final[tuple[NoteKind, ...]] = (
-    "refused",
-    "ignored",
-    "repeated",
-    "matched",
-    "contradiction",
-    "similar",
-    "kept",
-)
+NOTE_KINDS: Final[tuple[NoteKind, ...]] = get_args(NoteKind)
 MAX_NOTES: Final = 1000
 """Of one kind in a report; the figures count all of them."""
 

@@ -12,6 +12,7 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from pydantic import Field
 from sqlalchemy.exc import NoResultFound
 
+from crm_bridge.asker import audited, name_of
 from crm_bridge.importing import run
 from crm_bridge.importing.headings import MapWrong, chosen, source_name
 from crm_bridge.importing.report import Report, State
@@ -20,7 +21,6 @@ from crm_bridge.importing.run import ImportContended, Job
 from crm_bridge.importing.source_file import Unreadable, look
 from crm_bridge.importing.undo import NoImport, UndoRefused, undo
 from crm_bridge.importing.words import as_json
-from crm_bridge.link_routes import Audit
 from crm_bridge.routes import Reading
 from crm_bridge.shapes import Line, Shape
 from telephony.clock import iso
@@ -158,7 +158,7 @@ async def import_customers(request: Request, response: Response, wanted: Annotat
     if wanted.dry_run:
         response.status_code = 200
     else:
-        await _audited(request, "customer.import", report.id)
+        await audited(request, "customer.import", report.id)
     return ImportOut.model_validate(as_json(report))
 
 
@@ -207,7 +207,7 @@ async def undo_import(request: Request, import_id: str) -> ImportOut:
             raise HTTPException(404, NO_IMPORT) from None
         except UndoRefused as error:
             raise HTTPException(409, str(error)) from error
-    await _audited(request, "customer.import.undo", report.id)
+    await audited(request, "customer.import.undo", report.id)
     return ImportOut.model_validate(as_json(report))
 
 
@@ -230,7 +230,7 @@ async def _receive(request: Request, path: Path) -> None:
 
 async def _run(request: Request, wanted: ImportQuery, path: Path) -> Report:
     state = request.app.state
-    by = str(getattr(getattr(request.state, "principal", None), "name", ""))
+    by = name_of(request)
     try:
         source, mapping = source_name(wanted.source), chosen(wanted.map)
         found = await asyncio.to_thread(look, path, wanted.file)
@@ -242,9 +242,3 @@ async def _run(request: Request, wanted: ImportQuery, path: Path) -> Report:
         raise HTTPException(422, str(error)) from error
     except ImportContended as error:
         raise HTTPException(409, str(error)) from error
-
-
-async def _audited(request: Request, what: str, about: str) -> None:
-    audit: Audit | None = getattr(request.app.state, "audit", None)
-    if audit is not None:
-        await audit(request, what, about)

@@ -37,13 +37,12 @@ class Unreadable(ValueError):
 class SourceFile:
     """What there is to know of a file before its rows. `guessed`: nothing in the file proves its encoding.
 
-    `separator` is of CSV, "" elsewhere; `digest` is SHA-256 in hexadecimal, `octets` the file's size.
+    `separator` is of CSV, "" elsewhere; `digest` is SHA-256 in hexadecimal.
     """
 
     path: Path
     name: str
     digest: str
-    octets: int
     encoding: str
     guessed: bool
     format: Format
@@ -59,7 +58,7 @@ class SourceFile:
 def look(path: Path, name: str = "") -> SourceFile:
     """Return what a file is; `name` is what it is called in messages. Raises `Unreadable`."""
     try:
-        digest, octets, head, encodings = _read_through(path)
+        digest, head, encodings = _read_through(path)
     except OSError as error:
         raise Unreadable(
             f"{name or path}: cannot be read: {error.strerror}; check its name and who may read it"
@@ -73,24 +72,23 @@ def look(path: Path, name: str = "") -> SourceFile:
     encoding = encodings[0]
     text = codecs.getincrementaldecoder(encoding)().decode(head)
     format_, separator = _format(text)
-    return SourceFile(path, name or str(path), digest, octets, encoding, encoding == LAST_RESORT, format_, separator)
+    return SourceFile(path, name or str(path), digest, encoding, encoding == LAST_RESORT, format_, separator)
 
 
-def _read_through(path: Path) -> tuple[str, int, bytes, list[str]]:
-    digest, octets, head = hashlib.sha256(), 0, b""
+def _read_through(path: Path) -> tuple[str, bytes, list[str]]:
+    digest, head, is_first = hashlib.sha256(), b"", True
     decoders: dict[str, codecs.IncrementalDecoder] = {}
     with path.open("rb") as file:
         while True:
             chunk = file.read(CHUNK_OCTETS)
-            if not octets:
-                head = chunk[:HEAD_OCTETS]
+            if is_first:
+                is_first, head = False, chunk[:HEAD_OCTETS]
                 decoders = {each: codecs.getincrementaldecoder(each)() for each in _candidates(head)}
             digest.update(chunk)
-            octets += len(chunk)
             for encoding in [each for each, decoder in decoders.items() if not _takes(decoder, chunk)]:
                 del decoders[encoding]
             if not chunk:
-                return digest.hexdigest(), octets, head, list(decoders)
+                return digest.hexdigest(), head, list(decoders)
 
 
 def _candidates(head: bytes) -> list[str]:

@@ -2,7 +2,8 @@
 
 Rule 1: an identity is used once an entry of the timeline was matched by it, another import leaned on it, or somebody
 merged or split its profile. Rule 2: a field is emptied if it still says what the import wrote. Rule 3: a profile that
-the import made goes once nothing is left in it and nobody points to it. What stays is in the report.
+the import made goes once nothing is left in it and nobody points to it. Rule 4: of a person whom a legal hold keeps
+nothing goes. What stays is in the report.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -18,10 +19,13 @@ from crm_bridge.importing.report import Counts, Note, Report
 from crm_bridge.importing.report_rows import read_report
 from crm_bridge.importing.tables import Import, ImportIdentity, ImportNote, ImportProfile
 from crm_bridge.importing.write import write_notes
-from crm_bridge.tables import Case, Customer, CustomerLink, Identity, Interaction
+from crm_bridge.privacy.hold import held_profiles
+from crm_bridge.privacy.tables import Consent, LegalHold, PrivacyRequest
+from crm_bridge.tables import Case, Customer, CustomerField, CustomerLink, Identity, Interaction
 
 BATCH_PROFILES: Final = 500
 ATTEMPTS: Final = 5
+HELD: Final = "a legal hold keeps it"
 
 
 class NoImport(LookupError):
@@ -45,7 +49,7 @@ async def undo(
     async with sessions.begin() as session:
         await _begin(session, import_id)
     looked_at = 0
-    while found := await _batch(sessions, import_id):
+    while found := await _batch(sessions, import_id, now()):
         looked_at += found
         watch(looked_at)
     async with sessions.begin() as session:
@@ -67,17 +71,17 @@ async def _begin(session: AsyncSession, import_id: str) -> None:
     row.state = "undoing"
 
 
-async def _batch(sessions: async_sessionmaker[AsyncSession], import_id: str) -> int:
+async def _batch(sessions: async_sessionmaker[AsyncSession], import_id: str, now: float) -> int:
     for _ in range(ATTEMPTS):
         try:
             async with sessions.begin() as session:
-                return await _take_back(session, import_id)
+                return await _take_back(session, import_id, now)
         except IntegrityError:
             continue  # somebody used one of the profiles a moment ago: look again
     raise UndoRefused("other writers keep coming first: undo it again, and it goes on from here")
 
 
-async def _take_back(session: AsyncSession, import_id: str) -> int:
+async def _take_back(session: AsyncSession, import_id: str, now: float) -> int:
     """Take back what the import wrote to some profiles, and forget that it did; return how many they were."""
     query = select(ImportProfile).where(ImportProfile.import_id == import_id).order_by(ImportProfile.customer_id)
     met = (await session.scalars(query.limit(BATCH_PROFILES))).all()
@@ -87,19 +91,23 @@ async def _take_back(session: AsyncSession, import_id: str) -> int:
     locked = select(Customer).where(Customer.id.in_(ids)).order_by(Customer.id).with_for_update()
     profiles = {row.id: row for row in await session.scalars(locked)}
     counts, notes = Counts(), []
-    kept = await _take_identities(session, import_id, ids)
+    held = set(
+        await session.scalars(select(Customer.id).where(Customer.id.in_(ids), Customer.id.in_(held_profiles(now))))
+    )
+    kept = held | await _take_identities(session, import_id, ids, held)
     for each in met:
-        if each.customer_id in profiles:
+        if each.customer_id in profiles and each.customer_id not in held:
             _empty(profiles[each.customer_id], each)
     await session.flush()
     made = {each.customer_id for each in met if each.created and each.customer_id in profiles}
-    stay = await _in_use(session, made) | {id_ for id_ in made if _says_something(profiles[id_])}
+    stay = held | await _in_use(session, made) | {id_ for id_ in made if _says_something(profiles[id_])}
     if gone := made - stay:
         await session.execute(delete(Customer).where(Customer.id.in_(gone)))
     counts.removed += len(gone)
     for each in met:
         if each.customer_id in stay or each.customer_id in kept:
-            cause = "the profile is in use" if each.customer_id in stay else "an identity is in use"
+            in_use = "the profile is in use" if each.customer_id in stay else "an identity is in use"
+            cause = HELD if each.customer_id in held else in_use
             notes.append(Note("kept", each.row, "", cause, "look at it", each.customer_id, each.customer_id))
     counts.kept += len(notes)
     await _forget(session, import_id, ids)
@@ -107,8 +115,10 @@ async def _take_back(session: AsyncSession, import_id: str) -> int:
     return len(met)
 
 
-async def _take_identities(session: AsyncSession, import_id: str, ids: Sequence[str]) -> set[str]:
-    """Delete the identities that nothing has used; return the profiles of the others."""
+async def _take_identities(
+    session: AsyncSession, import_id: str, ids: Sequence[str], held: Collection[str]
+) -> set[str]:
+    """Delete the identities that nothing has used and no hold keeps; return the profiles of the others."""
     brought = select(ImportIdentity.identity_id).where(
         ImportIdentity.import_id == import_id, ImportIdentity.customer_id.in_(ids)
     )
@@ -119,7 +129,10 @@ async def _take_identities(session: AsyncSession, import_id: str, ids: Sequence[
     used = {
         row.id
         for row in rows
-        if row.id in leaned_on or row.customer_id in linked or (row.customer_id, row.kind, row.value) in matched
+        if row.customer_id in held
+        or row.customer_id in linked
+        or row.id in leaned_on
+        or (row.customer_id, row.kind, row.value) in matched
     }
     gone = [row.id for row in rows if row.id not in used]
     if gone:
@@ -164,8 +177,10 @@ def _says_something(profile: Customer) -> bool:
 
 async def _in_use(session: AsyncSession, ids: Collection[str]) -> set[str]:
     """Return the profiles that have anything, or that an event of merging or splitting names."""
-    owned = (Identity.customer_id, Interaction.customer_id, Case.customer_id)
-    return await _pointing(session, (*owned, CustomerLink.customer_id, CustomerLink.other_id), ids)
+    owned = (Identity, Interaction, Case, CustomerField, Consent, LegalHold, PrivacyRequest)
+    return await _pointing(
+        session, (*(each.customer_id for each in owned), CustomerLink.customer_id, CustomerLink.other_id), ids
+    )
 
 
 async def _pointing(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from crm_bridge.importing.report import NOTE_KINDS, Note, Report, noted
-from telephony.clock import iso
+from telephony.clock import iso_or_none
 
 MAX_SAID: Final = 20
 """Of each kind, in lines for people."""
@@ -20,9 +20,9 @@ def as_json(report: Report) -> dict[str, Any]:
         "source": report.source,
         "file": report.file,
         "by": report.by,
-        "started_at": _instant(report.started_at),
-        "finished_at": _instant(report.finished_at),
-        "undone_at": _instant(report.undone_at),
+        "started_at": iso_or_none(report.started_at),
+        "finished_at": iso_or_none(report.finished_at),
+        "undone_at": iso_or_none(report.undone_at),
         "counts": report.counts.as_json(),
         "remarks": list(report.remarks),
         "notes": notes,
@@ -31,7 +31,7 @@ def as_json(report: Report) -> dict[str, Any]:
 
 
 def lines(report: Report) -> Iterator[str]:
-    """Say a report; what was refused or ignored is said while the file is read."""
+    """Say a report; what was refused or ignored while the file was read was said then."""
     counts = report.counts
     yield f"{report.file}: {report.state}" + (f", import {report.id}" if report.id else "")
     yield f"rows: {counts.read} read, {counts.refused} refused, {counts.blank} empty"
@@ -41,7 +41,7 @@ def lines(report: Report) -> Iterator[str]:
         yield f"values that were left out: {counts.ignored}"
     yield from (f"note: {each}" for each in report.remarks)
     for kind, count in noted(counts).items():
-        said = [f"{report.file}:{note.row}: {_said(note)}" for note in report.of(kind)[:MAX_SAID] if _said(note)]
+        said = [f"{report.file}:{note.row}: {_said(note)}" for note in report.of(kind) if _said(note)][:MAX_SAID]
         yield from said
         if said and count > len(said):
             yield f"… and {count - len(said)} more that are {kind}: --json has a thousand of each"
@@ -66,9 +66,7 @@ def _said(note: Note) -> str:
             return f"may be {other}: the same name, and much the same e-mail address"
         case "kept":
             return f"{other} stays: {note.cause}"
+        case "ignored" if note.customer_id:
+            return f"{note.column}: {note.cause}; {note.mend}"
         case "refused" | "ignored":
             return ""
-
-
-def _instant(at: float | None) -> str | None:
-    return None if at is None else iso(at)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from pydantic import AfterValidator, Field
 from sqlalchemy import select
 
+from crm_bridge.asker import audited, name_of
 from crm_bridge.case import CaseOfAnother, CaseSubjectMissing, CaseUnknown
 from crm_bridge.keep import KeepContended
 from crm_bridge.notify.choice import AUTO, NotReachable
@@ -152,7 +153,7 @@ async def send_message(request: Request, response: Response, customer_id: str, b
     if kept.told is None:
         response.status_code = 200
     else:
-        await request.app.state.audit(request, "message.sent", entry.id)
+        await audited(request, "message.sent", entry.id)
     return MessageQueued(
         id=entry.id,
         customer=kept.recorded.person,
@@ -210,7 +211,7 @@ def _notifier(request: Request) -> Notifier:
 
 
 async def _replay(request: Request, channel: str, id_: int | None, about: str) -> int:
-    await request.app.state.audit(request, "messages.replayed", about)
+    await audited(request, "messages.replayed", about)
     async with request.app.state.sessions() as session:
         replayed = await _notifier(request).replay(session, channel, request.app.state.clock.now(), id_)
         await session.commit()
@@ -218,7 +219,6 @@ async def _replay(request: Request, channel: str, id_: int | None, about: str) -
 
 
 def _wanted(request: Request, customer_id: str, body: MessageIn) -> Wanted:
-    principal = getattr(request.state, "principal", None)
     return Wanted(
         customer=customer_id,
         text=_by_language(body.text),
@@ -228,7 +228,7 @@ def _wanted(request: Request, customer_id: str, body: MessageIn) -> Wanted:
         key=body.external_id or "",
         to=body.to.strip(),
         claimed=body.claimed,
-        by=str(getattr(principal, "name", "")),
+        by=name_of(request),
     )
 
 

@@ -72,7 +72,7 @@ def _row(place: Place, row: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _as_json(name: str, value: Any) -> Any:
-    is_instant = name in ("at", "until") or name.endswith("_at")
+    is_instant = name in ("at", "until", "as_of") or name.endswith("_at")
     return iso(value) if is_instant and isinstance(value, float) else value
 
 

@@ -8,6 +8,7 @@ Rule 3: a legal hold wins, and a call of theirs that is under way has to end fir
 """
 
 import asyncio
+import json
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,10 +68,11 @@ class StillRunning(Exception):
 
 
 class Unfinished(Exception):
-    """The rows are gone, and something that is left could not be deleted yet; it is tried again by itself."""
+    """The rows are gone, and something that is left could not be deleted yet; it is tried again by itself. `is_new`:
+    they went just now."""
 
-    def __init__(self, erasure: Erasure, cause: str) -> None:
-        self.erasure = erasure
+    def __init__(self, erasure: Erasure, cause: str, *, is_new: bool = False) -> None:
+        self.erasure, self.is_new = erasure, is_new
         super().__init__(cause)
 
 
@@ -96,7 +98,10 @@ class Eraser:
         """
         await asyncio.to_thread(self.key)  # who cannot sign does not begin
         erasure, is_new = await self._begun(customer_id, by, now())
-        return await self.finish(erasure.id, now), is_new
+        try:
+            return await self.finish(erasure.id, now), is_new
+        except Unfinished as error:
+            raise Unfinished(error.erasure, str(error), is_new=is_new) from error
 
     async def finish(self, erasure_id: str, now: Callable[[], float]) -> Erasure:
         """Delete the files of an erasure whose rows are gone, and write its certificate; done again, change nothing.
@@ -110,10 +115,10 @@ class Eraser:
             return erasure
         try:
             await asyncio.to_thread(self.files.remove, [KeptFile(*_file(each)) for each in erasure.files])
+            key = await asyncio.to_thread(self.key)  # before the database is rewritten, which takes long
             storage = await self.scrub()
         except (OSError, ScrubDelayed) as error:
             raise Unfinished(erasure, str(error)) from error
-        key = await asyncio.to_thread(self.key)
         async with self.sessions.begin() as session:
             erasure = await session.get_one(Erasure, erasure_id, populate_existing=True, with_for_update=True)
             if erasure.state != "done":
@@ -314,15 +319,24 @@ async def _drop_what_names(session: AsyncSession, tables: Tables, found: Reach) 
     events = tables["webhook_events"]
     ids = {*found.profiles, *found.calls, *found.recordings}
     of_nobody = await session.execute(select(events.c.id, events.c.body).where(events.c.customer_id == ""))
+    known = [_in_json(kind, value) for kind, value in found.identities]
     named = [
         row.id
         for row in of_nobody
-        if not ids.isdisjoint(_ID.findall(row.body)) or any(value in row.body for _, value in found.identities)
+        if not ids.isdisjoint(_ID.findall(row.body)) or any(each.search(row.body) for each in known)
     ]
     dropped = 0
     for some in reach.batched(named):
         dropped += await _changed(session, delete(events).where(events.c.id.in_(some)))
     return dropped
+
+
+def _in_json(kind: str, value: str) -> re.Pattern[str]:
+    """Return what an identity looks like in the body of an event: a value of its own; a number stands in a call's
+    summary, too."""
+    if kind == "phone":
+        return re.compile(re.escape(value) + r"(?!\d)")
+    return re.compile(re.escape(json.dumps(value, ensure_ascii=False)))
 
 
 async def _close_requests(session: AsyncSession, tables: Tables, found: Reach, now: float) -> None:

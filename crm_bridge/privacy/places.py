@@ -8,14 +8,14 @@ Rule 3: rooms are named, never imported: whoever wires them hands the tables ove
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 Key = Literal["profile", "call", "recording", "identity"]
 Use = Literal["told", "kept", "hidden", "stays"]
 """`told`: exported, and emptied by an erasure. `kept`: exported, and stays, since without the rest it says nothing of
 anybody. `hidden`: a copy for machines, not exported, and emptied. `stays`: neither."""
 FileKind = Literal["recording_files", "spools", "journals", "prompts"]
-FILE_KINDS: Final[tuple[FileKind, ...]] = ("recording_files", "spools", "journals", "prompts")
+FILE_KINDS: Final[tuple[FileKind, ...]] = get_args(FileKind)
 
 
 @dataclass(frozen=True, slots=True)

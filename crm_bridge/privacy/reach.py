@@ -3,11 +3,11 @@
 `Tables` are the tables of every room by name, as whoever wires the rooms hands them over.
 """
 
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Row, Table, and_, or_, select
+from sqlalchemy import ColumnElement, Row, Select, Table, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge import person
@@ -81,12 +81,17 @@ async def pinned(session: AsyncSession, customer_id: str) -> Person | None:
 async def _calls(session: AsyncSession, tables: Tables, profiles: Sequence[str], numbers: Sequence[str]) -> list[str]:
     """Their calls, and those of their numbers that belong to nobody: the look-up of the caller may have failed."""
     calls = tables["calls"]
-    by_number = or_(
+    is_nobodys = calls.c.customer_id.is_(None)
+    of_nobody = await session.scalars(select(calls.c.id).where(is_nobodys, has_number(calls, numbers)))
+    return sorted({*await _ids(session, calls, calls.c.customer_id, profiles), *of_nobody})
+
+
+def has_number(calls: Table, numbers: "Sequence[str] | Select[tuple[str]]") -> ColumnElement[bool]:
+    """Return the condition that the other side of a call has one of some numbers."""
+    return or_(
         and_(calls.c.direction != "outbound", calls.c.ani.in_(numbers)),
         and_(calls.c.direction == "outbound", calls.c.dnis.in_(numbers)),
     )
-    of_nobody = await session.scalars(select(calls.c.id).where(calls.c.customer_id.is_(None), by_number))
-    return sorted({*await _ids(session, calls, calls.c.customer_id, profiles), *of_nobody})
 
 
 async def _ids(session: AsyncSession, table: Table, column: ColumnElement[Any], values: Sequence[str]) -> list[str]:
@@ -96,10 +101,10 @@ async def _ids(session: AsyncSession, table: Table, column: ColumnElement[Any], 
     return found
 
 
-def batched(values: Sequence[T], at_once: int = AT_ONCE) -> Iterator[Sequence[T]]:
+def batched(values: Sequence[T]) -> Iterator[Sequence[T]]:
     """Yield values, so many at once."""
-    for first in range(0, len(values), at_once):
-        yield values[first : first + at_once]
+    for first in range(0, len(values), AT_ONCE):
+        yield values[first : first + AT_ONCE]
 
 
 def conditions(place: Place, table: Table, reach: Reach) -> Iterator[ColumnElement[bool]]:
@@ -109,16 +114,13 @@ def conditions(place: Place, table: Table, reach: Reach) -> Iterator[ColumnEleme
             yield table.c[column].in_(some)
 
 
-async def rows(
-    session: AsyncSession, tables: Tables, reach: Reach, skip: Collection[str] = ()
-) -> AsyncIterator[tuple[Place, list[Row[Any]]]]:
+async def rows(session: AsyncSession, tables: Tables, reach: Reach) -> AsyncIterator[tuple[Place, list[Row[Any]]]]:
     """Yield each place with the person's rows in it, each once, in the order of the list backwards: people first."""
     for place in reversed(PLACES):
-        if place.table not in skip:
-            table = tables[place.table]
-            found: dict[tuple[Any, ...], Row[Any]] = {}
-            key = [column.key for column in table.primary_key]
-            for condition in conditions(place, table, reach):
-                for row in await session.execute(select(table).where(condition)):
-                    found[tuple(row._mapping[name] for name in key)] = row
-            yield place, list(found.values())
+        table = tables[place.table]
+        found: dict[tuple[Any, ...], Row[Any]] = {}
+        key = [column.key for column in table.primary_key]
+        for condition in conditions(place, table, reach):
+            for row in await session.execute(select(table).where(condition)):
+                found[tuple(row._mapping[name] for name in key)] = row
+        yield place, list(found.values())

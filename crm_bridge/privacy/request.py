@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
@@ -15,7 +15,7 @@ from crm_bridge.privacy.tables import PrivacyRequest
 from crm_bridge.rows import new_id
 
 Kind = Literal["export", "erase", "correct", "object"]
-KINDS: Final[tuple[Kind, ...]] = ("export", "erase", "correct", "object")
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 WEEKEND: Final = (5, 6)
 
 
@@ -76,27 +76,30 @@ async def receive(
     return row
 
 
-async def answer(session: AsyncSession, id_: str, now: float) -> PrivacyRequest:
-    """Note that whoever asked was answered; the first time counts. Raises `NoRequest`."""
+async def answer(session: AsyncSession, id_: str, now: float) -> tuple[PrivacyRequest, bool]:
+    """Note that whoever asked was answered, and tell whether it is the first time, which counts. Raises `NoRequest`."""
     row = await _existing(session, id_)
-    if row.answered_at is None:
+    is_new = row.answered_at is None
+    if is_new:
         row.answered_at = now
     await session.flush()
-    return row
+    return row, is_new
 
 
 async def close(
     session: AsyncSession, id_: str, outcome: Literal["done", "refused"], by: str, now: float
-) -> PrivacyRequest:
-    """Close a request. The same again changes nothing. Raises `NoRequest` and `RequestClosed`."""
+) -> tuple[PrivacyRequest, bool]:
+    """Close a request, and tell whether it was open; the same again changes nothing. Raises `NoRequest` and
+    `RequestClosed`."""
     row = await _existing(session, id_)
     if row.outcome not in ("", outcome):
         raise RequestClosed(f"this request is closed already ({row.outcome}): write down a new one")
-    if not row.outcome:
+    is_new = not row.outcome
+    if is_new:
         row.outcome, row.done_by, row.done_at = outcome, by, now
         row.answered_at = row.answered_at or now
     await session.flush()
-    return row
+    return row, is_new
 
 
 async def read_open(session: AsyncSession, limit: int, *, everything: bool = False) -> Sequence[PrivacyRequest]:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar, get_args
 
 from sqlalchemy import ColumnElement, Table, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,13 +17,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from crm_bridge.privacy.erasure import Sessions, emptied, place_of
 from crm_bridge.privacy.files import Files
 from crm_bridge.privacy.hold import held_profiles
-from crm_bridge.privacy.reach import AT_ONCE, Reach, Tables
+from crm_bridge.privacy.reach import AT_ONCE, Reach, Tables, batched, has_number
 from crm_bridge.privacy.tables import Consent
 from telephony.clock import datetime_of
 
 Kind = Literal["recordings", "transcripts", "interactions", "calls", "journals", "webhook_events"]
-KINDS: Final[tuple[Kind, ...]] = ("recordings", "transcripts", "interactions", "calls", "journals", "webhook_events")
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 OUT_OF_TIME: Final = "It was deleted when its time was over (privacy.retention.transcripts)."
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,10 @@ class Purger:
     keep_s: Mapping[Kind, float]
 
     async def purge(self, now: float, kinds: Collection[Kind] = KINDS) -> dict[Kind, int]:
-        """Delete what is out of its time, and return how many there were of each kind."""
+        """Delete what is out of its time, and return how many there were of each kind.
+
+        A file that cannot be deleted keeps nothing else from being. Raises `OSError` when everything else is done.
+        """
         ways: dict[Kind, Callable[[float, float], Awaitable[int]]] = {
             "recordings": self._recordings,
             "transcripts": self._transcripts,
@@ -46,7 +51,16 @@ class Purger:
             "webhook_events": self._webhook_events,
         }
         due = [kind for kind in KINDS if kind in kinds and kind in self.keep_s]
-        return {kind: await ways[kind](now - self.keep_s[kind], now) for kind in due}
+        gone: dict[Kind, int] = {}
+        failed: list[OSError] = []
+        for kind in due:
+            try:
+                gone[kind] = await ways[kind](now - self.keep_s[kind], now)
+            except OSError as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
+        return gone
 
     async def _recordings(self, before: float, now: float) -> int:
         table = self.tables["recordings"]
@@ -55,24 +69,45 @@ class Purger:
             table.c.started_at < before,
             table.c.state != "spooling",
             table.c.id.not_in(proofs),
-            _free(table.c.customer_id, now),
+            self._free_recordings(now),
         )
-        gone = 0
+        gone, last = 0, ""
+        failed: list[OSError] = []
         while True:
+            query = select(table.c.id, table.c.path).where(old, table.c.id > last).order_by(table.c.id).limit(AT_ONCE)
             async with self.sessions() as session:
                 await session.connection(execution_options={"read_only": True})
-                found = (await session.execute(select(table.c.id, table.c.path).where(old).limit(AT_ONCE))).all()
+                found = (await session.execute(query)).all()
             if not found:
-                return gone
-            paths = {row.id: row.path for row in found}
-            await asyncio.to_thread(self._remove_recordings, paths)
+                break
+            last = found[-1].id
+            rows = [(row.id, row.path) for row in found]
+            removed = await asyncio.to_thread(_remove, self._remove_recordings, rows, failed)
             async with self.sessions.begin() as session:
-                await self._forget_recordings(session, list(paths))
-            gone += len(paths)
+                await self._forget_recordings(session, [id_ for id_, _ in removed])
+            gone += len(removed)
+        if failed:
+            raise failed[0]
+        return gone
 
-    def _remove_recordings(self, paths: Mapping[str, str]) -> None:
+    def _remove_recordings(self, rows: Sequence[tuple[str, str]]) -> None:
+        paths = dict(rows)
         reach = Reach((), (), (), (), (), tuple(paths))
         self.files.remove(self.files.find(reach, paths))
+
+    def _free_recordings(self, now: float) -> ColumnElement[bool]:
+        """Return the condition that no legal hold keeps a recording, by its person or by its call's."""
+        calls, rows = self.tables["calls"], self.tables["recordings"]
+        held = select(calls.c.id).where(self._held_call(now))
+        return and_(_free(rows.c.customer_id, now), rows.c.call_id.not_in(held))
+
+    def _held_call(self, now: float) -> ColumnElement[bool]:
+        """Return the condition that a legal hold keeps a call: by its person, or, where it is nobody's, by the number
+        of one."""
+        calls, identities = self.tables["calls"], self.tables["identities"]
+        held = held_profiles(now)
+        numbers = select(identities.c.value).where(identities.c.kind == "phone", identities.c.customer_id.in_(held))
+        return or_(calls.c.customer_id.in_(held), and_(calls.c.customer_id.is_(None), has_number(calls, numbers)))
 
     async def _forget_recordings(self, session: AsyncSession, ids: Sequence[str]) -> None:
         tables = self.tables
@@ -88,7 +123,7 @@ class Purger:
         old = (
             select(words.c.recording_id)
             .join(rows, rows.c.id == words.c.recording_id)
-            .where(words.c.created_at < before, _free(rows.c.customer_id, now))
+            .where(words.c.created_at < before, self._free_recordings(now))
         )
 
         async def forget(session: AsyncSession, ids: Sequence[str]) -> None:
@@ -110,7 +145,8 @@ class Purger:
         calls, wrap_ups = self.tables["calls"], self.tables["wrap_ups"]
         says = or_(calls.c.customer_id.is_not(None), calls.c.ani != "", calls.c.number != "")
         is_old = and_(calls.c.started_at < before, calls.c.ended_at.is_not(None), says)
-        old = select(calls.c.id).where(is_old, _free(calls.c.customer_id, now))
+        held = select(calls.c.id).where(self._held_call(now))
+        old = select(calls.c.id).where(is_old, calls.c.id.not_in(held))
 
         async def empty(session: AsyncSession, ids: Sequence[str]) -> None:
             await session.execute(emptied(place_of("wrap_ups"), wrap_ups, wrap_ups.c.call_id.in_(ids)))
@@ -129,16 +165,17 @@ class Purger:
         calls = self.tables["calls"]
         old = await asyncio.to_thread(self.files.journals_before, f"{datetime_of(before):%Y-%m-%d}")
         gone = 0
-        for first in range(0, len(old), AT_ONCE):
-            some = old[first : first + AT_ONCE]
+        failed: list[OSError] = []
+        for some in batched(old):
             named = [PurePath(each.path).stem for each in some]
-            held = calls.c.customer_id.in_(held_profiles(now))
             async with self.sessions() as session:
                 await session.connection(execution_options={"read_only": True})
-                kept = set(await session.scalars(select(calls.c.id).where(calls.c.id.in_(named), held)))
+                held = select(calls.c.id).where(calls.c.id.in_(named), self._held_call(now))
+                kept = set(await session.scalars(held))
             due = [each for each, call in zip(some, named, strict=True) if call not in kept]
-            await asyncio.to_thread(self.files.remove, due)
-            gone += len(due)
+            gone += len(await asyncio.to_thread(_remove, self.files.remove, due, failed))
+        if failed:
+            raise failed[0]
         return gone
 
     async def _in_batches(self, old: Any, forget: Callable[[AsyncSession, Sequence[Any]], Awaitable[None]]) -> int:
@@ -151,6 +188,22 @@ class Purger:
             gone += len(ids)
             if not ids:
                 return gone
+
+
+def _remove(remove: Callable[[Sequence[T]], None], things: Sequence[T], failed: list[OSError]) -> Sequence[T]:
+    """Remove things at once or, where one of them cannot be removed, each by itself; return those that are gone."""
+    try:
+        remove(things)
+    except OSError:
+        gone = []
+        for each in things:
+            try:
+                remove([each])
+                gone.append(each)
+            except OSError as error:
+                failed.append(error)
+        return gone
+    return things
 
 
 def _free(customer_id: ColumnElement[Any], now: float) -> ColumnElement[bool]:

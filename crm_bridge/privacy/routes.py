@@ -4,13 +4,14 @@ Reads of `app.state` what `crm_bridge.link_routes` reads, and `eraser` and `dead
 audit log before it is answered.
 """
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from crm_bridge.asker import audited, name_of
 from crm_bridge.link_routes import NOT_THERE, REFUSED, ProfileId
 from crm_bridge.person import NoProfile
 from crm_bridge.present import consent_out, hold_out
@@ -34,7 +35,7 @@ from crm_bridge.privacy.shapes import (
 from crm_bridge.privacy.tables import Erasure, PrivacyRequest
 from crm_bridge.routes import NO_CUSTOMER, Reading, invalid, person_of
 from crm_bridge.shapes import ConsentOut, HoldOut
-from telephony.clock import iso
+from telephony.clock import iso, iso_or_none
 
 router = APIRouter(tags=["privacy"])
 
@@ -55,7 +56,7 @@ async def export_customer(request: Request, customer_id: ProfileId) -> Streaming
     whole = await read(eraser, customer_id, request.app.state.clock.now())
     if whole is None:
         raise HTTPException(404, NO_CUSTOMER)
-    await _audit(request, "customer.export", customer_id)
+    await audited(request, "customer.export", customer_id)
     return StreamingResponse(
         _pieces(whole, eraser),
         media_type="application/zip",
@@ -85,11 +86,11 @@ async def erase_customer(request: Request, response: Response, customer_id: Prof
     """Erase a person from everywhere. It cannot be undone."""
     eraser: Eraser = request.app.state.eraser
     try:
-        erasure, is_new = await eraser.erase(customer_id, _by(request), request.app.state.clock.now)
+        erasure, is_new = await eraser.erase(customer_id, name_of(request), request.app.state.clock.now)
     except NoProfile as error:
         raise HTTPException(404, NO_CUSTOMER) from error
     except Held as error:
-        await _audit(request, "customer.erase.held", customer_id)
+        await audited(request, "customer.erase.held", customer_id)
         holds = [hold_out(each).model_dump(mode="json") for each in error.holds]
         raise HTTPException(409, {"detail": str(error), "holds": holds}) from error
     except StillRunning as error:
@@ -98,7 +99,8 @@ async def erase_customer(request: Request, response: Response, customer_id: Prof
         raise HTTPException(503, str(error)) from error
     except Unfinished as error:
         response.status_code = 202
-        await _erased(request, error.erasure)
+        if error.is_new:
+            await _erased(request, error.erasure)
         return _erasure_out(error.erasure, str(error))
     if is_new:
         await _erased(request, erasure)
@@ -117,7 +119,7 @@ async def get_erasure(session: Reading, erasure_id: ProfileId) -> ErasureOut:
 
 
 async def _erased(request: Request, erasure: Erasure) -> None:
-    await _audit(request, "customer.erase", erasure.id)
+    await audited(request, "customer.erase", erasure.id)
     request.app.state.publish("customer.erased", {"erasure": erasure.id, "profiles": erasure.profiles})
 
 
@@ -127,7 +129,7 @@ def _erasure_out(row: Erasure, cause: str = "") -> ErasureOut:
         state="done" if row.state == "done" else "running",
         cause=cause,
         requested_at=iso(row.requested_at),
-        done_at=None if row.done_at is None else iso(row.done_at),
+        done_at=iso_or_none(row.done_at),
         by=row.by,
         certificate=row.certificate or None,
     )
@@ -145,11 +147,11 @@ async def hold_customer(request: Request, customer_id: ProfileId, body: HoldIn) 
         raise invalid(("body", "until"), "is over already: name an instant to come, or leave it out")
     async with request.app.state.sessions() as session:
         try:
-            row = await hold.place(session, customer_id, body.reason, _by(request), until, now)
+            row = await hold.place(session, customer_id, body.reason, name_of(request), until, now)
         except NoProfile as error:
             raise HTTPException(404, NO_CUSTOMER) from error
         await session.commit()
-    await _audit(request, "customer.hold", customer_id)
+    await audited(request, "customer.hold", customer_id)
     return hold_out(row)
 
 
@@ -158,13 +160,13 @@ async def release_customer(request: Request, customer_id: ProfileId) -> HoldList
     """Release every legal hold on a person; the answer says which."""
     async with request.app.state.sessions() as session:
         try:
-            rows = await hold.release(session, customer_id, _by(request), request.app.state.clock.now())
+            rows = await hold.release(session, customer_id, name_of(request), request.app.state.clock.now())
         except NoProfile as error:
             raise HTTPException(404, NO_CUSTOMER) from error
         except hold.NotHeld as error:
             raise HTTPException(409, str(error)) from error
         await session.commit()
-    await _audit(request, "customer.release", customer_id)
+    await audited(request, "customer.release", customer_id)
     return HoldList(items=[hold_out(each) for each in rows])
 
 
@@ -185,7 +187,7 @@ async def post_consent(request: Request, customer_id: ProfileId, body: ConsentIn
         channel=body.channel,
         notice=body.notice,
         notice_version=body.notice_version,
-        by=_by(request),
+        by=name_of(request),
         call=body.call,
         clip=clip,
     )
@@ -197,7 +199,7 @@ async def post_consent(request: Request, customer_id: ProfileId, body: ConsentIn
         except consent.NoProof as error:
             raise invalid(("body", "recording"), str(error)) from error
         await session.commit()
-    await _audit(request, f"consent.{row.state}", row.id)
+    await audited(request, f"consent.{row.state}", row.id)
     return consent_out(row)
 
 
@@ -232,10 +234,11 @@ async def post_request(request: Request, body: RequestIn) -> RequestOut:
     if received_at > now:
         raise invalid(("body", "received_at"), "has not come yet: name when the request was received")
 
-    async def write(session: AsyncSession) -> PrivacyRequest:
+    async def write(session: AsyncSession) -> tuple[PrivacyRequest, bool]:
+        deadlines = request.app.state.deadlines
         return await requests.receive(
-            session, body.kind, body.customer, received_at, body.note, _by(request), request.app.state.deadlines
-        )
+            session, body.kind, body.customer, received_at, body.note, name_of(request), deadlines
+        ), True
 
     try:
         return await _written(request, write, "request.received")
@@ -247,7 +250,7 @@ async def post_request(request: Request, body: RequestIn) -> RequestOut:
 async def answer_request(request: Request, request_id: ProfileId) -> RequestOut:
     """Note that whoever asked was told how it goes on."""
 
-    async def write(session: AsyncSession) -> PrivacyRequest:
+    async def write(session: AsyncSession) -> tuple[PrivacyRequest, bool]:
         return await requests.answer(session, request_id, request.app.state.clock.now())
 
     return await _written(request, write, "request.answered")
@@ -257,23 +260,26 @@ async def answer_request(request: Request, request_id: ProfileId) -> RequestOut:
 async def close_request(request: Request, request_id: ProfileId, body: CloseIn) -> RequestOut:
     """Note that what was asked for is done, or was refused."""
 
-    async def write(session: AsyncSession) -> PrivacyRequest:
-        return await requests.close(session, request_id, body.outcome, _by(request), request.app.state.clock.now())
+    async def write(session: AsyncSession) -> tuple[PrivacyRequest, bool]:
+        return await requests.close(session, request_id, body.outcome, name_of(request), request.app.state.clock.now())
 
     return await _written(request, write, f"request.{body.outcome}")
 
 
-async def _written(request: Request, write: Any, what: str) -> RequestOut:
+async def _written(
+    request: Request, write: Callable[[AsyncSession], Awaitable[tuple[PrivacyRequest, bool]]], what: str
+) -> RequestOut:
     state = request.app.state
     async with state.sessions() as session:
         try:
-            row: PrivacyRequest = await write(session)
+            row, is_new = await write(session)
         except NoRequest as error:
             raise HTTPException(404, str(error)) from error
         except RequestClosed as error:
             raise HTTPException(409, str(error)) from error
         await session.commit()
-    await _audit(request, what, row.id)
+    if is_new:
+        await audited(request, what, row.id)
     return _request_out(row, state.clock.now())
 
 
@@ -286,8 +292,8 @@ def _request_out(row: PrivacyRequest, now: float) -> RequestOut:
             "received_at": iso(row.received_at),
             "answer_due_at": iso(row.answer_due_at),
             "due_at": iso(row.due_at),
-            "answered_at": None if row.answered_at is None else iso(row.answered_at),
-            "done_at": None if row.done_at is None else iso(row.done_at),
+            "answered_at": iso_or_none(row.answered_at),
+            "done_at": iso_or_none(row.done_at),
             "outcome": row.outcome,
             "overdue": requests.is_overdue(row, now),
             "note": row.note,
@@ -295,13 +301,3 @@ def _request_out(row: PrivacyRequest, now: float) -> RequestOut:
             "done_by": row.done_by,
         }
     )
-
-
-def _by(request: Request) -> str:
-    return str(getattr(getattr(request.state, "principal", None), "name", ""))[:64]
-
-
-async def _audit(request: Request, what: str, about: str) -> None:
-    audit = getattr(request.app.state, "audit", None)
-    if audit is not None:
-        await audit(request, what, about)

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from crm_bridge.privacy.consent import State
 from crm_bridge.privacy.request import Kind
 from crm_bridge.shapes import Channel, ConsentOut, HoldOut, Instant, Line, Shape, Text
 
@@ -34,7 +35,7 @@ class ConsentIn(Shape):
     """
 
     purpose: Word
-    state: Literal["given", "refused", "withdrawn"]
+    state: State
     at: Instant
     channel: Channel
     notice: Annotated[Text, Field(min_length=1, max_length=10_000)]

@@ -11,12 +11,13 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from crm_bridge.asker import audited
 from crm_bridge.shapes import Shape
 from crm_bridge.webhooks import outbox
 from crm_bridge.webhooks.endpoint import Endpoint
 from crm_bridge.webhooks.outbox import Webhooks
 from crm_bridge.webhooks.tables import WebhookEvent
-from telephony.clock import iso
+from telephony.clock import iso, iso_or_none
 
 router = APIRouter(tags=["webhooks"])
 
@@ -141,7 +142,7 @@ async def replay_all(request: Request, endpoint: Known) -> Replayed:
 
 
 async def _replay(request: Request, endpoint: Endpoint, id_: int | None) -> int:
-    await request.app.state.audit(request, "webhooks.replayed", endpoint.name)
+    await audited(request, "webhooks.replayed", endpoint.name)
     async with request.app.state.sessions() as session:
         replayed = await outbox.replay(session, endpoint.name, request.app.state.clock.now(), id_)
         await session.commit()
@@ -157,5 +158,5 @@ def _dead_out(row: WebhookEvent) -> DeadEventOut:
         attempts=row.attempts,
         error=row.error,
         created_at=iso(row.created_at),
-        dead_at=None if row.finished_at is None else iso(row.finished_at),
+        dead_at=iso_or_none(row.finished_at),
     )

@@ -1,4 +1,4 @@
-"""The audit log: written before the answer, each deed once a minute, read by those who look after others."""
+"""The audit log: written before the answer, what repeats by itself once a minute, read by who looks after others."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -35,6 +35,23 @@ async def test_a_player_that_asks_in_many_pieces_hears_once_a_minute(sessions: S
     for seconds in (0, 1, SAME_S - 1, SAME_S, SAME_S + 1):
         await log.note(NOW + seconds, "huong", "recording.heard", "r1", "::1")
     assert [row[0] for row in await written(sessions)] == [0, SAME_S]
+
+
+@pytest.mark.parametrize("what", ["customer.hold", "interaction.case", "messages.replayed"])
+async def test_what_somebody_does_again_is_another_entry(sessions: Sessions, what: str) -> None:
+    log = Audit(sessions)
+    for seconds in (0, 1, 2):
+        await log.note(NOW + seconds, "huong", what, "c1", "::1")
+    assert [row[0] for row in await written(sessions)] == [0, 1, 2]
+    assert not log._written
+
+
+@pytest.mark.parametrize("what", ["recording.heard", "consent.heard", "transcript.read", "call.listened"])
+async def test_what_repeats_by_itself_is_one_entry(sessions: Sessions, what: str) -> None:
+    log = Audit(sessions)
+    for seconds in (0, 1, 2):
+        await log.note(NOW + seconds, "huong", what, "r1", "::1")
+    assert [row[0] for row in await written(sessions)] == [0]
 
 
 async def test_other_people_deeds_and_things_are_other_entries(sessions: Sessions) -> None:

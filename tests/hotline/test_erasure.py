@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
@@ -15,11 +16,12 @@ from crm_bridge import customer, person, timeline
 from crm_bridge.match import claim
 from crm_bridge.person import Grounds, NoProfile
 from crm_bridge.privacy import certificate, hold, reach
-from crm_bridge.privacy.erasure import Eraser, Held, StillRunning
+from crm_bridge.privacy.erasure import Eraser, Held, ScrubDelayed, StillRunning, Unfinished
 from crm_bridge.privacy.files import KeptFile
 from crm_bridge.privacy.places import PLACES
 from crm_bridge.privacy.tables import Erasure, PrivacyRequest
-from crm_bridge.tables import Customer, CustomerLink, Interaction
+from crm_bridge.tables import Customer, CustomerLink, Identity, Interaction
+from crm_bridge.webhooks.tables import WebhookEvent
 from hotline import database, person_files, privacy
 from hotline.config import Settings
 from hotline.database import Sessions
@@ -27,7 +29,7 @@ from recordings.tables import Recording
 from telephony.edge import call_rows, rows
 from telephony.tables import Call, WrapUp
 from tests.hotline.conftest import NOW
-from tests.hotline.people import E164, EMAIL, MARKS, NUMBER, someone
+from tests.hotline.people import E164, EMAIL, MARKS, NUMBER, WEBHOOKS, someone
 
 GROUNDS = Grounds("one card, of Zebra", "api", "huong")
 
@@ -114,6 +116,54 @@ async def test_the_certificate_says_what_was_erased_and_not_of_whom(
         "webhook_events": 3,
     }
     assert not any(mark.decode() in json.dumps(statement, ensure_ascii=False) for mark in MARKS)
+
+
+async def test_events_of_others_that_only_look_alike_stay(
+    settings: Settings, sessions: Sessions, eraser: Eraser
+) -> None:
+    one = await someone(settings, sessions, NOW)
+    of_others: list[dict[str, Any]] = [
+        {"dnis": "19001237", "duration_s": 7.0, "asked_again": ["17"]},
+        {"summary": f"Call from an to {E164}9: ended by agent"},
+        {"ani": f"x{EMAIL}"},
+    ]
+    of_theirs: list[dict[str, Any]] = [
+        {"ani": "7"},
+        {"summary": f"Call from an to {E164}: ended by agent"},
+        {"ani": f"a{EMAIL}"},
+    ]
+    async with sessions.begin() as session:
+        session.add(
+            Identity(id="7" * 32, customer_id=one.customer, kind="zalo", value="7", source="zalo", created_at=NOW)
+        )
+        for data in (*of_others, *of_theirs):
+            await WEBHOOKS.tell(session, "call.ended", data, customer=None, now=NOW)
+    await eraser.erase(one.customer, "huong", now)
+    async with sessions() as session:
+        left = await session.scalars(select(WebhookEvent.body).order_by(WebhookEvent.id))
+        assert [json.loads(body)["data"] for body in left] == of_others
+
+
+async def test_a_key_that_cannot_be_had_does_not_rewrite_the_database_again_and_again(
+    settings: Settings, sessions: Sessions, eraser: Eraser
+) -> None:
+    one = await someone(settings, sessions, NOW)
+    scrubbed: list[None] = []
+
+    async def scrub() -> str:
+        scrubbed.append(None)
+        raise ScrubDelayed("in use")
+
+    def no_key() -> Any:
+        raise certificate.KeyUnusable("no key")
+
+    with pytest.raises(Unfinished, match="in use"):
+        await dataclasses.replace(eraser, scrub=scrub).erase(one.customer, "huong", now)
+    for _ in range(2):
+        with pytest.raises(certificate.KeyUnusable):
+            await dataclasses.replace(eraser, scrub=scrub, key=no_key).finish_all(now)
+    assert len(scrubbed) == 1
+    assert await eraser.finish_all(now) == 1
 
 
 @pytest.mark.parametrize("change", [{"by": "somebody"}, {"profiles": []}, {"erased": {}}])

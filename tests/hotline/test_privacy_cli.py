@@ -3,12 +3,14 @@
 import asyncio
 import json
 import shutil
+import sqlite3
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import InstrumentedAttribute
 from typer.testing import CliRunner, Result
 
 from hotline import database
@@ -48,11 +50,11 @@ def one(tmp_path: Path) -> Someone:
     return asyncio.run(make())
 
 
-def audited(folder: Path) -> list[str]:
+def audited(folder: Path, column: InstrumentedAttribute[str] = AuditEntry.what) -> list[str]:
     async def read() -> list[str]:
         engine = database.open_engine(f"sqlite:///{folder / 'data' / 'hotline.db'}")
         async with database.session_factory(engine)() as session:
-            found = list(await session.scalars(select(AuditEntry.what).order_by(AuditEntry.at)))
+            found = list(await session.scalars(select(column).order_by(AuditEntry.at)))
         await engine.dispose()
         return found
 
@@ -110,6 +112,35 @@ def test_a_hold_keeps_until_it_is_released(run: Run, tmp_path: Path, one: Someon
     for command in (("hold", "--reason", "x"), ("release",), ("consents",), ("erase", "--yes")):
         assert run(command[0], "0" * 32, *command[1:]).exit_code == 1, command
     assert audited(tmp_path) == ["customer.hold", "customer.release", "customer.erase"]
+    assert set(audited(tmp_path, AuditEntry.source)) == {"cli"}
+
+
+def test_who_is_shown_has_their_holds_and_consents(run: Run, one: Someone) -> None:
+    run("hold", one.customer, "--reason", "court 7")
+    shown = json.loads(run("show", one.customer, "--json").stdout)
+    assert [each["reason"] for each in shown["holds"]] == ["court 7"]
+    assert [(each["purpose"], each["state"]) for each in shown["consents"]] == [("recording", "given")]
+
+
+def test_a_hold_of_days_that_are_over_is_refused(run: Run, tmp_path: Path, one: Someone) -> None:
+    over = run("hold", one.customer, "--reason", "court 7", "--until", "2026-01-01")
+    assert (over.exit_code, "over already" in over.stderr) == (1, True)
+    assert run("hold", one.customer, "--reason", "court 7", "--until", "2199-01-01").exit_code == 0
+    assert audited(tmp_path) == ["customer.hold"]
+
+
+def test_an_erasure_that_is_held_up_is_noted_once(
+    run: Run, tmp_path: Path, one: Someone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("the disk is gone")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("hotline.person_files.PersonFiles.remove", fail)
+        for _ in range(2):
+            assert "the disk is gone" in run("erase", one.customer, "--yes").stderr
+    assert run("erase", one.customer, "--yes").exit_code == 0
+    assert audited(tmp_path) == ["customer.erase"]
 
 
 def test_consents_are_listed(run: Run, one: Someone) -> None:
@@ -130,3 +161,16 @@ def test_recordings_out_of_their_time_are_purged(tmp_path: Path, monkeypatch: py
     # The recording proves a consent, and stays as long as that; its words do not.
     assert rows == [["kind", "deleted"], ["recordings", "0"], ["transcripts", "1"]]
     assert list((tmp_path / "data").rglob("*.wav"))
+
+
+def test_a_file_that_cannot_be_purged_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one: Someone) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("not permitted")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("hotline.person_files.PersonFiles.remove", fail)
+    (tmp_path / "hotline.yaml").write_text("privacy: {retention: {recordings: 1d}}")
+    with sqlite3.connect(tmp_path / "data" / "hotline.db") as database_:
+        database_.execute("DELETE FROM consents")
+    result = CliRunner().invoke(app, ["recordings", "purge", "--data", "data"], catch_exceptions=False)
+    assert (result.exit_code, "not permitted" in result.stderr) == (1, True)

@@ -72,6 +72,7 @@ async def test_a_person_takes_everything_along(client: httpx.AsyncClient, sessio
     assert data["tables"]["customers"][0]["name"] == NAME
     assert {row["value"] for row in data["tables"]["identities"]} >= {E164}
     assert data["tables"]["calls"][0]["started_at"].endswith("Z")
+    assert data["tables"]["connector_cache"][0]["as_of"].endswith("Z")
     assert "folded" not in data["tables"]["transcripts"][0]
     assert SAID in whole.read(f"transcripts/{one.recording}.txt").decode()
     page = whole.read("index.html").decode()
@@ -148,15 +149,20 @@ async def test_a_hold_is_seen_and_blocks(
 async def test_what_cannot_be_deleted_yet_is_said(
     client: httpx.AsyncClient, app: FastAPI, settings: Settings, one: Someone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    published: list[tuple[str, object]] = []
+    app.state.publish = lambda type_, body: published.append((type_, body))
+
     def fail(*_: object) -> None:
         raise OSError("the disk is gone")
 
     with monkeypatch.context() as broken:
         broken.setattr("hotline.person_files.PersonFiles.remove", fail)
         running = await asked(client, "POST", f"/customers/{one.customer}/erase", 202)
+        assert await asked(client, "POST", f"/customers/{one.customer}/erase", 202) == running
     assert (running["state"], running["cause"], running["certificate"]) == ("running", "the disk is gone", None)
     assert (await asked(client, "POST", f"/customers/{one.customer}/erase", 200))["state"] == "done"
     assert found_in(settings.data) == []
+    assert [told for told, _ in published] == ["customer.erased"]
 
 
 async def test_a_key_that_cannot_be_had_erases_nothing(

@@ -1,12 +1,13 @@
 """What is out of its time goes, kind by kind; holds and proofs keep it; and somebody looks again and again."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pytest
 from sqlalchemy import delete, func, select, update
 
 from crm_bridge.privacy import hold
+from crm_bridge.privacy.files import KeptFile
 from crm_bridge.privacy.retention import KINDS, Kind, Purger
 from crm_bridge.privacy.tables import Consent, Erasure
 from crm_bridge.tables import Interaction
@@ -18,7 +19,7 @@ from recordings.tables import Recording, Transcript
 from telephony.edge.alarms import Alarms
 from telephony.tables import Call, WrapUp
 from tests.hotline.conftest import NOW, StandingClock
-from tests.hotline.people import SAID, Someone, someone
+from tests.hotline.people import E164, SAID, Someone, someone
 from tests.hotline.test_erasure import found_in
 
 DAY = 86_400.0
@@ -109,6 +110,53 @@ async def test_a_hold_keeps_everything(settings: Settings, sessions: Sessions, o
         await hold.release(session, one.customer, "huong", NOW)
     gone = await purge.purge(NOW + 9 * DAY)  # the transcript goes with its recording
     assert gone == dict.fromkeys(KINDS, 1) | {"transcripts": 0, "interactions": 2, "webhook_events": 2}
+
+
+async def test_a_hold_keeps_a_call_that_is_the_persons_by_its_number_alone(
+    settings: Settings, sessions: Sessions, one: Someone
+) -> None:
+    async with sessions.begin() as session:
+        await session.execute(update(Call).values(customer_id=None))
+        await session.execute(update(Recording).values(customer_id=None))
+        await hold.place(session, one.customer, "court", "huong", None, NOW)
+    keep: dict[Kind, float] = {"recordings": DAY, "transcripts": DAY, "calls": DAY, "journals": DAY}
+    purge = purger(settings, sessions, keep)
+    assert await purge.purge(NOW + 9 * DAY) == dict.fromkeys(keep, 0)
+    async with sessions.begin() as session:
+        await session.execute(update(Call).values(direction="outbound", dnis=E164, ani="19001234"))
+    assert await purge.purge(NOW + 9 * DAY) == dict.fromkeys(keep, 0)
+    async with sessions.begin() as session:
+        await hold.release(session, one.customer, "huong", NOW)
+    assert await purge.purge(NOW + 9 * DAY) == dict.fromkeys(keep, 1) | {"transcripts": 0}
+
+
+async def test_a_file_that_cannot_be_deleted_keeps_nothing_else_from_being(
+    settings: Settings, sessions: Sessions, one: Someone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await someone(settings, sessions, NOW, mark="x", number="0987654321", e164="+84987654321")
+    async with sessions.begin() as session:
+        await session.execute(delete(Consent))
+        await session.execute(update(WebhookEvent).values(state="delivered", finished_at=NOW))
+    purge = purger(settings, sessions, dict.fromkeys(KINDS, DAY))
+    remove = person_files.PersonFiles.remove
+
+    def fail(files: person_files.PersonFiles, some: Iterable[KeptFile]) -> None:
+        listed = list(some)
+        if any(one.recording in each.path or one.call in each.path for each in listed):
+            raise OSError("not permitted")
+        remove(files, listed)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(person_files.PersonFiles, "remove", fail)
+        for _ in range(2):
+            with pytest.raises(OSError, match="not permitted"):
+                await purge.purge(NOW + 9 * DAY)
+            # Of the kinds with files that one alone stays, with its words; of the others nothing does.
+            async with sessions() as session:
+                assert (await session.scalars(select(Recording.id))).all() == [one.recording]
+            assert await left(sessions) == {"recordings": 1, "transcripts": 0, "interactions": 0, "webhook_events": 0}
+            assert [path.stem for path in (settings.data / "journals").rglob("*.jsonl")] == [one.call]
+    assert await purge.purge(NOW + 9 * DAY) == dict.fromkeys(KINDS, 0) | {"recordings": 1, "journals": 1}
 
 
 async def test_a_proof_stays(settings: Settings, sessions: Sessions) -> None:

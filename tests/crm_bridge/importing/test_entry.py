@@ -103,6 +103,18 @@ def test_what_is_no_name_language_or_tag_is_left_out_and_said() -> None:
     assert [each.column for each in troubles] == ["Name", "Language", "Tags"]
 
 
+def test_what_is_more_than_a_profile_has_is_left_out_and_said() -> None:
+    half = [f"t{number}" for number in range(30)]
+    more = [f"u{number}" for number in range(30)]
+    entry, (trouble,) = read(("Email", "a@b.vn"), ("Tags", ",".join(half)), ("Nhóm", ",".join(["t1", *more])))
+    assert entry is not None
+    assert entry.tags == (*half, *more[:20])
+    assert (trouble.column, trouble.refused, "beyond the 50" in trouble.cause) == ("Nhóm", False, True)
+    named, (too_long,) = read(("Email", "a@b.vn"), ("Họ", "x" * 120), ("Tên", "y" * 120))
+    assert named is not None
+    assert (named.name, too_long.column, "longer than 200" in too_long.cause) == ("", "Họ", True)
+
+
 def test_columns_that_are_not_known_are_remembered() -> None:
     reader = Reader("pos", "VN", {"Liên lạc": "phone"})
     entry, _ = reader.read(Record(2, (("Liên lạc", "0912345678"), ("Ngày sinh", "1990"), ("Ghi chú", "x"))))

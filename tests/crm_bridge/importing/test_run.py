@@ -11,6 +11,7 @@ from crm_bridge import customer, suggestion
 from crm_bridge.importing.report import Report
 from crm_bridge.importing.run import ImportContended, Job, Watch, rehearse, run
 from crm_bridge.importing.tables import Import
+from crm_bridge.importing.words import lines
 from crm_bridge.match import claim, find_or_create
 from crm_bridge.tables import Customer
 from hotline.database import reading
@@ -98,6 +99,16 @@ async def test_a_row_that_names_two_people_merges_nobody(imported: Imported, ses
     assert (found.person.id, found.grounds) == (binh.person.id, ("contradicting_claim",))
     claimed = suggestion.ContradictingClaim("email", "binh@example.vn", None, report.id, 2)
     assert found.claims == (claimed,)
+
+
+async def test_tags_that_a_profile_has_no_room_for_are_told(imported: Imported) -> None:
+    await imported("phone,tags\n0912345678," + ";".join(f"t{number}" for number in range(40)) + "\n")
+    report = await imported("phone,tags\n0912345678," + ";".join(f"u{number}" for number in range(11)) + "\n")
+    (note,) = report.of("ignored")
+    assert (note.row, note.column, report.counts.ignored) == (2, "tags", 1)
+    assert [line for line in lines(report) if "beyond the 50" in line] == [
+        f"{report.file}:2: tags: {note.cause}; {note.mend}"
+    ]
 
 
 async def test_namesakes_with_much_the_same_address_are_shown_and_not_merged(imported: Imported) -> None:

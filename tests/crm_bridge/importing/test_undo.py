@@ -20,7 +20,10 @@ from crm_bridge.importing.tables import Import, ImportIdentity, ImportProfile
 from crm_bridge.importing.undo import NoImport, UndoRefused, undo
 from crm_bridge.match import claim, find_or_create
 from crm_bridge.person import Grounds
-from crm_bridge.tables import Customer, Identity
+from crm_bridge.privacy import hold
+from crm_bridge.privacy.tables import Consent, PrivacyRequest
+from crm_bridge.rows import new_id
+from crm_bridge.tables import Customer, CustomerField, Identity
 from crm_bridge.timeline import NewInteraction, record, record_call
 from hotline.database import open_engine, reading, session_factory
 from tests.crm_bridge.calls import snapshot
@@ -137,6 +140,77 @@ async def test_an_import_that_died_is_taken_back_as_far_as_it_came(sessions: Ses
     assert await count(sessions, Customer) == 0
     again = await run(sessions, job(AN), lambda: NOW)
     assert (again.id != died, again.counts.created) == (True, 1)
+
+
+async def test_whom_a_legal_hold_keeps_stays_as_they_are(imported: Imported, sessions: Sessions) -> None:
+    report = await imported(AN + "2,0381234567,,Bình,\n")
+    mine = (await profile_of(sessions, "email", "an@example.vn")).person.id
+    async with sessions.begin() as session:
+        await hold.place(session, mine, "court", "lan", None, NOW)
+    after = await undone(sessions, report)
+    found = await profile_of(sessions, "phone", "+84912345678")
+    assert (found.person.id, found.person.name, found.person.tags, len(found.identities)) == (mine, "An", ["vip"], 3)
+    assert (after.state, after.counts.removed, after.counts.kept) == ("undone", 1, 1)
+    assert [each.as_json() for each in after.of("kept")] == [
+        {"row": 2, "cause": "a legal hold keeps it", "mend": "look at it", "customer": mine}
+    ]
+
+
+async def test_a_hold_keeps_what_an_import_brought_to_a_profile_that_was_there(
+    imported: Imported, sessions: Sessions
+) -> None:
+    there = await event(sessions, "email", ("email", "an@example.vn"), now=NOW - 10.0)
+    report = await imported(AN)
+    before = await everybody(sessions)
+    async with sessions.begin() as session:
+        await hold.place(session, there, "court", "lan", None, NOW)
+    after = await undone(sessions, report)
+    assert await everybody(sessions) == before
+    assert [each.cause for each in after.of("kept")] == ["a legal hold keeps it"]
+
+
+async def test_a_hold_that_is_over_keeps_nobody_and_its_row_keeps_the_profile(
+    imported: Imported, sessions: Sessions
+) -> None:
+    report = await imported(AN)
+    mine = (await profile_of(sessions, "email", "an@example.vn")).person.id
+    async with sessions.begin() as session:
+        await hold.place(session, mine, "court", "lan", NOW + 1.0, NOW)
+    after = await undone(sessions, report)
+    assert [each.cause for each in after.of("kept")] == ["the profile is in use"]
+    assert (await count(sessions, Customer), await count(sessions, Identity)) == (1, 0)
+
+
+def _field(customer_id: str) -> CustomerField:
+    return CustomerField(id=new_id(), customer_id=customer_id, name="order", value="7", channel="call", at=NOW)
+
+
+def _consent(customer_id: str) -> Consent:
+    return Consent(
+        id=new_id(), customer_id=customer_id, purpose="marketing", state="given", at=NOW, channel="zalo", notice="?",
+        notice_version="1", by="lan", created_at=NOW,
+    )  # fmt: skip
+
+
+def _request(customer_id: str) -> PrivacyRequest:
+    return PrivacyRequest(
+        id=new_id(), kind="export", customer_id=customer_id, received_at=NOW, answer_due_at=NOW, due_at=NOW, outcome="",
+        note="", by="lan", done_by="",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("row", [_field, _consent, _request])
+async def test_a_profile_of_which_anything_was_kept_stays(
+    imported: Imported, sessions: Sessions, row: Callable[[str], Any]
+) -> None:
+    report = await imported(AN)
+    mine = (await profile_of(sessions, "email", "an@example.vn")).person.id
+    async with sessions.begin() as session:
+        session.add(row(mine))
+    after = await undone(sessions, report)
+    assert (after.state, after.counts.removed, after.counts.kept) == ("undone", 0, 1)
+    async with reading(sessions)() as session:
+        assert (await session.scalars(select(Customer.id))).all() == [mine]
 
 
 async def test_what_cannot_be_taken_back_says_why(imported: Imported, sessions: Sessions) -> None:

@@ -186,16 +186,20 @@ class Client:
         """Send one request when it is its turn. Raises `Unavailable`."""
         now = self.now()
         if not self.breaker.admits(now):
-            self.outcomes["left_alone"] += 1
-            raise Unavailable("it did not answer before, and is left alone", self.breaker.until - now)
-        wait_s = self._pace.wait_s(now)
+            raise self._left_alone("it did not answer before, and is left alone", self.breaker.until - now)
+        wait_s, paused_until = self._pace.wait_s(now), self._pace.paused_until
         if now + wait_s >= until:
-            self.outcomes["left_alone"] += 1
-            raise Unavailable("it is asked as much as it may be", wait_s)
+            raise self._left_alone("it is asked as much as it may be", wait_s)
         self._pace = self._pace.took(now)
         if wait_s:
             await self.sleep(wait_s)
-        self.breaker = self.breaker.asked(self.now())
+            now = self.now()
+            # What others were answered meanwhile holds for whoever waited, too.
+            if not self.breaker.admits(now):
+                raise self._left_alone("it did not answer others, and is left alone", self.breaker.until - now)
+            if self._pace.paused_until > max(paused_until, now):
+                raise self._left_alone("it asks for peace", self._pace.paused_until - now)
+        self.breaker = self.breaker.asked(now)
         try:
             async with asyncio.timeout(max(0.0, until - self.now())):
                 return await self._exchanged(request)
@@ -206,6 +210,10 @@ class Client:
         self.outcomes["failed"] += 1
         self.breaker = self.breaker.failed(self.now())
         raise Unavailable(cause)
+
+    def _left_alone(self, cause: str, wait_s: float) -> Unavailable:
+        self.outcomes["left_alone"] += 1
+        return Unavailable(cause, wait_s)
 
     async def _exchanged(self, request: httpx.Request) -> Answer:
         request.headers["User-Agent"] = USER_AGENT

@@ -124,7 +124,7 @@ class Client:
             case exchange.Refused(cause, 403):
                 raise NotLetIn(cause, NOT_LET_IN_S)  # it knows us, and we may not: that is mended there
             case exchange.Refused(cause):
-                raise Rejected(cause)
+                raise Rejected(cause, is_answer=True)
 
     async def _once(
         self, operation: Operation, asked: Request, token: Token | None, until: float

@@ -9,7 +9,7 @@ Rule 3: no answer, of a CRM or of the database, raises here: a call goes on with
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import phonenumbers
 import structlog
@@ -33,6 +33,7 @@ MAX_ASKING: Final = 200
 
 Way = Literal["phone", "email"]
 """What a CRM finds somebody by."""
+WAYS: Final[tuple[Way, ...]] = get_args(Way)
 
 log = structlog.get_logger("hotline.connectors")
 

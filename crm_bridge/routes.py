@@ -111,7 +111,7 @@ async def list_customers(request: Request, session: Reading, wanted: Annotated[C
 @router.get("/customers/{customer_id}", responses={404: {"description": "There is no such customer."}})
 async def get_customer(request: Request, session: Reading, customer_id: str) -> CustomerOut:
     """Show the whole profile of a person, by the id of any of their profiles."""
-    return (await shown(session, [await _profile(session, customer_id)], request.app.state.clock.now()))[0]
+    return (await shown(session, [await profile_of(session, customer_id)], request.app.state.clock.now()))[0]
 
 
 @router.get("/customers/{customer_id}/timeline", responses={404: {"description": "There is no such customer."}})
@@ -242,7 +242,7 @@ async def person_of(session: AsyncSession, customer_id: str) -> Person:
     return found
 
 
-async def _profile(session: AsyncSession, customer_id: str) -> customer.Profile:
+async def profile_of(session: AsyncSession, customer_id: str) -> customer.Profile:
     profile = await customer.read(session, customer_id) if customer_id.isalnum() else None
     if profile is None:
         raise HTTPException(404, NO_CUSTOMER)

@@ -152,14 +152,15 @@ class Hotline:
     def _make_connectors(self) -> list[webhook_endpoint.Endpoint]:
         """Make the CRMs of the settings; return the endpoints of those that are to have finished calls."""
         settings = self.settings
+        endpoints = []
         self.connectors = Connectors((), self.sessions, self.clock.now, settings.region)
-        if not settings.connectors:
-            return []
-        from hotline import connectors  # noqa: PLC0415 - brings an HTTP client along
+        if settings.connectors:
+            from hotline import connectors  # noqa: PLC0415 - brings an HTTP client along
 
-        self.connectors = connectors.connectors_of(settings, self.sessions, self.clock.now)
+            self.connectors = connectors.connectors_of(settings, self.sessions, self.clock.now)
+            endpoints = connectors.endpoints(self.connectors)
         self._exit.push_async_callback(self.connectors.stop)
-        return connectors.endpoints(self.connectors)
+        return endpoints
 
     async def _open_database(self) -> None:
         """Bring the tables up to date, meet the people, and close what the last run left open."""
@@ -388,8 +389,9 @@ class Hotline:
         await server.listening.wait()
 
     async def _start_webhooks(self) -> None:
-        """Begin to carry events out, where anybody is to be told."""
+        """Begin to carry events out, where anybody is to be told, and to forget what CRMs said."""
         funnel = self.funnel
+        self.connectors.start()
         if not funnel.webhooks.endpoints and not self.connectors.clients:
             return
         from crm_bridge.webhooks.courier import Couriers  # noqa: PLC0415 - brings an HTTP client along
@@ -399,7 +401,6 @@ class Hotline:
             from hotline import connectors  # noqa: PLC0415
 
             sends = connectors.sends(self.settings, self.connectors, funnel.alarms)
-            self.connectors.start()
         couriers = Couriers(funnel.webhooks, self.sessions, funnel.alarms, self.clock.now, sends)
         self._exit.push_async_callback(couriers.stop)
         await couriers.start()

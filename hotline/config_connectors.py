@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, model_validator
 
 from crm_bridge.connectors import load
 from crm_bridge.connectors.language import CREDENTIALS, Connector
@@ -50,12 +50,14 @@ class ConnectorSource(Section):
         [5.0, 60.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 72_000.0, 86_400.0], max_length=32
     )
 
+    _connector: Connector = PrivateAttr()
+
     @model_validator(mode="after")
     def _is_whole(self) -> "ConnectorSource":
         if (self.kind is None) == (self.file is None):
             raise ValueError("`kind` names a connector that is shipped, `file` one of your own: write one of them")
         try:
-            connector = self.connector()
+            self._connector = connector = load.load(self.file or load.shipped()[self.kind or ""])
         except load.ConnectorErrors as error:
             more = len(error.errors) - 1
             raise ValueError(f"file: {error.errors[0]}" + (f" (and {more} more)" if more else "")) from None
@@ -63,18 +65,18 @@ class ConnectorSource(Section):
         if strange:
             known = ", ".join(connector.options) or "none"
             raise ValueError(f"options.{strange[0]}: is no option of {connector.title}, which knows {known}")
-        missing = self.place("", connector).missing()
+        place = self.place("", connector)
+        missing = place.missing()
         if missing:
             raise ValueError(f"{missing[0]}: is missing; {connector.title} needs {', '.join(missing)}")
-        for address in filter(None, (self.base, self.login)):
-            parts = urlsplit(address)
-            if parts.scheme == "http" and not self.private:
-                raise ValueError("base: http: shows keys to everybody on the way; write https:, or private: yes")
+        for key, address in (("base", place.base), ("login", place.login)):
+            if urlsplit(address).scheme == "http" and not self.private:
+                raise ValueError(f"{key}: http: shows keys to everybody on the way; write https:, or private: yes")
         return self
 
     def connector(self) -> Connector:
-        """Return what its file says. Raises `ConnectorErrors`."""
-        return load.load(self.file or load.shipped()[self.kind or ""])
+        """Return what its file said when the settings were read."""
+        return self._connector
 
     def place(self, name: str, connector: Connector) -> Place:
         """Return it as the bridge knows it."""

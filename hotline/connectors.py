@@ -5,10 +5,11 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from crm_bridge.connectors.call_log import Alarms, CallLog, endpoint_of
+from crm_bridge.connectors.call_log import CallLog, endpoint_of
 from crm_bridge.connectors.client import Client
 from crm_bridge.connectors.lookup import Connectors
 from crm_bridge.connectors.place import Place
+from crm_bridge.outgoing.rounds import Alarms
 from crm_bridge.webhooks.courier import Send
 from crm_bridge.webhooks.endpoint import Endpoint
 from hotline.config import Settings

@@ -8,15 +8,16 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from crm_bridge import customer, identity
-from crm_bridge.connectors.errors import CrmError, NotLetIn, Unavailable
-from crm_bridge.connectors.lookup import best, phone_values
+from crm_bridge.connectors.errors import CrmError, NotLetIn, Rejected, Unavailable
+from crm_bridge.connectors.lookup import Way, find_id, finding, phone_values
 from crm_bridge.connectors.place import PREFIX
 from crm_bridge.customer import Profile
+from crm_bridge.outgoing.rounds import Alarms
 from crm_bridge.outgoing.schedule import Answer
 from crm_bridge.webhooks.endpoint import Endpoint
 
@@ -25,17 +26,8 @@ if TYPE_CHECKING:
 
 DONE: Final = Answer(200)
 BELIEVED: Final = 1
-"""The assurance of an e-mail address that a call is logged by; a mere claim would put it into somebody else's file."""
-
-
-class Alarms(Protocol):
-    """Whom to tell of what somebody has to mend."""
-
-    def stand(self, kind: str, text: str, mend: str, /) -> None:
-        """Tell of something that lasts."""
-
-    def over(self, kind: str) -> None:
-        """It is over."""
+"""The assurance of a number or an address by which somebody is found to be written to; a mere claim would change
+somebody else's file."""
 
 
 @dataclass(slots=True)
@@ -55,31 +47,42 @@ class CallLog:
 
     async def send(self, _: str, body: str, now: float) -> Answer:  # noqa: ARG002 - a courier's sender takes it
         """Log the call that an event tells of; say what came of it."""
-        name = self.client.place.name
+        alarm = f"connector_{self.client.place.name}"
         try:
-            await self._log(json.loads(body))
+            if await self._log(json.loads(body)):
+                self.alarms.over(alarm)
         except Unavailable as error:
             if isinstance(error, NotLetIn):
+                name = self.client.place.name
                 text = f"the CRM `{name}` does not let us in: {error}"
-                self.alarms.stand(f"connector_{name}", text, f"correct the credentials of connectors.{name}")
+                self.alarms.stand(alarm, text, f"correct the credentials of connectors.{name}")
             return Answer(0, str(error), error.wait_s)
         except CrmError as error:
+            if isinstance(error, Rejected) and error.is_answer:
+                self.alarms.over(alarm)
             return Answer(0, str(error), is_final=True)
-        self.alarms.over(f"connector_{name}")
         return DONE
 
-    async def _log(self, event: dict[str, Any]) -> None:
-        call = event["data"]
+    async def _log(self, event: dict[str, Any]) -> bool:
+        """Log a call that somebody is known to have made; return whether the CRM was asked anything."""
+        call, client = event["data"], self.client
         values = values_of(call, event["timestamp"], self.link_of)
-        if not values["number"] or not self.client.offers("log_call"):
-            return  # of a withheld number nobody knows whose call it was
-        if self.client.offers("find_call") and await self.client.ask("find_call", {"call": values["call"]}):
-            return
+        is_withheld = not values["number"] and not call.get("truncated")
+        if is_withheld or not client.offers("log_call"):
+            return False  # of a withheld number nobody knows whose call it was
+        can_find = client.offers("find_call")
+        if can_find and await client.ask("find_call", {"call": values["call"]}):
+            return True
         profile = await self._profile(call.get("customer"))
-        person = await self._person(values["number"], profile)
-        if not person and self.client.place.unknown == "skip":
-            return
-        await self.client.ask("log_call", values | {"person": person})
+        number = identity.phone(values["number"], self.region)
+        ways = self._ways(number, profile)
+        person = linked_id(profile, client.place.name) or await find_id(client, ways, self.region)
+        if not person and client.place.unknown == "create" and number:
+            person = await self._made(number, profile)
+        if not person and client.place.unknown == "skip":
+            return can_find or bool(ways)
+        await client.ask("log_call", values | {"person": person})
+        return True
 
     async def _profile(self, customer_id: str | None) -> Profile | None:
         if not customer_id:
@@ -88,26 +91,16 @@ class CallLog:
             await session.connection(execution_options={"read_only": True})
             return await customer.read(session, customer_id)
 
-    async def _person(self, number: str, profile: Profile | None) -> str:
-        """Return who it is in the CRM: by the id that is linked, by the number, by an address; "" for nobody."""
-        linked = linked_id(profile, self.client.place.name)
-        if linked:
-            return linked
-        normal = identity.phone(number, self.region)
-        if normal and self.client.offers("find_by_phone"):
-            rows = await self.client.ask("find_by_phone", phone_values(normal, self.region))
-            if (found := best(rows, "phone", normal, self.region)) is not None:
-                return found["id"]
-        for email in emails_of(profile):
-            if self.client.offers("find_by_email"):
-                rows = await self.client.ask("find_by_email", {"email": email})
-                if (found := best(rows, "email", email, self.region)) is not None:
-                    return found["id"]
-        if self.client.place.unknown != "create" or not normal:
-            return ""
+    def _ways(self, number: str, profile: Profile | None) -> list[tuple[Way, str]]:
+        """What the CRM can find by: the number, then addresses."""
+        ways: list[tuple[Way, str]] = [("phone", number)] if number else []
+        ways += [("email", email) for email in believed(profile, "email")]
+        return [each for each in ways if self.client.offers(finding(each[0]))]
+
+    async def _made(self, number: str, profile: Profile | None) -> str:
         name = profile.person.name if profile is not None else ""
-        email = next(iter(emails_of(profile)), "")
-        made = await self.client.ask("create_person", person_values(name, normal, email, self.region))
+        email = next(iter(believed(profile, "email")), "")
+        made = await self.client.ask("create_person", person_values(name, number, email, self.region))
         return made[0].get("id", "") if made else ""
 
 
@@ -163,10 +156,11 @@ def linked_id(profile: Profile | None, connector: str) -> str:
     return next((value.removeprefix(prefix) for value in of_it if value.startswith(prefix)), "")
 
 
-def emails_of(profile: Profile | None) -> list[str]:
-    """Return the addresses of a profile that are believed."""
+def believed(profile: Profile | None, kind: Way) -> list[str]:
+    """Return the numbers or addresses of a profile that are believed, the best proved first."""
     every = () if profile is None else profile.identities
-    return [each.value for each in every if each.kind == "email" and each.assurance >= BELIEVED]
+    proved = [each for each in every if each.kind == kind and each.assurance >= BELIEVED]
+    return [each.value for each in sorted(proved, key=lambda each: -each.assurance)]
 
 
 def _instant(written: str) -> float:

@@ -41,10 +41,9 @@ class Client:
     now: Callable[[], float]
     chance: Callable[[], float] = random.random
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    tls: ssl.SSLContext = field(default_factory=ssl.create_default_context, repr=False)
-    transport: httpx.AsyncBaseTransport | None = None
     outcomes: Counter[str] = field(default_factory=Counter)
     breaker: Breaker = field(default_factory=Breaker)
+    _transport: httpx.AsyncBaseTransport = field(init=False)
     _pace: Pace = field(init=False)
     _token: Token | None = field(default=None, repr=False)
     _signing_in: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -52,17 +51,16 @@ class Client:
     def __post_init__(self) -> None:
         limits = self.place.connector.limits
         self._pace = Pace.full(limits.per_s, limits.burst)
-        if self.transport is None:
-            pool = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=2, keepalive_expiry=30)
-            self.transport = httpx.AsyncHTTPTransport(verify=self.tls, trust_env=False, limits=pool)
+        pool = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=2, keepalive_expiry=30)
+        tls = ssl.create_default_context()
+        self._transport = httpx.AsyncHTTPTransport(verify=tls, trust_env=False, limits=pool)
 
     def offers(self, name: OperationName) -> bool:
         """Whether its connector has an operation."""
         return name in self.place.connector.operations
 
-    async def ask(self, name: OperationName, values: Values, within_s: float | None = None) -> list[Row]:
-        """Do an operation, all of its pages, within the time-out of the settings unless `within_s` says less. Raises
-        `CrmError`."""
+    async def ask(self, name: OperationName, values: Values) -> list[Row]:
+        """Do an operation, all of its pages, within the time-out of the settings. Raises `CrmError`."""
         operation = self.place.connector.operations.get(name)
         if operation is None:
             raise NotOffered(f"{self.place.connector.title} has no `{name}`")
@@ -72,7 +70,7 @@ class Client:
             )
         except Unfit as error:
             raise Rejected(f"`{name}`: {error}") from None
-        until = self.now() + (self.place.timeout_s if within_s is None else within_s)
+        until = self.now() + self.place.timeout_s
         rows: list[Row] = []
         for _ in range(self.place.connector.limits.pages):
             if asked is None or len(rows) >= MAX_ROWS:
@@ -84,8 +82,7 @@ class Client:
 
     async def close(self) -> None:
         """Close what is open."""
-        if self.transport is not None:
-            await self.transport.aclose()
+        await self._transport.aclose()
 
     # ------------------------------------------------------------------------------------------------- one request
 
@@ -124,7 +121,7 @@ class Client:
             case exchange.Refused(cause, 403):
                 raise NotLetIn(cause, NOT_LET_IN_S)  # it knows us, and we may not: that is mended there
             case exchange.Refused(cause):
-                raise Rejected(cause)
+                raise Rejected(cause, is_answer=True)
 
     async def _once(
         self, operation: Operation, asked: Request, token: Token | None, until: float
@@ -186,16 +183,20 @@ class Client:
         """Send one request when it is its turn. Raises `Unavailable`."""
         now = self.now()
         if not self.breaker.admits(now):
-            self.outcomes["left_alone"] += 1
-            raise Unavailable("it did not answer before, and is left alone", self.breaker.until - now)
-        wait_s = self._pace.wait_s(now)
+            raise self._left_alone("it did not answer before, and is left alone", self.breaker.until - now)
+        wait_s, paused_until = self._pace.wait_s(now), self._pace.paused_until
         if now + wait_s >= until:
-            self.outcomes["left_alone"] += 1
-            raise Unavailable("it is asked as much as it may be", wait_s)
+            raise self._left_alone("it is asked as much as it may be", wait_s)
         self._pace = self._pace.took(now)
         if wait_s:
             await self.sleep(wait_s)
-        self.breaker = self.breaker.asked(self.now())
+            now = self.now()
+            # What others were answered meanwhile holds for whoever waited, too.
+            if not self.breaker.admits(now):
+                raise self._left_alone("it did not answer others, and is left alone", self.breaker.until - now)
+            if self._pace.paused_until > max(paused_until, now):
+                raise self._left_alone("it asks for peace", self._pace.paused_until - now)
+        self.breaker = self.breaker.asked(now)
         try:
             async with asyncio.timeout(max(0.0, until - self.now())):
                 return await self._exchanged(request)
@@ -207,11 +208,14 @@ class Client:
         self.breaker = self.breaker.failed(self.now())
         raise Unavailable(cause)
 
+    def _left_alone(self, cause: str, wait_s: float) -> Unavailable:
+        self.outcomes["left_alone"] += 1
+        return Unavailable(cause, wait_s)
+
     async def _exchanged(self, request: httpx.Request) -> Answer:
         request.headers["User-Agent"] = USER_AGENT
         request.headers["Accept-Encoding"] = "identity"
-        assert self.transport is not None  # noqa: S101 - made when this was
-        response = await self.transport.handle_async_request(request)
+        response = await self._transport.handle_async_request(request)
         try:
             body = bytearray()
             async for piece in response.aiter_raw():

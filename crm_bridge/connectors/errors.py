@@ -19,7 +19,11 @@ class NotLetIn(Unavailable):
 
 
 class Rejected(CrmError):
-    """It will not do this, however often it is asked."""
+    """It will not do this, however often it is asked. `is_answer`: it said so itself, and so it let us in."""
+
+    def __init__(self, cause: str, *, is_answer: bool = False) -> None:
+        super().__init__(cause)
+        self.is_answer = is_answer
 
 
 class NotOffered(CrmError):

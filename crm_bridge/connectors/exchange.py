@@ -10,16 +10,16 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from crm_bridge.connectors import found, template
 from crm_bridge.connectors.language import IF, NEEDED, READING, Body, Connector, Field, Operation, Paging
 from crm_bridge.connectors.template import Template, Values
+from crm_bridge.outgoing.schedule import retry_after_s
 
-MAX_WAIT_S: Final = 86_400.0
 MAX_TEXT_LENGTH: Final = 1000
-_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _CODE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 Row = dict[str, str]
@@ -42,7 +42,7 @@ class Request:
         return self.target + (f"?{urlencode(self.query)}" if self.query else "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answer:
     """What came back."""
 
@@ -50,7 +50,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
 
-    @property
+    @cached_property
     def parsed(self) -> Any:
         """The body as JSON, None for none and for what is no JSON."""
         try:
@@ -168,7 +168,7 @@ def _within_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_within_json(each) for each in value]
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")
+        return found.sound(value)
     return value
 
 
@@ -180,7 +180,7 @@ def judge(connector: Connector, operation: Operation | None, answer: Answer) -> 
     status, said = answer.status, _said(connector, answer)
     for busy in connector.busy:
         if status == busy.status and (not busy.at or found.as_text(found.at(answer.parsed, busy.at)) == busy.word):
-            return AskedTooMuch(retry_after_s(answer.headers, busy.wait_s), said)
+            return AskedTooMuch(retry_after_s(answer.headers.get("retry-after", ""), busy.wait_s), said)
     if operation is not None and status in operation.nothing:
         return Good(nothing=True)
     if 200 <= status <= 299:
@@ -201,16 +201,6 @@ def _is_whole(operation: Operation, answer: Answer) -> bool:
     whole = answer.parsed
     rows = whole if operation.rows is None else found.at(whole, operation.rows)
     return isinstance(rows, dict | list)
-
-
-def retry_after_s(headers: Mapping[str, str], default_s: float) -> float:
-    """Read Retry-After in seconds (RFC 9110 section 10.2.3); a date is not looked at, since clocks differ."""
-    value = headers.get("retry-after", "").strip()
-    try:
-        wait_s = float(value)
-    except ValueError:
-        return default_s
-    return min(wait_s, MAX_WAIT_S) if wait_s >= 0 else default_s
 
 
 def _said(connector: Connector, answer: Answer) -> str:
@@ -235,7 +225,7 @@ def _row(fields: Mapping[str, Field], row: Any) -> Row:
 
 
 def _field(field: Field, row: Any) -> str:
-    texts = [_CONTROLS.sub(" ", text) for text in found.texts(row, field.paths)]
+    texts = [template.CONTROLS.sub(" ", text) for text in found.texts(row, field.paths)]
     text = (" ".join(texts) if field.join else next(iter(texts), ""))[:MAX_TEXT_LENGTH]
     return field.words.get(text, field.words.get("*", text)) if field.words and text else text
 

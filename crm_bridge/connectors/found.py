@@ -44,4 +44,9 @@ def as_text(value: Any) -> str:
         return "true" if value else "false"
     if not isinstance(value, str | int | float):
         return ""
-    return str(value).strip().encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair is no character
+    return sound(str(value).strip())
+
+
+def sound(text: str) -> str:
+    """Return a text that can be written: half a surrogate pair is no character."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -78,13 +78,16 @@ class Field:
     words: Mapping[str, str] = field(default_factory=dict)
 
 
+PagingKind = Literal["next", "cursor", "page", "offset"]
+
+
 @dataclass(frozen=True, slots=True)
 class Paging:
     """How to ask for more rows. `next`: the answer holds the address of the next page. `cursor`: it holds a word that
     is given back as `parameter`. `page` and `offset` count from `first`, as long as `more` says so, or a page was full
     (`size`). `within` is where the parameter goes."""
 
-    kind: Literal["next", "cursor", "page", "offset"]
+    kind: PagingKind
     at: Path = ()
     parameter: str = ""
     within: Literal["query", "body"] = "query"
@@ -168,7 +171,6 @@ class Connector:
     defaults, None for those that the settings must give; `code` is where an error's code is."""
 
     title: str
-    file: str
     sign_in: SignIn
     operations: Mapping[OperationName, Operation]
     base: str = ""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
 from crm_bridge.connectors import found, source, template
 from crm_bridge.connectors.language import (
@@ -21,6 +21,7 @@ from crm_bridge.connectors.language import (
     Operation,
     OperationName,
     Paging,
+    PagingKind,
     SignIn,
 )
 from crm_bridge.connectors.source import ConnectorErrors, Faults, ListNode, MapNode, Node, Scalar
@@ -81,7 +82,6 @@ class _Reader:
         self._options = frozenset(options)
         return Connector(
             title=self._text(part.get("title")),
-            file=self._faults.file,
             base=self._origin(part.get("base")),
             options=options,
             sign_in=self._sign_in(part.get("sign_in")),
@@ -144,12 +144,13 @@ class _Reader:
         return Field(tuple(map(self._place, places)), ways[0] == "join", self._words(part.get("words")))
 
     def _paging(self, node: Node) -> Paging:
-        part = self._section(node, ("next", "cursor", "page", "offset", "from", "in", "first", "size", "more"))
-        kinds = [kind for kind in ("next", "cursor", "page", "offset") if kind in part]
+        every: tuple[PagingKind, ...] = get_args(PagingKind)
+        part = self._section(node, (*every, "from", "in", "first", "size", "more"))
+        kinds = [kind for kind in every if kind in part]
         if len(kinds) != 1:
             self._faults.add(node, "pages go by one of `next`, `cursor`, `page` and `offset`")
             return Paging("next")
-        kind = self._known(kinds[0], ("next", "cursor", "page", "offset"))
+        kind = kinds[0]
         given = {
             "within": self._one_of(part.get("in"), ("query", "body"), "query"),
             "first": int(self._number(part.get("first"), 0 if kind == "offset" else 1)),
@@ -314,9 +315,6 @@ class _Reader:
             self._faults.add(node, f"`{text}` is not known; write {', '.join(words)}")
             return words[0]
         return text
-
-    def _known(self, word: str, words: tuple[Any, ...]) -> Any:
-        return next(each for each in words if each == word)
 
     def _words(self, node: Node | None) -> Mapping[str, str]:
         return {key: self._text(value) for key, value in self._pairs(node)}

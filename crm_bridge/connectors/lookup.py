@@ -7,9 +7,9 @@ Rule 3: no answer, of a CRM or of the database, raises here: a call goes on with
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import phonenumbers
 import structlog
@@ -22,6 +22,7 @@ from crm_bridge.connectors.cache import Found
 from crm_bridge.connectors.errors import CrmError, Unavailable
 from crm_bridge.connectors.exchange import Row
 from crm_bridge.connectors.language import OperationName
+from crm_bridge.outgoing.rounds import sweep
 
 if TYPE_CHECKING:
     from crm_bridge.connectors.client import Client  # brings an HTTP client along
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 LISTS: Final[tuple[OperationName, OperationName]] = ("cases", "orders")
 MAX_ASKING: Final = 200
 """Questions on the way to one CRM; more than that find only what is cached."""
-FORGET_EVERY_S: Final = 3600.0
+
+Way = Literal["phone", "email"]
+"""What a CRM finds somebody by."""
+WAYS: Final[tuple[Way, ...]] = get_args(Way)
 
 log = structlog.get_logger("hotline.connectors")
 
@@ -45,6 +49,14 @@ class Known:
     cause: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is on its way to a CRM: who somebody is, and everything about them, which waits for that."""
+
+    person: asyncio.Task[Row | None]
+    whole: asyncio.Task[Found]
+
+
 @dataclass(slots=True)
 class Connectors:
     """The CRMs of the settings. `region` is for numbers without a country code."""
@@ -53,7 +65,7 @@ class Connectors:
     sessions: async_sessionmaker[AsyncSession]
     now: Callable[[], float]
     region: str = "VN"
-    _asking: dict[tuple[str, str], asyncio.Task[Found]] = field(default_factory=dict)
+    _asking: dict[tuple[str, str], _Question] = field(default_factory=dict)
     _broom: asyncio.Task[None] | None = None
 
     def find(self, name: str) -> "Client | None":
@@ -62,11 +74,17 @@ class Connectors:
 
     def start(self) -> None:
         """Begin to forget what is old."""
-        self._broom = asyncio.create_task(self._sweep(), name="connectors broom")
+
+        async def forget(session: AsyncSession, now: float) -> None:
+            await cache.forget(session, [each.place.name for each in self.clients], now)
+
+        self._broom = asyncio.create_task(sweep(forget, self.sessions, self.now), name="connectors broom")
 
     async def stop(self) -> None:
         """Stop in the middle of whatever is asked."""
-        tasks: list[asyncio.Task[Any]] = [*self._asking.values(), *([self._broom] if self._broom else [])]
+        tasks: list[asyncio.Task[Any]] = [self._broom] if self._broom else []
+        for asked in self._asking.values():
+            tasks += [asked.whole, asked.person]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -75,31 +93,31 @@ class Connectors:
 
     async def lookup(self, number_or_email: str, within_s: float) -> list[Known]:
         """Return what each CRM that can find by it knows of whoever has a number or an e-mail address."""
-        kind = "email" if "@" in number_or_email else "phone"
-        value = identity.email(number_or_email) if kind == "email" else identity.phone(number_or_email, self.region)
+        way: Way = "email" if "@" in number_or_email else "phone"
+        value = identity.email(number_or_email) if way == "email" else identity.phone(number_or_email, self.region)
         if not value:
             return []
-        able = [client for client in self.clients if client.offers(_finding(kind))]
-        return list(await asyncio.gather(*(self._of(client, kind, value, within_s) for client in able)))
+        able = [client for client in self.clients if client.offers(finding(way))]
+        return list(await asyncio.gather(*(self._of(client, way, value, within_s) for client in able)))
 
     async def name_of(self, number: str) -> str:
         """Return what the first CRM that knows a caller calls them, "" for none, within its patience."""
         able = [client for client in self.clients if client.place.patience_s and client.offers("find_by_phone")]
-        known = await asyncio.gather(*(self._of(each, "phone", number, each.place.patience_s) for each in able))
-        names = (each.found.person.get("name", "") for each in known if each.found and each.found.person)
+        names = await asyncio.gather(*(self._name(each, number) for each in able))
         return next((name for name in names if name), "")
 
     # ------------------------------------------------------------------------------------------------- one of them
 
-    async def _of(self, client: "Client", kind: str, value: str, within_s: float) -> Known:
-        key, now = f"{kind}:{value}", self.now()
-        last = await self._cached(client, key, within_s)
-        if last is not None and 0 <= now - last.as_of < client.place.fresh_s:
+    async def _of(self, client: "Client", way: Way, value: str, within_s: float) -> Known:
+        until = self.now() + within_s
+        last = await self._cached(client, way, value, within_s)
+        if last is not None and self._is_fresh(client, last):
             return Known(client, last)
-        task = self._ask(client, kind, value, last)
-        if task is None:
+        asked = self._ask(client, way, value, last)
+        if asked is None:
             return Known(client, last, stale=True, cause="too much is asked of it already")
-        await asyncio.wait({task}, timeout=max(0.0, within_s - (self.now() - now)))
+        task = asked.whole
+        await asyncio.wait({task}, timeout=max(0.0, until - self.now()))
         if not task.done() or task.cancelled():
             return Known(client, last, stale=True, cause="it has not answered yet")
         if (error := task.exception()) is not None:
@@ -108,25 +126,44 @@ class Connectors:
             )
         return Known(client, task.result())
 
-    async def _cached(self, client: "Client", key: str, within_s: float) -> Found | None:
+    async def _name(self, client: "Client", number: str) -> str:
+        """Return what a CRM calls a caller within its patience; their cases and orders come behind their back."""
+        within_s = client.place.patience_s
+        until = self.now() + within_s
+        last = await self._cached(client, "phone", number, within_s)
+        person = last.person if last is not None else None
+        if last is None or not self._is_fresh(client, last):
+            asked = self._ask(client, "phone", number, last)
+            if asked is not None:
+                await asyncio.wait({asked.person}, timeout=max(0.0, until - self.now()))
+                if asked.person.done() and not asked.person.cancelled() and asked.person.exception() is None:
+                    person = asked.person.result()
+        return person.get("name", "") if person is not None else ""
+
+    def _is_fresh(self, client: "Client", last: Found) -> bool:
+        return 0 <= self.now() - last.as_of < client.place.fresh_s
+
+    async def _cached(self, client: "Client", way: Way, value: str, within_s: float) -> Found | None:
         try:
             async with asyncio.timeout(within_s), self.sessions() as session:
                 await session.connection(execution_options={"read_only": True})
-                return await cache.read(session, client.place.name, key)
+                return await cache.read(session, client.place.name, f"{way}:{value}")
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             log.error("what a CRM said before is out of reach", crm=client.place.name, cause=type(error).__name__)
             return None
 
-    def _ask(self, client: "Client", kind: str, value: str, last: Found | None) -> asyncio.Task[Found] | None:
-        key = (client.place.name, f"{kind}:{value}")
-        task = self._asking.get(key)
-        if task is None:
-            if sum(name == client.place.name for name, _ in self._asking) >= MAX_ASKING:
+    def _ask(self, client: "Client", way: Way, value: str, last: Found | None) -> _Question | None:
+        name = client.place.name
+        key = (name, f"{way}:{value}")
+        asked = self._asking.get(key)
+        if asked is None:
+            if sum(crm == name for crm, _ in self._asking) >= MAX_ASKING:
                 return None
-            task = asyncio.create_task(self._found(client, kind, value, last), name=f"crm {client.place.name}")
-            self._asking[key] = task
-            task.add_done_callback(lambda done: self._asked(key, done))
-        return task
+            person = asyncio.create_task(find(client, way, value, self.region), name=f"crm {name} person")
+            whole = asyncio.create_task(self._found(client, key[1], person, last), name=f"crm {name}")
+            self._asking[key] = asked = _Question(person, whole)
+            whole.add_done_callback(lambda done: self._asked(key, done))
+        return asked
 
     def _asked(self, key: tuple[str, str], task: asyncio.Task[Found]) -> None:
         self._asking.pop(key, None)
@@ -137,18 +174,15 @@ class Connectors:
         else:
             log.error("a CRM could not be asked; the last answer holds", crm=key[0], exc_info=error)
 
-    async def _found(self, client: "Client", kind: str, value: str, last: Found | None) -> Found:
-        """Ask a CRM for everything, and keep it. Raises `CrmError`."""
-        rows = await client.ask(
-            _finding(kind), phone_values(value, self.region) if kind == "phone" else {"email": value}
-        )
-        person = best(rows, kind, value, self.region)
+    async def _found(self, client: "Client", key: str, asked: asyncio.Task[Row | None], last: Found | None) -> Found:
+        """Ask a CRM for everything of who is found, and keep it. Raises `CrmError`."""
+        person = await asked
         found = Found(self.now())
         if person is not None:
             found = Found(self.now(), person, *await self._lists(client, person, last))
         try:
             async with self.sessions() as session:
-                await cache.write(session, client.place.name, f"{kind}:{value}", found)
+                await cache.write(session, client.place.name, key, found)
                 await session.commit()
         except (SQLAlchemyError, OSError) as error:
             log.error("what a CRM says is not kept", crm=client.place.name, cause=type(error).__name__)
@@ -180,16 +214,6 @@ class Connectors:
             log.warning("a CRM refuses what its connector offers", crm=client.place.name, what=name, cause=str(error))
             return None
 
-    async def _sweep(self) -> None:
-        while True:
-            try:
-                async with self.sessions() as session:
-                    await cache.forget(session, [each.place.name for each in self.clients], self.now())
-                    await session.commit()
-            except (SQLAlchemyError, OSError) as error:
-                log.error("old answers of CRMs are not deleted yet", cause=type(error).__name__)
-            await asyncio.sleep(FORGET_EVERY_S)
-
 
 def phone_values(number: str, region: str) -> dict[str, Any]:
     """Return a number in E.164 as CRMs may have written it down."""
@@ -201,15 +225,30 @@ def phone_values(number: str, region: str) -> dict[str, Any]:
     return {"phone": number, "numbers": numbers, "digits": digits, "national": national}
 
 
-def best(rows: Sequence[Row], kind: str, value: str, region: str) -> Row | None:
+async def find(client: "Client", way: Way, value: str, region: str) -> Row | None:
+    """Ask a CRM who has a number or an address, None for nobody. Raises `CrmError`."""
+    values = phone_values(value, region) if way == "phone" else {"email": value}
+    return best(await client.ask(finding(way), values), way, value, region)
+
+
+async def find_id(client: "Client", ways: Iterable[tuple[Way, str]], region: str) -> str:
+    """Return the id of whoever a CRM finds first by what it is able to, "" for nobody. Raises `CrmError`."""
+    for way, value in ways:
+        if client.offers(finding(way)) and (person := await find(client, way, value, region)) is not None:
+            return person["id"]
+    return ""
+
+
+def best(rows: Sequence[Row], way: Way, value: str, region: str) -> Row | None:
     """Return the person who is meant: one whose identity is the very one, else the first, which the CRM put first."""
     people = [row for row in rows if row.get("id")]
 
     def is_meant(row: Row) -> bool:
-        return identity.normalise("phone" if kind == "phone" else "email", row.get(kind, ""), region) == value
+        return identity.normalise(way, row.get(way, ""), region) == value
 
     return next((row for row in people if is_meant(row)), people[0] if people else None)
 
 
-def _finding(kind: str) -> OperationName:
-    return "find_by_email" if kind == "email" else "find_by_phone"
+def finding(way: Way) -> OperationName:
+    """Return the operation that finds somebody so."""
+    return "find_by_email" if way == "email" else "find_by_phone"

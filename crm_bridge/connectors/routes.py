@@ -4,19 +4,17 @@ Reads of `app.state` what `crm_bridge.routes` reads, `connectors` (`lookup.Conne
 """
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import APIRouter, HTTPException, Request
 from pydantic import Field
 
-from crm_bridge import customer
 from crm_bridge.asker import audited
 from crm_bridge.connectors import call_log
 from crm_bridge.connectors.errors import CrmError, NotOffered, Rejected
-from crm_bridge.connectors.exchange import Row
-from crm_bridge.connectors.lookup import Connectors, Known, best, phone_values
+from crm_bridge.connectors.lookup import WAYS, Connectors, Known, find_id
 from crm_bridge.customer import Profile
-from crm_bridge.routes import NO_CUSTOMER, Reading
+from crm_bridge.routes import Reading, profile_of
 from crm_bridge.shapes import Shape
 from telephony.clock import iso
 
@@ -128,7 +126,7 @@ async def get_crm(request: Request, session: Reading, customer_id: str) -> CrmLi
     """Show what the CRMs say of a customer: who it is there, cases and orders. A CRM that does not answer in time is
     not waited for: its last answer is shown, and how old that is."""
     connectors: Connectors = request.app.state.connectors
-    profile = await _profile(session, customer_id)
+    profile = await profile_of(session, customer_id)
     await session.close()  # nobody keeps the database waiting for a CRM
     answers = await asyncio.gather(*(connectors.lookup(each, WITHIN_S) for each in _ways(profile)))
     return CrmList(items=[_crm_out(each) for each in _best_of_each([known for some in answers for known in some])])
@@ -150,7 +148,7 @@ async def send_to_crm(request: Request, customer_id: str, connector: str) -> Sen
         raise HTTPException(404, NO_CONNECTOR)
     async with request.app.state.sessions() as session:
         await session.connection(execution_options={"read_only": True})
-        profile = await _profile(session, customer_id)
+        profile = await profile_of(session, customer_id)
     await audited(request, "customer.sent_to_crm", customer_id)
     try:
         return await _send(client, profile, connectors.region)
@@ -161,12 +159,12 @@ async def send_to_crm(request: Request, customer_id: str, connector: str) -> Sen
 
 
 async def _send(client: "Client", profile: Profile, region: str) -> SentOut:
-    phones = [each.value for each in profile.identities if each.kind == "phone"]
-    phone, email = next(iter(phones), ""), next(iter(call_log.emails_of(profile)), "")
+    phone, email = (next(iter(call_log.believed(profile, way)), "") for way in WAYS)
     if not (phone or email):
         raise HTTPException(409, "The profile has neither a number nor an address that is believed.")
     values = call_log.person_values(profile.person.name, phone, email, region)
-    known = call_log.linked_id(profile, client.place.name) or await _find(client, phone, email, region)
+    ways = [(way, value) for way, value in zip(WAYS, (phone, email), strict=True) if value]
+    known = call_log.linked_id(profile, client.place.name) or await find_id(client, ways, region)
     if known:
         given = values if profile.person.name else values | {"name": ""}
         await client.ask("update_person", given | {"person": known})
@@ -175,25 +173,9 @@ async def _send(client: "Client", profile: Profile, region: str) -> SentOut:
     return SentOut(person=made[0].get("id", "") if made else "", created=True)
 
 
-async def _find(client: "Client", phone: str, email: str, region: str) -> str:
-    found: Row | None = None
-    if phone and client.offers("find_by_phone"):
-        found = best(await client.ask("find_by_phone", phone_values(phone, region)), "phone", phone, region)
-    if found is None and email and client.offers("find_by_email"):
-        found = best(await client.ask("find_by_email", {"email": email}), "email", email, region)
-    return found["id"] if found is not None else ""
-
-
-async def _profile(session: Any, customer_id: str) -> Profile:
-    profile = await customer.read(session, customer_id)
-    if profile is None:
-        raise HTTPException(404, NO_CUSTOMER)
-    return profile
-
-
 def _ways(profile: Profile) -> list[str]:
     """The identities that CRMs find by, the best proved first, numbers before addresses."""
-    able = [each for each in profile.identities if each.kind in ("phone", "email")]
+    able = [each for each in profile.identities if each.kind in WAYS]
     able.sort(key=lambda each: (-each.assurance, each.kind != "phone"))
     return [each.value for each in able[:MAX_IDENTITIES]]
 

@@ -104,7 +104,9 @@ def parse(text: str, file: str) -> MapNode:
     faults = Faults(file)
     start = Node(1, 1)
     try:
-        composed = YAML(typ="safe", pure=True).compose(text)
+        yaml = YAML(typ="safe", pure=True)
+        yaml.composer.warn_double_anchors = False  # the later one holds, as YAML 1.2 says
+        composed = yaml.compose(text)
         root = None if composed is None else _Copy(faults).node(composed)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark

@@ -16,9 +16,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
 
+from crm_bridge.connectors.found import sound
+
 _SLOT: Final = re.compile(r"\{\{|\}\}|\{([a-z_]+)((?:\|[a-z_]+)*)\}|[{}]")
 _GUID: Final = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
-_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]+")
+CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]+")
 MAX_VALUE_LENGTH: Final = 32_000
 LAST_INSTANT: Final = 1e11
 """Seconds since the epoch; beyond it are milliseconds that somebody took for seconds."""
@@ -103,7 +105,7 @@ def check(template: Template, names: frozenset[str], safe: frozenset[str]) -> No
 
 def _text(value: Any) -> str:
     """Any value for people to read, on one line."""
-    return _CONTROLS.sub(" ", _written(value)).strip()
+    return CONTROLS.sub(" ", _written(value)).strip()
 
 
 def _soql(value: Any) -> str:
@@ -113,7 +115,7 @@ def _soql(value: Any) -> str:
     escaped = _written(value).replace("\\", "\\\\").replace("'", "\\'").replace('"', '\\"')
     for sign, name in (("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t"), ("\b", "\\b"), ("\f", "\\f")):
         escaped = escaped.replace(sign, name)
-    return f"'{_CONTROLS.sub('', escaped)}'"
+    return f"'{CONTROLS.sub('', escaped)}'"
 
 
 def _odata(value: Any) -> str:
@@ -137,7 +139,7 @@ def _search(value: Any) -> str:
 
 def _criteria(value: Any) -> str:
     """A value of Zoho's `(Field:equals:value)`, with a backslash before what would end it."""
-    return re.sub(r"([\\(),:])", r"\\\1", _CONTROLS.sub(" ", _written(value)))
+    return re.sub(r"([\\(),:])", r"\\\1", CONTROLS.sub(" ", _written(value)))
 
 
 def _html(value: Any) -> str:
@@ -224,7 +226,7 @@ def _written(value: Any) -> str:
     text = str(value)
     if len(text) > MAX_VALUE_LENGTH:
         raise Unfit(f"is longer than {MAX_VALUE_LENGTH} characters")
-    return text.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair is no character
+    return sound(text)
 
 
 FILTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
@@ -281,7 +283,7 @@ def path_of(template: Template, values: Values) -> str:
             written += part
             continue
         value = _as_text(_filled(part, values))
-        if not value or value in (".", "..") or _CONTROLS.search(value):
+        if not value or value in (".", "..") or CONTROLS.search(value):
             raise Unfit(f"`{part.name}` cannot be part of an address")
         written += quote(value, safe="")
     return written

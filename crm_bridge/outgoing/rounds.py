@@ -62,5 +62,5 @@ async def sweep(forget: Callable[[Any, float], Awaitable[None]], sessions: Any, 
                 await forget(session, now())
                 await session.commit()
         except (SQLAlchemyError, OSError) as error:
-            log.error("what is old in an outbox is not deleted yet", cause=str(error))
+            log.error("what is old is not deleted yet", cause=str(error))
         await asyncio.sleep(FORGET_EVERY_S)

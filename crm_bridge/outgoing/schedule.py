@@ -68,3 +68,13 @@ def rest_s(before_s: float, answers: Sequence[Answer]) -> float:
     if any(200 <= answer.status <= 299 or answer.is_final for answer in answers):
         return 0.0
     return min(LONGEST_REST_S, max(FIRST_REST_S, 2 * before_s))
+
+
+def retry_after_s(value: str, default_s: float = 0.0) -> float:
+    """Read Retry-After in seconds (RFC 9110 section 10.2.3), a day at most; a date is not looked at, since clocks
+    differ."""
+    try:
+        wait_s = float(value)
+    except ValueError:
+        return default_s
+    return min(wait_s, MAX_RETRY_AFTER_S) if wait_s >= 0 else default_s

@@ -9,7 +9,7 @@ from typing import Final
 
 import httpx
 
-from crm_bridge.outgoing.schedule import Answer
+from crm_bridge.outgoing.schedule import Answer, retry_after_s
 from crm_bridge.webhooks.addresses import AddressRefused, locate
 from crm_bridge.webhooks.endpoint import Endpoint
 from crm_bridge.webhooks.signature import headers
@@ -71,12 +71,6 @@ class Sender:
         )
         response = await self._transport.handle_async_request(request)
         try:
-            return Answer(response.status_code, retry_after_s=_retry_after_s(response.headers.get("retry-after", "")))
+            return Answer(response.status_code, retry_after_s=retry_after_s(response.headers.get("retry-after", "")))
         finally:
             await response.aclose()
-
-
-def _retry_after_s(value: str) -> float:
-    """Read Retry-After in seconds (RFC 9110 section 10.2.3); a date is not looked at: clocks differ, the schedule holds
-    as it is."""
-    return float(value) if value.isascii() and value.isdecimal() and len(value) < 10 else 0.0

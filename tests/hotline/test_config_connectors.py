@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from crm_bridge.connectors import load as connector_files
 from hotline.config import ConfigErrors, Settings, load
 
 SALESFORCE = "kind: salesforce, base: 'https://x.my.salesforce.com', client_id: a, client_secret: env:SECRET"
@@ -45,6 +46,27 @@ def test_what_is_wrong_is_said(block: str, said: str, tmp_path: Path) -> None:
         settings(tmp_path, block)
     assert said in str(told.value)
     assert "s3cret" not in str(told.value)
+
+
+@pytest.mark.parametrize(("base", "login"), [("http", "https"), ("https", "http")])
+def test_http_is_refused_where_the_file_says_it_too(base: str, login: str, tmp_path: Path) -> None:
+    (tmp_path / "ours.yaml").write_text(
+        f"title: Ours\nbase: {base}://crm.example.com\n"
+        f"sign_in: {{kind: oauth2, login: '{login}://login.example.com', token: /token}}\noperations:\n"
+        "  check: {method: GET, path: /}\n"
+        "  find_by_email: {method: GET, path: /p, query: {e: '{email}'}, rows: r, fields: {id: id}}\n"
+    )
+    block = "file: ours.yaml, client_id: a, client_secret: b"
+    key = "base" if base == "http" else "login"
+    with pytest.raises(ConfigErrors, match=f"{key}: http: shows keys to everybody on the way"):
+        settings(tmp_path, block)
+    assert settings(tmp_path, block + ", private: yes").connectors["crm"].private
+
+
+def test_a_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = settings(tmp_path, SALESFORCE).connectors["crm"]
+    monkeypatch.delattr(connector_files, "load")
+    assert source.connector().title == "Salesforce"
 
 
 def test_a_file_of_ones_own_lies_beside_the_settings(tmp_path: Path) -> None:

@@ -1,19 +1,24 @@
 """The CRM of the settings in the running program, in the doctor and on the command line."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from crm_bridge.connectors import cache
+from crm_bridge.connectors.cache import Found
 from crm_bridge.context import find_caller
 from hotline.app import Hotline
 from hotline.cli import app
 from hotline.config import load
+from hotline.database import open_engine, session_factory
 from hotline.doctor import Finding, examine
 from tests.crm_bridge.connectors import crms
 from tests.crm_bridge.connectors.playing import Crm, served
 from tests.crm_bridge.connectors.test_call_log import event
+from tests.databases import migrate
 from tests.hotline.test_app import settings_in
 
 pytestmark = pytest.mark.timeout(60)
@@ -67,6 +72,26 @@ async def test_a_dead_crm_keeps_nothing_from_starting_and_nobody_waiting(tmp_pat
         assert asyncio.get_running_loop().time() - began < 3
     finally:
         await hotline.stop()
+
+
+async def test_what_a_crm_said_is_forgotten_when_it_is_taken_out(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    migrate(settings.database_url)
+    engine = open_engine(settings.database_url)
+    sessions = session_factory(engine)
+    async with sessions() as session:
+        await cache.write(session, "ours", "phone:+1", Found(time.time(), {"id": "7"}))
+        await session.commit()
+    hotline = Hotline(settings)
+    await hotline.start()
+    try:
+        async with asyncio.timeout(20), sessions() as session:
+            while await cache.read(session, "ours", "phone:+1") is not None:
+                await session.rollback()
+                await asyncio.sleep(0.05)
+    finally:
+        await hotline.stop()
+        await engine.dispose()
 
 
 async def test_the_doctor_sees_whether_it_lets_us_in(tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ class Crm:
     seen: list[Seen] = field(default_factory=list)
     trouble: deque[Trouble] = field(default_factory=deque)
     hangs: asyncio.Event | None = None
+    takes_s: float = 0.0
     tokens: int = 0
     base: str = ""
 
@@ -82,6 +83,7 @@ class Crm:
                 )
                 if self.hangs is not None:
                     await self.hangs.wait()
+                await asyncio.sleep(self.takes_s)
                 if self.trouble and "token" not in path:
                     status, said, headers = self.trouble.popleft()
                     return JSONResponse(said, status, headers)

@@ -17,7 +17,7 @@ from crm_bridge.webhooks.courier import Courier
 from crm_bridge.webhooks.outbox import Webhooks
 from hotline.database import Sessions
 from tests.crm_bridge.connectors import crms
-from tests.crm_bridge.connectors.playing import CALL, NOW, Crm, asking
+from tests.crm_bridge.connectors.playing import CALL, NOW, Crm, Trouble, asking
 from tests.crm_bridge.webhooks.test_courier import Heard
 
 AN = "+84912345678"
@@ -152,6 +152,47 @@ async def test_wrong_credentials_raise_an_alarm_that_ends(sessions: Sessions) ->
         assert "connector_rest" in told.standing
         await log.send("", body_of(event()), NOW)
         assert "connector_rest" not in told.standing
+
+
+async def test_an_alarm_ends_only_once_the_crm_lets_us_in(sessions: Sessions) -> None:
+    crm = crms.Rest()
+    refused: Trouble = (401, {"code": "unauthorized"}, {})
+    async with logging(crm, "rest", sessions, unknown="skip") as log:
+        told = log.alarms
+        assert isinstance(told, Heard)
+        for body in (body_of(event()), body_of(event(id="..", ani="0000"))):
+            crm.trouble.append(refused)
+            await log.send("", body_of(event()), NOW)
+            assert (await log.send("", body_of(event(ani=None)), NOW)).status == 200
+            assert "connector_rest" in told.standing, "nobody was asked"
+            await log.send("", body, NOW)
+            assert ("connector_rest" in told.standing) == (".." in body), "what is not sent is not answered"
+        crm.trouble.extend([(404, {}, {}), (422, {"code": "invalid"}, {})])
+        crm.people = [{"id": "7", "name": "An", "phone": AN}]
+        await log.send("", body_of(event()), NOW)
+        crm.trouble.clear()
+        assert (await log.send("", body_of(event()), NOW)).status == 200
+        assert told.standing == {}
+        crm.trouble.append(refused)
+        await log.send("", body_of(event()), NOW)
+        assert "connector_rest" in told.standing
+        crm.trouble.append((422, {"code": "invalid"}, {}))
+        assert (await log.send("", body_of(event()), NOW)).is_final
+        assert told.standing == {}, "whoever is refused a call is let in"
+
+
+async def test_a_call_whose_event_was_too_large_is_logged(sessions: Sessions) -> None:
+    crm = crms.Rest()
+    crm.people = [{"id": "7", "name": "An", "phone": "", "email": "an@example.vn"}]
+    async with sessions() as session:
+        mailed = await find_or_create(
+            session, [claim("email", "email", "an@example.vn")], source="email", evidence="", now=NOW
+        )
+        await session.commit()
+    async with logging(crm, "rest", sessions) as log:
+        short = {"id": CALL, "customer": mailed.customer, "truncated": True}
+        assert (await log.send("", body_of(short), NOW)).status == 200
+    assert [(each["call"], each["contact"]) for each in crm.logged] == [(CALL, "7")]
 
 
 def test_what_was_too_large_is_logged_by_its_id() -> None:

@@ -1,15 +1,18 @@
 """The limits within which a CRM is asked."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from crm_bridge.connectors import load
+from crm_bridge.connectors.breaker import FAILURES
 from crm_bridge.connectors.client import MAX_ANSWER_OCTETS, MAX_ROWS
 from crm_bridge.connectors.errors import NotLetIn, Rejected, Unavailable
+from crm_bridge.connectors.language import Limits
 from tests.crm_bridge.connectors import crms
-from tests.crm_bridge.connectors.playing import asking, phone_values
+from tests.crm_bridge.connectors.playing import asking, call_values, phone_values
 
 
 async def test_one_that_hangs_is_given_up_in_time() -> None:
@@ -62,6 +65,33 @@ async def test_a_burst_is_spread_as_the_limits_say() -> None:
         limits = client.place.connector.limits
         await asyncio.gather(*(client.ask("check", {}) for _ in range(limits.burst + 5)))
         assert client.now() - began >= 5 / limits.per_s - 0.1
+
+
+@pytest.mark.parametrize(
+    ("trouble", "state"), [((500, "", {}), "open"), ((429, {}, {"Retry-After": "60"}), "closed")], ids=["500", "429"]
+)
+async def test_who_waits_for_the_pace_is_told_what_others_were_answered(
+    trouble: tuple[int, Any, dict[str, str]], state: str
+) -> None:
+    crm = crms.Rest()
+    crm.trouble.extend([trouble] * 20)
+    connector = replace(load.load(load.shipped()["rest"]), limits=Limits(per_s=1, burst=FAILURES))
+    async with asking(crm, "rest", connector=connector, timeout_s=60.0) as client:
+        slept = asyncio.Event()
+
+        async def sleep(_: float) -> None:
+            await slept.wait()
+
+        client.sleep = sleep
+        calls = [asyncio.create_task(client.ask("log_call", call_values(call=f"c{number}"))) for number in range(20)]
+        await asyncio.wait(calls[:FAILURES], timeout=10)
+        slept.set()
+        errors = await asyncio.gather(*calls, return_exceptions=True)
+        assert all(isinstance(error, Unavailable) for error in errors)
+        assert len(crm.seen) == FAILURES
+        assert client.outcomes["left_alone"] == 20 - FAILURES
+        assert client.breaker.state == state
+        assert all(isinstance(error, Unavailable) and error.wait_s > 3 for error in errors[FAILURES:])
 
 
 async def test_pages_are_counted_by_offset_where_a_crm_does_so() -> None:

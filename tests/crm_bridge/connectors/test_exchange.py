@@ -130,6 +130,11 @@ def test_a_question_about_nobody_is_not_asked(kind: str, name: str) -> None:
         exchange.request_of(CONNECTORS[kind], operation_of(kind, name), {"tenant": "t", "name": "An"})
 
 
+def test_an_answer_is_parsed_once() -> None:
+    answer = Answer(200, {}, b'{"items": []}')
+    assert answer.parsed is answer.parsed
+
+
 def test_places() -> None:
     answer = {"a": [{"b.c": 7}], "d": None}
     assert found.at(answer, found.parse("a[0]")) == {"b.c": 7}

@@ -43,6 +43,12 @@ def test_a_sound_file_is_read() -> None:
     assert connector.sign_in.needs == ("key",)
 
 
+@pytest.mark.filterwarnings("error")
+def test_of_a_doubled_anchor_the_later_one_holds() -> None:
+    doubled = SOUND.replace("title: Ours", "headers: {X-A: &a one, X-B: &a two}\ntitle: *a")
+    assert load.parse(doubled, "ours.yaml").title == "two"
+
+
 @pytest.mark.parametrize(
     ("was", "instead", "said"),
     [

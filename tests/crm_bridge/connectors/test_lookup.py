@@ -62,9 +62,33 @@ async def test_a_fresh_answer_is_not_asked_for_again(sessions: Sessions) -> None
 
 async def test_one_question_is_on_the_way_once(sessions: Sessions) -> None:
     crm = crm_of_an()
+    crm.takes_s = 0.5  # so that it is on the way still when the last of them asks
     async with looking(crm, sessions) as connectors:
         await asyncio.gather(*(connectors.lookup(AN, 5) for _ in range(10)))
         assert sum(each.path == "/v1/contacts" for each in crm.seen) == 1
+
+
+async def test_a_callers_name_does_not_wait_for_cases_and_orders(sessions: Sessions) -> None:
+    crm = crm_of_an()
+    crm.takes_s = 0.6
+    async with looking(crm, sessions, patience_s=1.1) as connectors:
+        assert await connectors.name_of(AN) == "Nguyễn Văn An"
+        [known] = await connectors.lookup(AN, 5)
+        assert known.found is not None
+        assert known.found.orders == ({"id": "1", "number": "O-1", "state": "sent"},)
+        assert sum(each.path == "/v1/contacts" for each in crm.seen) == 1, "one question is on the way once"
+
+
+async def test_what_a_crm_does_not_say_in_time_leaves_the_last_name(sessions: Sessions) -> None:
+    crm = crm_of_an()
+    async with looking(crm, sessions, fresh_s=0) as connectors:
+        await connectors.lookup(AN, 5)
+        crm.people.clear()
+        assert await connectors.name_of(AN) == "", "the CRM knows them no more"
+        crm.people = crm_of_an().people
+        await connectors.lookup(AN, 5)
+        crm.trouble.extend([(422, {}, {})] * 3)
+        assert await connectors.name_of(AN) == "Nguyễn Văn An"
 
 
 async def test_a_crm_that_hangs_is_not_waited_for_and_its_last_answer_holds(sessions: Sessions) -> None:
@@ -82,8 +106,8 @@ async def test_a_crm_that_hangs_is_not_waited_for_and_its_last_answer_holds(sess
         assert known.found.person is not None
         assert await connectors.name_of(AN) == "Nguyễn Văn An"
         crm.hangs.set()
-        [task] = connectors._asking.values()
-        await task
+        [asked] = connectors._asking.values()
+        await asked.whole
         [known] = await connectors.lookup(AN, PATIENCE_S)
         assert not known.stale, "what came late is there for whoever asks next"
 

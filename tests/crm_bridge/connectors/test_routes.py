@@ -8,6 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 
+from crm_bridge import customer
 from crm_bridge.connectors import routes
 from crm_bridge.connectors.lookup import Connectors
 from crm_bridge.context import find_caller
@@ -88,7 +89,8 @@ async def test_somebody_whom_the_crm_does_not_know(api: httpx.AsyncClient, an: s
     crm.people.clear()
     [item] = (await api.get(f"/customers/{an}/crm")).json()["items"]
     assert (item["person"], item["cases"], item["stale"]) == (None, None, False)
-    assert (await api.get("/customers/nobody/crm")).status_code == 404
+    for customer_id in ("nobody", "%00"):
+        assert (await api.get(f"/customers/{customer_id}/crm")).status_code == 404
 
 
 async def test_a_profile_is_sent_once_made_and_then_changed(
@@ -116,6 +118,20 @@ async def test_what_cannot_be_sent_says_why(api: httpx.AsyncClient, an: str, crm
     assert (refused.status_code, "HTTP 422 invalid" in refused.json()["detail"]) == (409, True)
     crm.trouble.append((429, {}, {"Retry-After": "9"}))
     assert (await api.post(f"/customers/{an}/crm/rest")).status_code == 503
+
+
+async def test_a_number_that_is_only_claimed_changes_nobodys_file(
+    api: httpx.AsyncClient, crm: Crm, sessions: Sessions
+) -> None:
+    async with sessions() as session:
+        claims = [claim("web", "zalo", "z1"), claim("web", "phone", AN)]
+        mallory = await find_or_create(session, claims, source="web", evidence="", now=NOW)
+        await customer.fill(session, mallory.customer, name="Mallory", language="", tags=(), now=NOW)
+        await session.commit()
+    refused = await api.post(f"/customers/{mallory.customer}/crm/rest")
+    assert refused.status_code == 409
+    assert "neither a number nor an address" in refused.json()["detail"]
+    assert [each["name"] for each in crm.people] == ["Nguyễn Văn An"]
 
 
 async def test_connectors_are_listed(api: httpx.AsyncClient) -> None:

@@ -135,7 +135,9 @@ def test_no_value_changes_the_shape_of_any_request(kind: str, hostile: dict[str,
         assert "\n" not in request.address
         assert " " not in request.address
         for name, value in request.query:
-            shape = re.sub(r"'(?:[^'\\]|\\.|'')*'|\"[^\"]*\"", "?", value)
+            # OData knows no backslash; in SOQL it is what keeps a quotation mark.
+            string = r"'(?:[^']|'')*'" if kind == "dynamics" else r"'(?:[^'\\]|\\.|'')*'"
+            shape = re.sub(rf"{string}|\"[^\"]*\"", "?", value)
             if (plain := operation.query.get(name)) is not None and plain.whole is None and kind != "zoho":
                 assert hostile.get("email", "") not in shape or len(hostile["email"]) < 3
         json.dumps(request.body).encode("utf-8")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_bridge.outgoing.schedule import JITTER, Answer, Verdict, judge, rest_s
+from crm_bridge.outgoing.schedule import JITTER, MAX_RETRY_AFTER_S, Answer, Verdict, judge, rest_s, retry_after_s
 
 RETRIES = (5.0, 300.0)
 
@@ -72,3 +72,19 @@ def test_what_will_never_be_taken_is_dead_at_once_and_keeps_nobody_waiting() -> 
     refused = Answer(0, "HTTP 422", is_final=True)
     assert judge(RETRIES, 0, refused, 100.0, 0.0) == Verdict("dead", 1, 100.0, "HTTP 422")
     assert rest_s(8.0, [refused]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("value", "wait_s"),
+    [
+        ("", 3.0),
+        ("9", 9.0),
+        (" 9 ", 9.0),
+        ("-1", 3.0),
+        ("nan", 3.0),
+        ("1e30", MAX_RETRY_AFTER_S),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", 3.0),
+    ],
+)
+def test_how_long_a_far_end_asks_to_be_left_alone(value: str, wait_s: float) -> None:
+    assert retry_after_s(value, 3.0) == wait_s

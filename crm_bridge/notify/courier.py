@@ -21,6 +21,9 @@ from crm_bridge.outgoing import queue
 from crm_bridge.outgoing.rounds import Alarms, carry, sweep
 from crm_bridge.outgoing.schedule import Answer, Verdict, judge, rest_s
 
+REPORTED_S: Final = 7 * 86_400.0
+"""So long a message that was sent is kept as it was: a mail server that waits for another one gives up after days (RFC
+5321 section 4.5.4.1), and what comes back can be replayed."""
 STRANGER: Final = "the settings name no such channel that sends"
 
 log = structlog.get_logger("hotline.notify")
@@ -158,4 +161,4 @@ class Couriers:
 
 
 async def _forget(session: Any, now: float) -> None:
-    await queue.forget(session, OutgoingMessage, now)
+    await queue.forget(session, OutgoingMessage, now, REPORTED_S)

@@ -40,7 +40,7 @@ from hotline.config_webhook import Webhook
 from hotline.connectors import try_out
 from hotline.mail import door_settings, mailbox, token_of
 from hotline.models import model_states
-from hotline.notify import http_client
+from hotline.notify import client_for
 from ivr_flows import flow as flows
 from ivr_flows.load import FlowErrors, flow_files, load
 from telephony.edge import silero
@@ -309,8 +309,8 @@ async def _mail(settings: Settings, name: str, source: MailSource) -> Finding:
             return Finding(what, "ok", f"a door for {', '.join(source.recipients)}")
         if source.oauth.is_set and _runs(settings.data):
             return Finding(what, "ok", "the hotline of this data folder is running, and has its tokens")
-        async with http_client() as client:
-            token = token_of(settings, name, source.oauth, client, time.time) if source.oauth.is_set else None
+        async with client_for(source.oauth) as client:
+            token = None if client is None else token_of(settings, name, source.oauth, client, time.time)
             box = mailbox(name, source, token)
             async with opened(box) as imap:
                 await imap.select(box.folder)
@@ -333,7 +333,7 @@ async def _submission(settings: Settings) -> list[Finding]:
     try:
         if submission.oauth.is_set and _runs(settings.data):
             return [Finding(what, "ok", "the hotline of this data folder is running, and has its tokens")]
-        async with http_client() as client:
+        async with client_for(submission.oauth) as client:
             account = notify.account(settings, client)
             await SubmissionClient(account).check(time.time())
     except CannotStart as error:

@@ -1,4 +1,5 @@
-"""What is missing or wrong on this machine, and the command that mends it. Nothing is changed by looking.
+"""What is missing or wrong on this machine, and the command that mends it. Nothing is changed by looking, but access
+tokens: what signs in with one (`oauth`) is renewed where it is due, and what came is kept as the server does.
 
 `wrong` keeps the hotline from doing what the settings say; `note` is something that works without, or mends itself.
 """

@@ -9,6 +9,7 @@ Rule 3: one renewal at a time, however many find a token spent.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
@@ -160,11 +161,20 @@ def _read(file: Path) -> Kept | None:
 
 
 def _write(file: Path, kept: Kept) -> None:
-    """Replace a file so that, whenever the power goes, the old one or the new one is there, whole."""
+    """Replace a file so that, whenever the power goes, the old one or the new one is there, whole.
+
+    What root writes belongs to whoever the folder around belongs to: `hotline doctor` may be root's.
+    """
     fresh = file.with_name(f"{file.name}.new")
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    around = file.parent.parent.stat()
+    with contextlib.suppress(FileNotFoundError):
+        fresh.unlink()  # of a renewal that was ended here; its mode need not be ours
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
+        if os.geteuid() == 0:
+            os.chown(file.parent, around.st_uid, around.st_gid, follow_symlinks=False)
+            os.fchown(descriptor, around.st_uid, around.st_gid)
         stream.write(msgspec.json.encode(kept))
         stream.flush()
         os.fsync(stream.fileno())

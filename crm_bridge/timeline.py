@@ -116,7 +116,9 @@ async def record(session: AsyncSession, event: NewInteraction, now: float) -> Re
         await customer.fill(session, match.customer, name=event.name, language=event.language, tags=event.tags, now=now)
     if not event.public:
         fields = told.usable(event.attributes.get("fields"))
-        await told.remember(session, match.customer, fields, channel=event.channel, at=event.occurred_at)
+        # Clocks differ: what is dated ahead would stay fresh, and stand before whatever is told meanwhile.
+        at = min(event.occurred_at, now)
+        await told.remember(session, match.customer, fields, channel=event.channel, at=at)
     row = {
         "id": interaction_id,
         "customer_id": match.customer,

@@ -57,7 +57,9 @@ from telephony.sip.settings import SubscriptionSettings, TextSettings
 from telephony.switchboard import Switchboard, SwitchboardSettings
 
 if TYPE_CHECKING:
+    from crm_bridge.mail.hook import MailHook
     from hotline.guard import SessionSockets
+    from hotline.mail import Mail
 
 __all__ = ["CannotStart", "Hotline", "load_flows", "serve"]
 
@@ -132,11 +134,13 @@ class Hotline:
         self.metrics = Metrics(self.funnel, self._registrations, [*self.media.processes, *self.speech])
         await self._restore_agents()
         await self._start_sip()
-        await self._start_web()
+        mail = self._make_mail()
+        await self._start_web({} if mail is None else mail.hooks())
         await self._start_webhooks()
         await self._start_messages()
-        if settings.mail:
-            await self._start_mail()
+        if mail is not None:
+            self._exit.push_async_callback(mail.stop)
+            await mail.start()
         self.funnel.prompts.prepare(self._prepared)
         await self._transcribe_what_waits()
         self._users_task = asyncio.create_task(self._watch_users(), name="users")
@@ -348,7 +352,8 @@ class Hotline:
         except tls.TlsError as error:
             raise CannotStart(f"the web cannot be private: {error}") from None
 
-    async def _start_web(self) -> None:
+    async def _start_web(self, letters: "Mapping[str, MailHook]") -> None:
+        """Answer, with the addresses that mail is posted to: whoever is refused there may not come again."""
         from hotline.web import create_app  # noqa: PLC0415 - see `_import_what_comes_later`
         from hotline.web_server import WebServer  # noqa: PLC0415
 
@@ -368,8 +373,9 @@ class Hotline:
         app.state.notifier = self.notifier
         app.state.connectors = self.connectors
         app.state.metrics = self.metrics
-        self._door: Door = app.state.channels
-        self.metrics.watch_channels(self._door.refused)
+        door: Door = app.state.channels
+        door.letters = letters
+        self.metrics.watch_channels(door.refused)
         self.metrics.watch_messages([each.name for each in self.notifier.routes], self.notifier.attempts)
         self.metrics.watch_connectors(self.connectors)
         app.state.sip = self.sip_sockets
@@ -419,13 +425,12 @@ class Hotline:
         self.metrics.watch_requests(lambda: watch.overdue)
         self._exit.callback(asyncio.create_task(watch.run(), name="privacy").cancel)
 
-    async def _start_mail(self) -> None:
+    def _make_mail(self) -> "Mail | None":
+        if not self.settings.mail:
+            return None
         from hotline.mail import Mail  # noqa: PLC0415 - most have none
 
-        mail = Mail(self.settings, self.sessions, self.clock.now, self.funnel.publish, self.funnel.webhooks)
-        self._exit.push_async_callback(mail.stop)
-        self._door.letters = mail.hooks()
-        await mail.start()
+        return Mail(self.settings, self.sessions, self.clock.now, self.funnel.publish, self.funnel.webhooks)
 
     async def _transcribe_what_waits(self) -> None:
         async with self.sessions() as session:

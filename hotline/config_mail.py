@@ -9,7 +9,7 @@ from crm_bridge.webhooks.signature import key_of
 from hotline.config_oauth import OAuth
 from hotline.config_section import Section
 from hotline.config_trunk import Password
-from hotline.config_values import CommaList, Domain, Folder, Name, WebListen
+from hotline.config_values import CommaList, Domain, Folder, Name, WebListen, not_in_the_clear
 from hotline.config_webhook import Secret
 
 PORTS: Final = {"on": 993, "starttls": 143, "off": 143}
@@ -89,8 +89,8 @@ class MailSource(Section):
             raise ValueError("password: is missing; write it, or where access tokens come from in `oauth`, not both")
         if (self.certificate is None) != (self.key is None):
             raise ValueError("`certificate` and `key` belong together: name both, or neither")
-        if self.kind == "imap" and self.tls == "off" and self.host not in ("localhost", "127.0.0.1"):
-            raise ValueError(f"tls: the password would go to {self.host} in the clear; leave it on, or write starttls")
+        if self.kind == "imap":
+            not_in_the_clear(self.tls, self.host)
         return self
 
     @property

@@ -9,10 +9,9 @@ from crm_bridge import identity
 from hotline.config_oauth import OAuth
 from hotline.config_section import Section
 from hotline.config_trunk import Password
-from hotline.config_values import Domain, Folder
+from hotline.config_values import Domain, Folder, not_in_the_clear
 
 PORTS: Final = {"on": 465, "starttls": 587, "off": 25}
-LOOPBACK: Final = ("localhost", "127.0.0.1")
 
 
 def _sender(value: str) -> str:
@@ -49,8 +48,8 @@ class Submission(Section):
             raise ValueError("password: stands beside `oauth`, which takes its place; leave one of them out")
         if bool(self.user) != (has_password or self.oauth.is_set):
             raise ValueError("`user` and `password` belong together: name both (or `oauth`), or neither")
-        if self.tls == "off" and self.user and self.host not in LOOPBACK:
-            raise ValueError(f"tls: the password would go to {self.host} in the clear; leave it on, or write starttls")
+        if self.user:
+            not_in_the_clear(self.tls, self.host)
         return self
 
     @property

@@ -7,12 +7,13 @@ from pydantic import AfterValidator, SecretStr, model_validator
 
 from hotline.config_section import Section
 from hotline.config_trunk import Password
+from hotline.config_values import LOOPBACK
 
 
 def https_base(value: str) -> str:
     """Return an address that secrets may go to: in the clear only to this machine. Raises `ValueError`."""
     parts = urlsplit(value)
-    is_here = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1")
+    is_here = parts.scheme == "http" and parts.hostname in LOOPBACK
     if value and (not (parts.scheme == "https" or is_here) or not parts.hostname or parts.query or parts.fragment):
         raise ValueError(f"`{value}` is no https: address; write for example https://oauth2.googleapis.com/token")
     return value

@@ -48,6 +48,15 @@ class PortRange:
         return f"{self.first}-{self.last}"
 
 
+LOOPBACK: Final = ("localhost", "127.0.0.1")
+
+
+def not_in_the_clear(tls: str, host: str | None) -> None:
+    """A password goes to this machine alone without TLS. Raises `ValueError`."""
+    if tls == "off" and host not in LOOPBACK:
+        raise ValueError(f"tls: the password would go to {host} in the clear; leave it on, or write starttls")
+
+
 @dataclass(frozen=True, slots=True)
 class PackagedModel:
     """Weights that come as a Python package: where they lie in it, and what to install."""

@@ -1,4 +1,5 @@
-"""What is missing or wrong on this machine, and the command that mends it. Nothing is changed by looking.
+"""What is missing or wrong on this machine, and the command that mends it. Nothing is changed by looking, but access
+tokens: what signs in with one (`oauth`) is renewed where it is due, and what came is kept as the server does.
 
 `wrong` keeps the hotline from doing what the settings say; `note` is something that works without, or mends itself.
 """
@@ -40,7 +41,7 @@ from hotline.config_webhook import Webhook
 from hotline.connectors import try_out
 from hotline.mail import door_settings, mailbox, token_of
 from hotline.models import model_states
-from hotline.notify import http_client
+from hotline.notify import client_for
 from ivr_flows import flow as flows
 from ivr_flows.load import FlowErrors, flow_files, load
 from telephony.edge import silero
@@ -309,8 +310,8 @@ async def _mail(settings: Settings, name: str, source: MailSource) -> Finding:
             return Finding(what, "ok", f"a door for {', '.join(source.recipients)}")
         if source.oauth.is_set and _runs(settings.data):
             return Finding(what, "ok", "the hotline of this data folder is running, and has its tokens")
-        async with http_client() as client:
-            token = token_of(settings, name, source.oauth, client, time.time) if source.oauth.is_set else None
+        async with client_for(source.oauth) as client:
+            token = None if client is None else token_of(settings, name, source.oauth, client, time.time)
             box = mailbox(name, source, token)
             async with opened(box) as imap:
                 await imap.select(box.folder)
@@ -333,7 +334,7 @@ async def _submission(settings: Settings) -> list[Finding]:
     try:
         if submission.oauth.is_set and _runs(settings.data):
             return [Finding(what, "ok", "the hotline of this data folder is running, and has its tokens")]
-        async with http_client() as client:
+        async with client_for(submission.oauth) as client:
             account = notify.account(settings, client)
             await SubmissionClient(account).check(time.time())
     except CannotStart as error:

@@ -21,7 +21,7 @@ from hotline.config import Settings
 from hotline.config_mail import MailSource
 from hotline.config_oauth import OAuth
 from hotline.config_values import Listen
-from hotline.notify import http_client, tokens
+from hotline.notify import http_client, mail_context, tokens
 
 if TYPE_CHECKING:
     import httpx
@@ -150,7 +150,7 @@ def mailbox(name: str, source: MailSource, token: Token | None = None) -> Mailbo
         source.user,
         source.password.get_secret_value(),
         source.folder,
-        context=None if source.tls == "off" else _context(name, source),
+        context=None if source.tls == "off" else mail_context(f"mail.{name}", source.authorities),
         starttls=source.tls == "starttls",
         trusted=_trusted(source),
         token=token,
@@ -159,16 +159,6 @@ def mailbox(name: str, source: MailSource, token: Token | None = None) -> Mailbo
 
 def _trusted(source: MailSource) -> tuple[str, ...]:
     return tuple(each.lower() for each in source.trusted)
-
-
-def _context(name: str, source: MailSource) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=source.authorities)
-    except OSError as error:  # ssl.SSLError is one
-        raise CannotStart(
-            f"the authorities of mail.{name} cannot be read from {source.authorities}: {cause(error)}; "
-            f"name a PEM file in mail.{name}.authorities"
-        ) from None
 
 
 def _say(box: Mailbox, why: str, again_in_s: float) -> None:

@@ -1,7 +1,9 @@
 """From the settings to the ways by which messages go out."""
 
+import contextlib
 import ssl
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from crm_bridge.notify.parcel import EMAIL, Route
@@ -50,12 +52,12 @@ def senders(settings: Settings) -> "dict[str, Sender]":
 def _submission(settings: Settings) -> "Sender":
     from crm_bridge.notify import submission  # noqa: PLC0415 - brings an HTTP client along, as the others here
 
-    client = http_client()
+    client = http_client() if settings.notify.email.oauth.is_set else None
     return submission.Submission(account(settings, client), client)
 
 
-def account(settings: Settings, client: "httpx.AsyncClient") -> "Account":
-    """Return where e-mail is submitted; `client` is for its tokens. Raises `CannotStart`."""
+def account(settings: Settings, client: "httpx.AsyncClient | None") -> "Account":
+    """Return where e-mail is submitted; `client` is for its tokens, None where there are none. Raises `CannotStart`."""
     from crm_bridge.notify.submission import Account  # noqa: PLC0415
 
     submission = settings.notify.email
@@ -67,8 +69,8 @@ def account(settings: Settings, client: "httpx.AsyncClient") -> "Account":
         user=submission.user,
         password=submission.password.get_secret_value(),
         tls=submission.tls,
-        context=None if submission.tls == "off" else _context(submission),
-        tokens=tokens(settings, "notify-email", submission.oauth, client) if submission.oauth.is_set else None,
+        context=None if submission.tls == "off" else mail_context("notify.email", submission.authorities),
+        tokens=None if client is None else tokens(settings, "notify-email", submission.oauth, client),
     )
 
 
@@ -81,13 +83,14 @@ def tokens(settings: Settings, name: str, oauth: OAuth, client: "httpx.AsyncClie
     return Tokens(Grant(oauth.token_url, oauth.form, refresh_token, file=file), client)
 
 
-def _context(submission: Submission) -> ssl.SSLContext:
+def mail_context(what: str, authorities: Path | None) -> ssl.SSLContext:
+    """Return whom a mail server is believed by; `what` is its block in the settings. Raises `CannotStart`."""
     try:
-        return ssl.create_default_context(cafile=submission.authorities)
+        return ssl.create_default_context(cafile=authorities)
     except OSError as error:  # ssl.SSLError is one
         raise CannotStart(
-            f"the authorities of notify.email cannot be read from {submission.authorities}: {cause(error)}; "
-            "name a PEM file in notify.email.authorities"
+            f"the authorities of {what} cannot be read from {authorities}: {cause(error)}; "
+            f"name a PEM file in {what}.authorities"
         ) from None
 
 
@@ -96,6 +99,16 @@ def http_client() -> "httpx.AsyncClient":
     import httpx  # noqa: PLC0415 - an HTTP client, for those who need one
 
     return httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=TIMEOUT_S)
+
+
+@contextlib.asynccontextmanager
+async def client_for(oauth: OAuth) -> "AsyncIterator[httpx.AsyncClient | None]":
+    """Give what an account's tokens are got with, None for one with a password."""
+    if not oauth.is_set:
+        yield None
+        return
+    async with http_client() as client:
+        yield client
 
 
 def _zalo_account(settings: Settings, name: str, channel: Channel) -> "Sender":

@@ -16,7 +16,7 @@ from hotline import models
 from hotline.config import Settings
 from ivr_flows import prompts
 from recordings.journal import DAY
-from recordings.spool import parts_of
+from recordings.spool import parts_of, sync_folder
 from recordings.store import SPOOL_FOLDER, spool_path
 from telephony.events import Prompt
 
@@ -63,7 +63,8 @@ class PersonFiles:
             path.unlink(missing_ok=True)
             folders.add(path.parent)
         for folder in folders:
-            _settle(folder)
+            with contextlib.suppress(FileNotFoundError):
+                sync_folder(folder)
 
     def journals_before(self, day: str) -> Sequence[KeptFile]:
         """Return the journals of the days before a day (`YYYY-MM-DD`); a file is called as its call."""
@@ -135,12 +136,3 @@ def _prompts_in(journal: Path) -> Iterator[Prompt]:
             if b'"prompts"' in line:
                 with contextlib.suppress(msgspec.DecodeError):
                     yield from msgspec.json.decode(line, type=_Line).message.prompts
-
-
-def _settle(folder: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(file)
-        finally:
-            os.close(file)

@@ -325,9 +325,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "say": Verb(_SPEAKING, ("next",), "open", _say),
     "play": Verb(_SPEAKING, ("next",), "open", _play),
     "menu": Verb(("prompt", "choices", "first_key", "interruptible"), _RETRIES, "no", _menu),
-    "gather": Verb(
-        ("into", "prompt", "length", "keys", "interruptible", "secret", "insist"), ("next", *_RETRIES), "no", _gather
-    ),
+    "gather": Verb(_GATHERING, ("next", *_RETRIES), "no", _gather),
     "when": Verb((), (), "one", _when),
     "set": Verb((), ("next",), "open", _assign),
     "language": Verb(("to",), ("next",), "one", _language),

@@ -21,7 +21,9 @@ def is_remembered(flow: Flow, name: str) -> bool:
 def known_value(flow: Flow, caller: CallerContext, here: Gather, now: float) -> str:
     """Return what the caller told before that answers a question, "" for nothing."""
     variable = flow.variables.get(here.into)
-    if variable is None or here.secret or caller.assurance < flow.speak.get(here.into, ASSURANCE):
+    if variable is None or not variable.remember_s or here.secret:
+        return ""
+    if caller.assurance < flow.speak.get(here.into, ASSURANCE):
         return ""
     shortest, longest = here.length
     for field in caller.fields:

@@ -268,7 +268,7 @@ def close_to_wav(spool_path: Path, wav_path: Path) -> Closed:
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(wav_path)
-    _sync_folder(wav_path.parent)
+    sync_folder(wav_path.parent)
     ticks = frames // SAMPLES_PER_TICK
     return Closed(ticks, first_tick, ticks * TICK_S, tuple(gaps))
 
@@ -374,8 +374,8 @@ def _wav_head(frames: int, channels: int) -> bytes:
     return _WAV_HEAD.pack(b"RIFF", octets + _WAV_HEAD.size - 8, b"WAVE", b"fmt ", *form, b"data", octets)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself survive a power cut."""
+def sync_folder(folder: Path) -> None:
+    """Make what was renamed or deleted in a folder survive a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

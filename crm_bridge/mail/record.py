@@ -93,5 +93,9 @@ def thread_key(mail: Mail) -> str:
 
 
 def _about(mail: Mail) -> str:
-    first_line = mail.text.partition("\n")[0].strip()[:MAX_FIRST_LINE].rstrip()
-    return matter(mail.subject).strip() or first_line or NO_SUBJECT
+    return matter(mail.subject).strip() or first_line(mail.text) or NO_SUBJECT
+
+
+def first_line(text: str) -> str:
+    """Return what a letter is about that has no subject. It ends wherever a reader of mail sees a line end."""
+    return next(iter(text.strip().splitlines()), "").strip()[:MAX_FIRST_LINE].rstrip()

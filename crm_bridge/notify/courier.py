@@ -18,9 +18,12 @@ from crm_bridge.notify.outbox import Notifier
 from crm_bridge.notify.parcel import Parcel, Route
 from crm_bridge.notify.tables import OutgoingMessage
 from crm_bridge.outgoing import queue
-from crm_bridge.outgoing.rounds import Alarms, carry, sweep
-from crm_bridge.outgoing.schedule import Answer, Verdict, judge, rest_s
+from crm_bridge.outgoing.rounds import Alarms, Tasks
+from crm_bridge.outgoing.schedule import Answer, Verdict, judge_all, rest_s
 
+REPORTED_S: Final = 7 * 86_400.0
+"""So long a message that was sent is kept as it was: a mail server that waits for another one gives up after days (RFC
+5321 section 4.5.4.1), and what comes back can be replayed."""
 STRANGER: Final = "the settings name no such channel that sends"
 
 log = structlog.get_logger("hotline.notify")
@@ -68,7 +71,7 @@ class Courier:
         if not waiting:
             return 0
         answers = await asyncio.gather(*(self._send(each, now) for each in waiting))
-        self.rests_s = 0.0 if all(each.is_final for each in answers) else rest_s(self.rests_s, answers)
+        self.rests_s = rest_s(self.rests_s, answers)
         await self._settle(waiting, answers, now)
         self._say_fault()
         return len(waiting)
@@ -83,10 +86,8 @@ class Courier:
             return Answer(0, f"our own fault: {type(error).__name__}; the log knows more")
 
     async def _settle(self, sent: Sequence[OutgoingMessage], answers: Sequence[Answer], now: float) -> None:
-        verdicts = [
-            judge(self.route.retries_s, row.attempts, answer, now, self.chance())
-            for row, answer in zip(sent, answers, strict=True)
-        ]
+        tried = [row.attempts for row in sent]
+        verdicts = judge_all(self.route.retries_s, tried, answers, now, self.chance)
         told: list[dict[str, Any] | None] = []
         async with self.notifier.sessions() as session:
             for row, verdict, answer in zip(sent, verdicts, answers, strict=True):
@@ -132,7 +133,10 @@ class Couriers:
     senders: dict[str, Sender]
     alarms: Alarms
     now: Callable[[], float]
-    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _tasks: Tasks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._tasks = Tasks("messages", self.notifier.sessions, self.now)
 
     async def start(self) -> None:
         """Put away what the settings do not name any more, and begin."""
@@ -140,22 +144,18 @@ class Couriers:
         async with self.notifier.sessions() as session:
             await self.notifier.bury_strangers(session, names, STRANGER, self.now())
             await session.commit()
-        for route in self.notifier.routes:
-            courier = Courier(route, self.senders[route.name], self.notifier, self.alarms)
-            carrying = carry(courier, self.now, route.name)
-            self._tasks.append(asyncio.create_task(carrying, name=f"messages {route.name}"))
-        if self._tasks:
-            sweeping = sweep(_forget, self.notifier.sessions, self.now)
-            self._tasks.append(asyncio.create_task(sweeping, name="messages broom"))
+        couriers = {
+            each.name: Courier(each, self.senders[each.name], self.notifier, self.alarms)
+            for each in self.notifier.routes
+        }
+        self._tasks.start(couriers, _forget)
 
     async def stop(self) -> None:
-        """Stop in the middle of whatever is sent: it is sent again by the next start."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Stop in the middle of whatever is sent, and close what is open."""
+        await self._tasks.stop()
         for sender in self.senders.values():
             await sender.close()
 
 
 async def _forget(session: Any, now: float) -> None:
-    await queue.forget(session, OutgoingMessage, now)
+    await queue.forget(session, OutgoingMessage, now, REPORTED_S)

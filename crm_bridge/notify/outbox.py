@@ -19,7 +19,7 @@ from crm_bridge import joining, person, timeline
 from crm_bridge.case import CaseReference
 from crm_bridge.identity import Kind, normalise
 from crm_bridge.keep import Kept, keep_event
-from crm_bridge.mail.record import MAX_FIRST_LINE
+from crm_bridge.mail.record import first_line
 from crm_bridge.match import Claim
 from crm_bridge.notify import thread
 from crm_bridge.notify.choice import AUTO, Choice, Known, choose
@@ -110,13 +110,15 @@ class Notifier:
             return Recorded(before, whom.id, repeated=True)
         language, text = in_language(wanted.text, wanted.language or whom.language)
         choice = await self._choose(session, whom, wanted, len(text), now)
-        _, subject = in_language(wanted.subject, language)
+        _, subject = in_language(wanted.subject, language or wanted.language or whom.language)
         recorded = await timeline.record(session, _event(wanted, choice, digits, text, subject, now), now)
         if not recorded.repeated:
             entry = recorded.interaction
-            letters = await thread.of_case(session, entry.case_id, but=entry.id)
+            references: tuple[str, ...] = ()
             if choice.route.kind == "email":
-                entry.subject = entry.subject or letters.answer or (_first_line(text) if wanted.automatic else "")
+                letters = await thread.of_case(session, entry.case_id, but=entry.id)
+                references = letters.references
+                entry.subject = entry.subject or letters.answer or (first_line(text) if wanted.automatic else "")
                 if not entry.subject:
                     raise SubjectMissing("an e-mail that answers none needs a `subject`")
             parcel = Parcel(
@@ -124,7 +126,7 @@ class Notifier:
                 text=text,
                 subject=entry.subject,
                 message_id=entry.external_id or "",
-                references=letters.references if choice.route.kind == "email" else (),
+                references=references,
                 automatic=wanted.automatic,
                 language=language,
             )
@@ -210,7 +212,8 @@ async def give_back(session: AsyncSession, message_id: str, cause: str, now: flo
     ours = (Interaction.channel == EMAIL, Interaction.external_id == message_id, Interaction.direction == "outbound")
     entry = await session.scalar(select(Interaction).where(*ours))
     delivery = entry.attributes.get("delivery") if entry is not None else None
-    if entry is None or not delivery or delivery["state"] != STATES["delivered"]:
+    # Of an entry that another system posted, anything may stand there.
+    if entry is None or not isinstance(delivery, dict) or delivery.get("state") != STATES["delivered"]:
         return None
     error = f"returned: {cause}"
     of_entry = (OutgoingMessage.interaction_id == entry.id, OutgoingMessage.state == "delivered")
@@ -223,9 +226,8 @@ async def _say(session: AsyncSession, interaction_id: str, delivery: Mapping[str
     entry = await session.get(Interaction, interaction_id, populate_existing=True)
     if entry is None:
         return None
-    attributes = entry.attributes | {"delivery": dict(delivery)}
-    await session.execute(update(Interaction).where(Interaction.id == entry.id).values(attributes=attributes))
-    await session.refresh(entry)
+    entry.attributes = entry.attributes | {"delivery": dict(delivery)}
+    await session.flush()
     home = await session.get_one(Customer, entry.customer_id)
     return {"customer": home.person_id or home.id} | interaction_out(entry).model_dump(mode="json")
 
@@ -253,11 +255,6 @@ def _event(wanted: Wanted, choice: Choice, digits: str, text: str, subject: str,
         external_id=choice.route.external_id(digits),
         attributes=attributes,
     )
-
-
-def _first_line(text: str) -> str:
-    """Return what a letter is about that a flow sends without a subject."""
-    return text.strip().partition("\n")[0].strip()[:MAX_FIRST_LINE].rstrip()
 
 
 def _row(route: Route, recorded: Recorded, parcel: Parcel, now: float) -> OutgoingMessage:

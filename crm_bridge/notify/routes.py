@@ -196,6 +196,7 @@ async def replay_messages(request: Request, body: ReplayIn) -> MessagesReplayed:
 async def replay_message(request: Request, interaction_id: str) -> MessagesReplayed:
     """Send a message again that could not be sent, by the id of its entry on the timeline."""
     async with request.app.state.sessions() as session:
+        await session.connection(execution_options={"read_only": True})
         named = OutgoingMessage.interaction_id == interaction_id
         row = await session.scalar(select(OutgoingMessage).where(named)) if interaction_id.isalnum() else None
     known = row is not None and _notifier(request).find(row.endpoint) is not None

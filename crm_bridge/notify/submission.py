@@ -116,19 +116,32 @@ async def _in_a_thread(account: Account, token: str, to: str, letter: bytes) -> 
         raise
 
 
+class _Client(smtplib.SMTP):
+    """Over a connection that somebody else opened."""
+
+    def __init__(self, connection: socket.socket, account: Account) -> None:
+        self._connection = connection
+        super().__init__(account.host, account.port, account.sender.rpartition("@")[2], timeout=STEP_S)
+
+    def _get_socket(self, _host: str, _port: int, _timeout: float) -> socket.socket:
+        return self._connection
+
+
 class _Attempt:
     """One connection, for a thread."""
 
     def __init__(self, account: Account, token: str) -> None:
         self._account = account
         self._token = token
-        self._client: smtplib.SMTP | None = None
+        self._line: socket.socket | None = None
+        self._is_given_up = False
 
     def make(self, to: str, letter: bytes) -> Answer:
         """Submit a letter, or only sign in where there is none. Raises `NotLetIn`."""
         try:
-            self._client = client = self._connected()
+            client = self._connected()
         except (OSError, smtplib.SMTPException) as error:
+            self._hang_up()
             raise NotLetIn(f"{self._account.host}: {_cause(error)}") from None
         try:
             self._sign_in(client)
@@ -140,18 +153,30 @@ class _Attempt:
             with contextlib.suppress(OSError, smtplib.SMTPException):
                 client.quit()
             client.close()
+            self._hang_up()
 
     def give_up(self) -> None:
-        """Wake the thread, whatever it waits for."""
-        if self._client is not None and self._client.sock is not None:
+        """Wake the thread, whatever it waits for once there is a connection; one that comes later is ended at once."""
+        self._is_given_up = True
+        if self._line is not None:
             with contextlib.suppress(OSError):
-                self._client.sock.shutdown(socket.SHUT_RDWR)
+                self._line.shutdown(socket.SHUT_RDWR)
+
+    def _hang_up(self) -> None:
+        if self._line is not None:
+            self._line.close()
 
     def _connected(self) -> smtplib.SMTP:
-        account, name = self._account, self._account.sender.rpartition("@")[2]
+        account = self._account
+        connection = socket.create_connection((account.host, account.port), STEP_S)
+        # Another handle on the connection, which ends it whatever becomes of the first: TLS takes that one away.
+        self._line = connection.dup()
+        if self._is_given_up:
+            self.give_up()
         if account.tls == "on":
-            return smtplib.SMTP_SSL(account.host, account.port, name, timeout=STEP_S, context=account.context)
-        return smtplib.SMTP(account.host, account.port, name, timeout=STEP_S)
+            context = account.context or ssl.create_default_context()
+            connection = context.wrap_socket(connection, server_hostname=account.host)
+        return _Client(connection, account)
 
     def _sign_in(self, client: smtplib.SMTP) -> None:
         account = self._account

@@ -88,9 +88,11 @@ async def bury_strangers(session: AsyncSession, table: type[Row], names: Sequenc
     return await _changed(session, of_strangers.values(values))
 
 
-async def forget(session: AsyncSession, table: type[Row], now: float) -> None:
-    """Delete what was delivered a day ago, and what has been dead for thirty."""
-    for state, kept_s in (("delivered", DELIVERED_KEPT_S), ("dead", DEAD_KEPT_S)):
+async def forget(
+    session: AsyncSession, table: type[Row], now: float, delivered_kept_s: float = DELIVERED_KEPT_S
+) -> None:
+    """Delete what was delivered so long ago, and what has been dead for thirty days."""
+    for state, kept_s in (("delivered", delivered_kept_s), ("dead", DEAD_KEPT_S)):
         await session.execute(delete(table).where(table.state == state, table.finished_at < now - kept_s))
 
 

@@ -1,7 +1,8 @@
 """Going round for as long as the program runs: here is the clock that the couriers do without."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 import structlog
@@ -10,6 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 LOOK_EVERY_S: Final = 1.0
 AWAY_S: Final = 5.0
 FORGET_EVERY_S: Final = 3600.0
+
+Forget = Callable[[Any, float], Awaitable[None]]
+"""Takes a session and the instant, and commits nothing."""
 
 log = structlog.get_logger("hotline.outgoing")
 
@@ -37,6 +41,32 @@ class Round(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class Tasks:
+    """The couriers of an outbox at work, each in a task of its own, and the broom. `name` is what tasks are called."""
+
+    name: str
+    sessions: Any
+    now: Callable[[], float]
+    _running: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def start(self, couriers: Mapping[str, Round], forget: Forget) -> None:
+        """Begin; `couriers` are by the names of their endpoints. Where there are none, nothing has to be forgotten."""
+        for endpoint, courier in couriers.items():
+            self._begin(endpoint, carry(courier, self.now, endpoint))
+        if couriers:
+            self._begin("broom", sweep(forget, self.sessions, self.now))
+
+    def _begin(self, what: str, work: Coroutine[Any, Any, None]) -> None:
+        self._running.append(asyncio.create_task(work, name=f"{self.name} {what}"))
+
+    async def stop(self) -> None:
+        """Stop in the middle of whatever is sent: it is sent again by the next start."""
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+
 async def carry(courier: Round, now: Callable[[], float], endpoint: str) -> None:
     """Let a courier go round until cancelled, whatever happens to it."""
     while True:
@@ -54,8 +84,8 @@ async def carry(courier: Round, now: Callable[[], float], endpoint: str) -> None
             await asyncio.sleep(max(courier.rests_s, LOOK_EVERY_S))
 
 
-async def sweep(forget: Callable[[Any, float], Awaitable[None]], sessions: Any, now: Callable[[], float]) -> None:
-    """Delete what is old, once an hour, until cancelled. `forget` takes a session and the instant."""
+async def sweep(forget: Forget, sessions: Any, now: Callable[[], float]) -> None:
+    """Delete what is old, once an hour, until cancelled."""
     while True:
         try:
             async with sessions() as session:

@@ -4,10 +4,9 @@ pending --2xx--> delivered
 pending --anything else--> pending, to be tried again later --no try left--> dead --replayed--> pending
 pending --will never be taken--> dead
 pending --410--> dead, and the endpoint is told nothing more
-pending --a far end that will never take it--> dead
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -60,6 +59,17 @@ def judge(retries_s: Sequence[float], attempts: int, answer: Answer, now: float,
     wait_s = retries_s[attempts] * (1 + JITTER * chance)
     asked_s = min(answer.retry_after_s, MAX_RETRY_AFTER_S)
     return Verdict("pending", tried, now + max(wait_s, asked_s), error)
+
+
+def judge_all(
+    retries_s: Sequence[float],
+    attempts: Sequence[int],
+    answers: Sequence[Answer],
+    now: float,
+    chance: Callable[[], float],
+) -> list[Verdict]:
+    """Judge the attempts of a round, each with a chance of its own."""
+    return [judge(retries_s, before, answer, now, chance()) for before, answer in zip(attempts, answers, strict=True)]
 
 
 def rest_s(before_s: float, answers: Sequence[Answer]) -> float:

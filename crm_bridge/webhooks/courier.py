@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from crm_bridge.outgoing.rounds import Alarms, carry, sweep
-from crm_bridge.outgoing.schedule import Answer, Verdict, judge, rest_s
+from crm_bridge.outgoing.rounds import Alarms, Tasks
+from crm_bridge.outgoing.schedule import Answer, Verdict, judge_all, rest_s
 from crm_bridge.webhooks import outbox
 from crm_bridge.webhooks.endpoint import Endpoint
 from crm_bridge.webhooks.outbox import Webhooks
@@ -61,10 +61,8 @@ class Courier:
         return len(events)
 
     async def _settle(self, events: Sequence[WebhookEvent], answers: Sequence[Answer], now: float) -> None:
-        verdicts = [
-            judge(self.endpoint.retries_s, event.attempts, answer, now, self.chance())
-            for event, answer in zip(events, answers, strict=True)
-        ]
+        tried = [event.attempts for event in events]
+        verdicts = judge_all(self.endpoint.retries_s, tried, answers, now, self.chance)
         gone = next((verdict for verdict in verdicts if verdict.gone), None)
         async with self.sessions() as session:
             for event, verdict in zip(events, verdicts, strict=True):
@@ -124,32 +122,28 @@ class Couriers:
     now: Callable[[], float]
     sends: Mapping[str, Send] = field(default_factory=dict)
     _senders: list[Sender] = field(default_factory=list)
-    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _tasks: Tasks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._tasks = Tasks("webhooks", self.sessions, self.now)
 
     async def start(self) -> None:
         """Put away what the settings do not name any more, and begin."""
         async with self.sessions() as session:
             await outbox.bury_strangers(session, [each.name for each in self.webhooks.endpoints], self.now())
             await session.commit()
-        for endpoint in self.webhooks.endpoints:
-            send = self.sends.get(endpoint.name) or self._sender(endpoint).send
-            courier = Courier(endpoint, self.webhooks, self.sessions, self.alarms, send)
-            self._tasks.append(
-                asyncio.create_task(carry(courier, self.now, endpoint.name), name=f"webhooks {endpoint.name}")
-            )
-        if self._tasks:
-            self._tasks.append(
-                asyncio.create_task(sweep(outbox.forget, self.sessions, self.now), name="webhooks broom")
-            )
+        self._tasks.start({each.name: self._courier(each) for each in self.webhooks.endpoints}, outbox.forget)
+
+    def _courier(self, endpoint: Endpoint) -> Courier:
+        send = self.sends.get(endpoint.name) or self._sender(endpoint).send
+        return Courier(endpoint, self.webhooks, self.sessions, self.alarms, send)
 
     def _sender(self, endpoint: Endpoint) -> Sender:
         self._senders.append(Sender(endpoint))
         return self._senders[-1]
 
     async def stop(self) -> None:
-        """Stop in the middle of whatever is sent: it is sent again by the next start."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Stop in the middle of whatever is sent, and close what is open."""
+        await self._tasks.stop()
         for sender in self._senders:
             await sender.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,40 @@ async def test_the_newest_refresh_token_is_on_the_disk_and_readable_by_us_alone(
     assert await again.get(NOW + 1) == "access-1"
     assert await again.get(NOW + 4000) == "access-2"
     assert asked[1]["refresh_token"] == "refresh-1"
+
+
+async def test_what_a_renewal_left_that_was_ended_gives_its_mode_to_nothing(tmp_path: Path) -> None:
+    left, file, modes = tmp_path / "t.json.new", tmp_path / "t.json", list[int]()
+    left.write_text("{")
+    left.chmod(0o644)
+    answer, _ = granting()
+
+    def looked_at(form: dict[str, str]) -> httpx.Response:
+        modes.append(file.stat().st_mode & 0o777)
+        return answer(form)
+
+    await tokens(looked_at, file).get(NOW)
+    assert [*modes, file.stat().st_mode & 0o777] == [0o600, 0o600]
+
+
+@pytest.mark.parametrize(("user", "given"), [(0, True), (1000, False)])
+async def test_what_root_writes_belongs_to_whom_the_data_belongs_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int, *, given: bool
+) -> None:
+    folder, owned = tmp_path / "tokens", list[object]()
+    around = os.stat(tmp_path)
+
+    def own(of: Path | int, *owner: int, **how: object) -> None:
+        is_file = isinstance(of, int) and os.path.samestat(os.fstat(of), (folder / "t.json.new").stat())
+        owned.append(("t.json" if is_file else of, *owner, how))
+
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(os, "chown", own)
+    monkeypatch.setattr(os, "fchown", own)
+    await tokens(granting()[0], folder / "t.json").get(NOW)
+    whose = around.st_uid, around.st_gid
+    once = [(folder, *whose, {"follow_symlinks": False}), ("t.json", *whose, {})]
+    assert owned == (once * 2 if given else [])  # the first token is kept before it is asked with
 
 
 async def test_another_token_in_the_settings_begins_anew(tmp_path: Path) -> None:

@@ -55,6 +55,15 @@ async def test_an_event_of_a_system_of_ours_tells_and_a_form_does_not(session: A
     assert (await known(session)).fields == (KnownField("order", "4561", "shop", 5.0),)
 
 
+async def test_what_is_dated_ahead_was_told_now_and_does_not_stand_before_what_is_told_later(
+    session: AsyncSession,
+) -> None:
+    for order, now in (("1", 9.0), ("2", 10.0)):
+        by, fields = (claim("shop", "phone", PHONE),), {"fields": {"order": order}}
+        await record(session, NewInteraction("shop", "inbound", 1e9 - now, by, attributes=fields), now)
+        assert (await known(session)).fields == (KnownField("order", order, "shop", now),)
+
+
 @pytest.mark.parametrize(("assurance", "order"), [(1, "789"), (0, "")])
 async def test_a_call_tells_if_it_is_known_whose_it_is(session: AsyncSession, assurance: int, order: str) -> None:
     who = CallerContext((await known(session)).customer, known=True, assurance=assurance)

@@ -199,6 +199,24 @@ async def test_a_letter_is_posted_to_the_address_of_the_settings_larger_than_oth
         await hotline.stop()
 
 
+async def test_a_letter_that_is_posted_as_soon_as_the_web_listens_is_taken(tmp_path: Path) -> None:
+    answers: list[httpx.Response] = []
+
+    class Watched(Hotline):
+        async def _start_webhooks(self) -> None:  # what comes after the web
+            raw = letter(Date="")
+            signed = headers((key_of(SECRET),), "msg_1", self.clock.now(), raw)
+            async with httpx.AsyncClient() as client:
+                address = f"http://127.0.0.1:{self.web_address[1]}/hooks/email"
+                answers.append(await client.post(address, content=raw, headers=signed))
+            await super()._start_webhooks()
+
+    hotline = Watched(settings_in(tmp_path, f"mail: {{email: {{kind: http, secret: {SECRET}}}}}\n"))
+    await hotline.start()
+    await hotline.stop()
+    assert [(each.status_code, each.json()) for each in answers] == [(200, {"events": 1})]
+
+
 async def test_who_writes_by_zalo_is_answered_by_zalo(tmp_path: Path) -> None:
     with zalo() as far_end:
         keys = f"app_id: '{APP_ID}', oa_secret: oa-secret, app_secret: {APP_SECRET}, refresh_token: {FIRST_TOKEN}"

@@ -99,10 +99,12 @@ def test_a_flow_may_want_more_assurance(flow: Flow) -> None:
 
 def test_what_is_not_to_be_remembered_is_always_asked(tmp_path: Path) -> None:
     flow = flow_of(tmp_path, FLOW.replace(", remember: 30d", ""))
-    caller = comes(flow, knowing())
-    for key in "789#":
-        caller.does(KeyPressed(key))
-    assert (caller.state.told, caller.state.asked_again) == ({}, ())
+    for days_ago in (1.0, -1.0):
+        caller = comes(flow, knowing(days_ago=days_ago))
+        for key in "789#":
+            caller.does(KeyPressed(key))
+        assert (caller.state.step, caller.state.told, caller.state.asked_again) == ("look", {}, ())
+        assert caller.state.variables["order"] == "789"
 
 
 def test_a_secret_cannot_be_remembered(tmp_path: Path) -> None:

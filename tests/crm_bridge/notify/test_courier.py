@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from crm_bridge import tables as bridge
+from crm_bridge import timeline
 from crm_bridge.mail.keep import Keeper
-from crm_bridge.notify import tables
+from crm_bridge.mail.place import Place, read_place
+from crm_bridge.match import claim
+from crm_bridge.notify import courier, tables
 from crm_bridge.notify.courier import Courier, Couriers, Fault
 from crm_bridge.notify.parcel import Parcel
 from crm_bridge.notify.tables import OutgoingMessage
@@ -22,7 +25,7 @@ from crm_bridge.webhooks.outbox import NOBODY
 from crm_bridge.webhooks.tables import WebhookEvent
 from hotline.database import open_engine, session_factory
 from tests.crm_bridge.mail.test_report import report
-from tests.crm_bridge.notify.conftest import EMAIL, NOW, House
+from tests.crm_bridge.notify.conftest import DAY_S, EMAIL, NOW, House
 from tests.crm_bridge.webhooks.receiver import endpoint
 
 TAKEN, LATER, NEVER = Answer(200, reference="id-1"), Answer(0, "451 later"), Answer(0, "550 nobody", is_final=True)
@@ -237,6 +240,49 @@ async def test_a_letter_that_comes_back_has_failed_after_all_and_can_be_replayed
         await session.commit()
     await post.courier.round(NOW + 61)
     assert (await post.delivery(entry))["state"] == "sent"
+
+
+@pytest.mark.parametrize("delivery", ["by hand", ["sent"], {"at": "noon"}, {"state": ["sent"]}, 7])
+async def test_a_report_of_a_letter_that_another_system_posted_moves_its_folder_on(post: Post, delivery: Any) -> None:
+    posted = timeline.NewInteraction(
+        "email",
+        "outbound",
+        NOW,
+        (claim("crm", "email", "an@example.vn"),),
+        external_id="<1@shop.vn>",
+        attributes={"delivery": delivery},
+    )
+    async with post.house.sessions() as session:
+        entry = (await timeline.record(session, posted, NOW)).interaction
+        await session.commit()
+    keeper = Keeper(post.house.sessions, lambda: NOW, lambda *told: post.house.told.append(told), NOBODY)
+    await keeper.keep(report(), None, place=Place("support", 1, 7))
+    async with post.house.sessions() as session:
+        assert await read_place(session, "support") == Place("support", 1, 7)
+    assert await post.delivery(entry.id) == delivery
+    assert post.house.told == []
+
+
+async def test_a_letter_that_comes_back_after_days_can_be_replayed(post: Post) -> None:
+    entry = await post.send()
+    await post.courier.round(NOW)
+    await forget(post, NOW + 6.9 * DAY_S)
+    message_id = (await post.house.entry(entry)).external_id or ""
+    keeper = Keeper(post.house.sessions, lambda: NOW + 6.9 * DAY_S, lambda *told: post.house.told.append(told), NOBODY)
+    await keeper.keep(report().replace(b"<1@shop.vn>", message_id.encode()), None)
+    async with post.house.sessions() as session:
+        assert await post.house.notifier.replay(session, "email", NOW + 7 * DAY_S) == 1
+        await session.commit()
+    await post.courier.round(NOW + 7 * DAY_S)
+    assert (await post.delivery(entry))["state"] == "sent"
+    await forget(post, NOW + 14.1 * DAY_S)
+    assert await post.house.rows() == []
+
+
+async def forget(post: Post, now: float) -> None:
+    async with post.house.sessions() as session:
+        await courier._forget(session, now)
+        await session.commit()
 
 
 async def test_a_report_of_somebody_elses_letter_changes_nothing(post: Post) -> None:

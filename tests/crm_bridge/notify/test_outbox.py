@@ -94,6 +94,10 @@ async def test_the_persons_language_is_spoken(house: House) -> None:
     wrote = await house.wrote("email", AN, language="en")
     entry = await house.send(wrote.person, {"vi": "Chào", "en": "Hello"}, subject={"vi": "Đơn", "en": "Order"})
     assert (entry.text, entry.subject) == ("Hello", "Order")
+    entry = await house.send(wrote.person, "OK 7", subject={"vi": "Đơn", "en": "Order"})
+    assert (entry.text, entry.subject) == ("OK 7", "Order")
+    entry = await house.send(wrote.person, "OK 7", subject={"vi": "Đơn", "ko": "주문"}, language="ko")
+    assert (entry.text, entry.subject) == ("OK 7", "주문")
 
 
 async def test_an_answer_joins_the_thread_of_the_case_and_the_answer_to_it_comes_back(house: House) -> None:

@@ -24,6 +24,7 @@ from tests.crm_bridge.mail.authority import granting
 from tests.crm_bridge.notify.conftest import NOW
 from tests.crm_bridge.notify.far_ends import PASSWORD, USER, MailServer, mail_server
 
+OFFERS = (b"250-shop.vn\r\n250 STARTTLS\r\n", b"STARTTLS")
 PARCEL = Parcel("an@example.vn", "Chào An.\n.\nQUIT\n", "Đơn 7", "<1@shop.vn>")
 
 
@@ -123,6 +124,42 @@ async def test_the_end_of_the_program_does_not_wait_for_one_that_hangs() -> None
             with pytest.raises(asyncio.CancelledError):
                 await sending
             assert await asyncio.to_thread(connection.recv, 99) == b""  # the thread has let go
+
+
+@pytest.mark.parametrize(
+    ("tls", "talk"),
+    [
+        ("off", []),
+        ("on", [(b"", b"\x16")]),
+        ("starttls", [(b"220 here\r\n", b"ehlo"), OFFERS, (b"220 go\r\n", b"\x16")]),
+    ],
+    ids=["greeting", "TLS", "STARTTLS"],
+)
+async def test_nor_for_one_that_hangs_before_anybody_has_signed_in(tls: str, talk: list[tuple[bytes, bytes]]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        trusting = sender(MailServer(server.getsockname()[1]), tls=tls, context=ssl.create_default_context())
+        sending = asyncio.create_task(sent(trusting))
+        connection, _ = await asyncio.to_thread(server.accept)
+        with connection:
+            connection.settimeout(5)
+            for says, hears in talk:
+                connection.sendall(says)
+                assert (await asyncio.to_thread(connection.recv, 9999)).startswith(hears)
+            sending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+            assert await asyncio.to_thread(connection.recv, 99) == b""
+
+
+async def test_one_that_is_given_up_before_it_is_connected_sends_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        attempt = submission._Attempt(sender(MailServer(server.getsockname()[1])).account, "")
+        attempt.give_up()
+        with pytest.raises(NotLetIn):
+            await asyncio.to_thread(attempt.make, "an@example.vn", b"Subject: x\r\n\r\nx\r\n")
+        connection, _ = await asyncio.to_thread(server.accept)
+        with connection:
+            assert await asyncio.to_thread(connection.recv, 99) == b""
 
 
 async def test_whatever_comes_after_the_server_has_taken_the_letter_does_not_matter(

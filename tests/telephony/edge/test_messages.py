@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
+from crm_bridge.notify.letter import compose
+from crm_bridge.notify.parcel import Parcel
 from crm_bridge.notify.tables import OutgoingMessage
 from hotline.database import Sessions
 from telephony.edge import messages
 from telephony.events import SendMessage
 from tests.crm_bridge.conftest import engine, sessions
-from tests.crm_bridge.notify.conftest import NOW, House
+from tests.crm_bridge.notify.conftest import ABOUT_7, NOW, House
 
 __all__ = ["engine", "sessions"]
 
@@ -59,6 +62,42 @@ async def test_without_a_subject_a_letter_is_about_its_first_line(house: House) 
     await messages.send(house.notifier, command(wrote.person, subject=""), NOW)
     (row,) = await house.rows()
     assert (await house.entry(row.interaction_id)).subject == "Order 7"
+
+
+@pytest.mark.parametrize(
+    ("subject", "text", "about"),
+    [
+        ("Order\r\nBcc: all@example.vn", "x", "Order Bcc: all@example.vn"),
+        ("Order\u20287\x00\ud800!", "x", "Order 7 !"),
+        ("x" * 499 + " yz", "x", "x" * 499),
+        ("\n", " Order 7\u2028is here", "Order 7"),
+    ],
+)
+async def test_a_subject_is_one_line_as_long_as_the_timeline_holds(
+    house: House, subject: str, text: str, about: str
+) -> None:
+    wrote = await house.wrote("email", "an@example.vn")
+    await messages.send(house.notifier, command(wrote.person, subject=subject, text=text), NOW)
+    (row,) = await house.rows()
+    assert (await house.entry(row.interaction_id)).subject == about
+    assert compose(msgspec.json.decode(row.body, type=Parcel), "care@shop.vn", "", NOW)
+
+
+async def test_what_no_database_holds_is_left_out(house: House) -> None:
+    wrote = await house.wrote("email", "an@example.vn")
+    await messages.send(house.notifier, command(wrote.person, text="Or\0der\ud800 7\n\tis here"), NOW)
+    (row,) = await house.rows()
+    assert (await house.entry(row.interaction_id)).text == "Order 7\n\tis here"
+
+
+async def test_a_case_of_somebody_else_is_said_and_a_key_too(house: House) -> None:
+    wrote, other = await house.wrote("email", "an@example.vn"), await house.wrote("email", "b@example.vn", case=ABOUT_7)
+    await house.send(other.person, key="call c1 9")
+    with capture_logs() as logs:
+        await messages.send(house.notifier, command(wrote.person, case=other.interaction.case_id), NOW)
+        await messages.send(house.notifier, command(wrote.person, number=9), NOW)
+    assert ["another" in logs[0]["cause"], "somebody else" in logs[1]["cause"]] == [True, True]
+    assert len(await house.rows()) == 1
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,9 @@ from hotline.mail import door_settings, mailbox, token_of
 from hotline.models import model_states
 from hotline.notify import client_for
 from ivr_flows import flow as flows
+from ivr_flows.calendar import opens_next
 from ivr_flows.load import FlowErrors, flow_files, load
+from telephony.clock import iso
 from telephony.edge import silero
 from telephony.edge.dns import Dns, Unanswered
 from telephony.edge.ice import try_server
@@ -91,6 +93,7 @@ def _of_this_machine(settings: Settings) -> list[Finding]:
         *_certificates(settings),
         *_erasures_key(settings),
         *_flows(settings),
+        *_hours(settings),
         *_channels(settings),
     ]
 
@@ -374,6 +377,18 @@ def _flows(settings: Settings) -> Iterator[Finding]:
         sound[found.name] = found
         yield Finding("flows", "ok", f"{found.name} ({path.name})")
     yield from _references(settings, folder, sound)
+
+
+def _hours(settings: Settings) -> Iterator[Finding]:
+    now = time.time()
+    for name, hours in settings.hours.items():
+        opens = opens_next(hours.calendar, now)
+        if opens is None:
+            mend = f"correct hours.{name}.open and hours.{name}.holidays"
+            yield Finding(f"hours.{name}", "wrong", "does not open within a year", mend)
+        else:
+            detail = "open now" if opens == now else f"opens {iso(opens)}"
+            yield Finding(f"hours.{name}", "ok", detail)
 
 
 def _references(settings: Settings, folder: Path, sound: Mapping[str, flows.Flow]) -> Iterator[Finding]:

@@ -314,3 +314,11 @@ async def test_a_key_that_signs_nothing_is_wrong(tmp_path: Path) -> None:
     (settings.data / "privacy" / "erasures.pem").write_text("no key")
     wrong = await only(settings, "key of erasures")
     assert (wrong.state, wrong.mend.startswith("restore")) == ("wrong", True)
+
+
+async def test_hours_that_never_open_are_wrong(tmp_path: Path) -> None:
+    text = "hours: {day: {open: {mon-sun: 00:00-24:00}}, gone: {open: {mon: 08:00-12:00}, holidays: [%s]}}\n"
+    days = ", ".join(f"{year}-01-01..{year}-12-31" for year in range(2020, 2100))
+    settings = settings_with(text % days, tmp_path)
+    assert (await only(settings, "hours.day")).detail == "open now"
+    assert (await only(settings, "hours.gone")).state == "wrong"

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from ivr_flows.declarations import KINDS
 from ivr_flows.expression import FILTERS
 from ivr_flows.facts import SPEAK, VIEWS
 from ivr_flows.grammar import VERBS
-from ivr_flows.load import KEYS, KINDS, check
+from ivr_flows.load import KEYS, check
 
 PAGE = (Path(__file__).parents[2] / "docs" / "flows.md").read_text(encoding="utf-8")
 

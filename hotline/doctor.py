@@ -401,12 +401,20 @@ def _references(settings: Settings, folder: Path, sound: Mapping[str, flows.Flow
         for queue in sorted(_queues_of(sound[name]) - set(settings.queues)):
             mend = f"add `queues: {{{queue}: {{}}}}`, or change the flow"
             yield Finding("queues", "wrong", f"the flow `{name}` sends callers to `{queue}`, which is not set", mend)
+        for hours in sorted(_hours_of(sound[name]) - set(settings.hours)):
+            mend = f"add `hours.{hours}` (docs/settings.md), or change the flow"
+            yield Finding("hours", "wrong", f"the flow `{name}` asks for the hours `{hours}`, which are not set", mend)
         for channel in sorted(_channels_of(sound[name]) - {AUTO, *(route.name for route in notify.routes(settings))}):
             mend = f"set what sends by `{channel}` (docs/notify.md), or change the flow"
             detail = f"the flow `{name}` sends messages by `{channel}`, which does not send"
             yield Finding("notify", "wrong", detail, mend)
     if not settings.numbers:
         yield Finding("numbers", "wrong", "no number leads to a flow", 'set `numbers`, for example {"*": main}')
+
+
+def _hours_of(flow: flows.Flow) -> set[str]:
+    reached = (flow, *flow.flows.values())
+    return {step.of for each in reached for step in each.steps.values() if isinstance(step, flows.Hours)}
 
 
 def _channels_of(flow: flows.Flow) -> set[str]:

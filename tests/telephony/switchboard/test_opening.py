@@ -1,15 +1,28 @@
 """Opening hours in the switchboard: how they stand, and switches that are turned."""
 
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from ivr_flows.calendar import Calendar
 from telephony import acd
-from telephony.events import Command, HoursChanged, Publish
+from telephony.events import Command, HoursChanged, Note, PromptFinished, Publish
 from telephony.switchboard import Switchboard, SwitchboardSettings, opening
+from tests.telephony.switchboard.room import Room
 
 MONDAY_10 = datetime(2026, 3, 2, 10, tzinfo=ZoneInfo("Asia/Ho_Chi_Minh")).timestamp()
 OFFICE = Calendar(week=(((480, 1050),),) * 7)
+FLOW = """
+flow: main
+languages: [en]
+start: greeting
+steps:
+  greeting: {say: {en: Hello.}, next: there}
+  there: {hours: office, open: talk, closed: bye, holiday: bye, emergency: flooded}
+  talk: {say: {en: "We are {{ hours('office') }}."}, next: bye}
+  flooded: {hangup: {en: "The office is under water."}}
+  bye: {hangup: {en: Goodbye.}}
+"""
 
 
 def switchboard() -> Switchboard:
@@ -48,3 +61,13 @@ def test_hours_that_are_in_no_settings_have_no_switch() -> None:
     board = switchboard()
     assert board.handle(HoursChanged("shop", True, 1), MONDAY_10) == []
     assert opening.emergencies(board.board) == frozenset()
+
+
+def test_running_calls_learn_of_an_emergency_with_their_next_step(tmp_path: Path) -> None:
+    room = Room(tmp_path, flow=FLOW, hours={"office": Calendar(week=(((0, 1440),),) * 7)})
+    for emergency, path in ((False, ["greeting", "there", "talk"]), (True, ["greeting", "there", "flooded"])):
+        call = room.in_menu(f"d{emergency:d}")
+        room.happened(HoursChanged("office", emergency, 1 + emergency))
+        room.happened(PromptFinished(f"{call}.caller", "flow.1", "finished", 0))
+        steps = [note.text for note in room.said(Note) if note.call == call and note.about == "step"]
+        assert steps == path

@@ -19,11 +19,12 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge import customer, person, timeline
+from crm_bridge import customer, fact_rows, facts, person, timeline
 from crm_bridge.asker import audited
 from crm_bridge.case import CaseOfAnother, CaseReference, CaseSubjectMissing, CaseUnknown
 from crm_bridge.identity import Kind, normalise
 from crm_bridge.keep import KeepContended, keep_event
+from crm_bridge.lines import storable
 from crm_bridge.match import Claim, claim
 from crm_bridge.person import Person
 from crm_bridge.present import customer_out, interaction_out, recorded_out
@@ -39,7 +40,6 @@ from crm_bridge.shapes import (
     InteractionRecorded,
     TimelinePage,
     TimelineQuery,
-    storable,
 )
 from crm_bridge.tables import Customer
 
@@ -192,6 +192,7 @@ def event_of(
         language=body.attributes.language,
         tags=tuple(body.attributes.tags),
         attributes=body.attributes.stored(),
+        facts=tuple(body.attributes.facts.sayings()),
         ignored=tuple(ignored),
         public=public,
     )
@@ -250,14 +251,16 @@ async def profile_of(session: AsyncSession, customer_id: str) -> customer.Profil
 
 
 async def shown(session: AsyncSession, people: Sequence[customer.Profile], now: float) -> list[CustomerOut]:
-    """Return people with the holds on them and their consents; two reads for all of them."""
+    """Return people with the holds on them, their consents and their facts; three reads for all of them."""
     ids = [profile for each in people for profile in each.person.ids]
     holds, consents = await hold.of(session, ids, now), await consent.history(session, ids)
+    known = await fact_rows.of_all(session, ids)
     return [
         customer_out(
             each,
             [row for row in holds if row.customer_id in each.person.ids],
             [row for row in consents if row.customer_id in each.person.ids],
+            facts.together(fact for profile in each.person.ids for fact in known.get(profile, ())),
         )
         for each in people
     ]

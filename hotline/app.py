@@ -35,7 +35,7 @@ from hotline.metrics import Metrics
 from hotline.sip_listeners import SipListeners, told_address
 from ivr_flows import prompts as prompt_cache
 from ivr_flows.flow import Flow
-from ivr_flows.load import flow_files, load
+from ivr_flows.load import load_folder
 from recordings import store
 from recordings.journal import Journal
 from telephony import acd, sdp
@@ -501,7 +501,7 @@ class Hotline:
 def load_flows(settings: Settings) -> dict[str, Flow]:
     """Return the flows of the settings' folder by name. Raises what `ivr_flows.load.load` raises, or `CannotStart`."""
     folder = settings.flows_folder
-    flows = {flow.name: flow for flow in map(load, flow_files(folder))}
+    flows = load_folder(folder)
     missing = sorted({name for name in settings.numbers.values() if name not in flows})
     if missing:
         raise CannotStart(

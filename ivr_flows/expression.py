@@ -1,8 +1,8 @@
 """Expressions of flows: Jinja2's, in its immutable sandbox, without statements, methods or calls.
 
 A text may hold `{{ expression }}`; a condition is a bare expression. Nothing else of Jinja2 is there: no blocks, no
-loops, no assignments, and of callables `queue("name")` alone. So an expression always ends, soon, and reads nothing
-but the facts and variables it names. Undefined is an error.
+loops, no assignments, and of callables `queue("name")` and `hours("name")` alone. So an expression always ends, soon,
+and reads nothing but the facts and variables it names. Undefined is an error.
 
 Whatever a `{{ }}` gives is data and is cleaned before it is spoken (`spoken`): customers write their own names and
 subjects. It is never compiled.
@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, Undefined, nodes, pass_context
 from jinja2.environment import TemplateExpression
@@ -20,7 +21,7 @@ from jinja2.parser import Parser
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from ivr_flows.facts import VIEWS
+from ivr_flows.facts import VIEWS, Setting
 
 MAX_FACT_CHARS: Final = 120
 MAX_TEXT_CHARS: Final = 2000
@@ -119,8 +120,13 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
 
-def _sandbox() -> _Sandbox:
-    sandbox = _Sandbox(undefined=StrictUndefined, finalize=_finalize, autoescape=False, keep_trailing_newline=False)
+def _quoted(value: object) -> str:
+    """Return a value as one part of an address; what the settings say stands as it is."""
+    return str(value) if isinstance(value, Setting) else quote(_finalize(value), safe="")
+
+
+def _sandbox(finalize: Callable[[object], str] = _finalize) -> _Sandbox:
+    sandbox = _Sandbox(undefined=StrictUndefined, finalize=finalize, autoescape=False, keep_trailing_newline=False)
     kept = ("abs", "default", "first", "int", "join", "last", "length", "lower", "max", "min", "round", "trim", "upper")
     known: dict[str, Callable[..., Any]] = {name: sandbox.filters[name] for name in kept}
     sandbox.filters = {**known, "digits": _digits, "channel": _channel}
@@ -132,6 +138,7 @@ def _sandbox() -> _Sandbox:
 
 
 _SANDBOX: Final = _sandbox()
+_ADDRESSES: Final = _sandbox(_quoted)
 FILTERS: Final = tuple(sorted(_SANDBOX.filters))
 
 _ALLOWED: Final = (
@@ -204,10 +211,11 @@ def _faults(tree: nodes.Node, variables: frozenset[str]) -> list[Fault]:
 
 def _fault(node: nodes.Node, variables: frozenset[str]) -> Fault | None:
     match node:
-        case nodes.Call(node=nodes.Name(name="queue"), args=[_], kwargs=[], dyn_args=None, dyn_kwargs=None):
+        case nodes.Call(node=nodes.Name(name="queue" | "hours"), args=[_], kwargs=[], dyn_args=None, dyn_kwargs=None):
             return None
         case nodes.Call():
-            return Fault("bad-expression", 'nothing can be called here but queue("name"); use a filter: x | filter')
+            text = 'nothing can be called here but queue("name") and hours("name"); use a filter: x | filter'
+            return Fault("bad-expression", text)
         case nodes.Name(name=name) if name not in variables and name not in VIEWS:
             return Fault("undefined-variable", name)
         case nodes.Getattr(node=nodes.Name(name=group), attr=attribute) if group not in variables:
@@ -228,6 +236,8 @@ def _fault(node: nodes.Node, variables: frozenset[str]) -> Fault | None:
 
 def _unknown_fact(group: str, attribute: str) -> Fault | None:
     view = VIEWS.get(group)
+    if group == "hours":
+        return Fault("bad-expression", 'ask for opening hours by name: hours("office")')
     if view is None or attribute in view.__struct_fields__:
         return None
     return Fault("unknown-fact", f"{group}.{attribute}")
@@ -239,6 +249,11 @@ def _text(source: str) -> Template:
 
 
 @lru_cache(maxsize=8192)
+def _address(source: str) -> Template:
+    return _ADDRESSES.from_string(source)
+
+
+@lru_cache(maxsize=8192)
 def _bare(source: str) -> TemplateExpression:
     return _SANDBOX.compile_expression(source, undefined_to_none=False)
 
@@ -247,6 +262,12 @@ def render(source: str, scope: Mapping[str, object]) -> str:
     """Return a text with its expressions filled in, spaces folded, bounded. Raises `ExpressionError`."""
     text: str = _guarded(lambda: _text(source).render(scope))
     return _SPACES.sub(" ", text).strip()[:MAX_TEXT_CHARS]
+
+
+def address(source: str, scope: Mapping[str, object]) -> str:
+    """Return an address with its expressions filled in, each as one part of it. Raises `ExpressionError`."""
+    text: str = _guarded(lambda: _address(source).render(scope))
+    return text.strip()[:MAX_TEXT_CHARS]
 
 
 def evaluate(source: str, scope: Mapping[str, object]) -> object:

@@ -4,9 +4,9 @@ A personal fact below the assurance that the flow's `speak` policy asks for is a
 and in words alike. So a caller who merely shows somebody's number cannot be told what that somebody wrote.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -26,10 +26,21 @@ class QueueFacts(msgspec.Struct, frozen=True):
     estimated_wait_s: float = 0.0
 
 
+class WaitingFacts(msgspec.Struct, frozen=True):
+    """A caller's place in a queue: `position` is 1 for who is next, `estimated_wait_s` the time that is left."""
+
+    queue: str = ""
+    position: int = 0
+    since: float = 0.0
+    estimated_wait_s: float = 0.0
+
+
 class Facts(msgspec.Struct, frozen=True):
     """What the switchboard tells a flow; `ani` and `dnis` as they stand in the call, `started_at` since the epoch.
 
-    `timezone` is a name of the IANA database; `now` in a flow is local to it.
+    `timezone` is a name of the IANA database; `now` in a flow is local to it. `region` is where numbers without a
+    country code are from. `hours` are the states of opening hours by name, `settings` values for flows by name, `call`
+    the call's id.
     """
 
     caller: CallerContext = CallerContext()
@@ -38,6 +49,11 @@ class Facts(msgspec.Struct, frozen=True):
     started_at: float = 0.0
     timezone: str = "Asia/Ho_Chi_Minh"
     queues: Mapping[str, QueueFacts] = {}
+    hours: Mapping[str, str] = {}
+    waiting: WaitingFacts | None = None
+    settings: Mapping[str, str] = {}
+    region: str = "VN"
+    call: str = ""
 
 
 class CaseView(msgspec.Struct, frozen=True):
@@ -88,17 +104,50 @@ class QueueView(msgspec.Struct, frozen=True):
     estimated_wait: float
 
 
+class WaitingView(msgspec.Struct, frozen=True):
+    """`waiting`, in a flow for waiting: the place in the queue, 1 for who is next, and how long (seconds)."""
+
+    position: int
+    seconds: float
+    estimated_wait: float
+
+
+class Named(Mapping[str, Any]):
+    """Values by name, as `record.field` shows them: nothing of a mapping but its values can be reached."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+class Setting(str):
+    """A value of the settings: an address that it makes is taken as it stands."""
+
+    __slots__ = ()
+
+
 VIEWS: Final[Mapping[str, type[msgspec.Struct] | None]] = {
     "caller": CallerView,
     "call": CallView,
     "queue": QueueView,
+    "waiting": WaitingView,
+    "hours": None,
+    "settings": None,
     "now": None,
 }
 
 
-def views(
-    facts: Facts, speak: Mapping[str, int], language: str, now: float
-) -> Mapping[str, CallerView | CallView | Callable[[str], QueueView] | datetime]:
+def views(facts: Facts, speak: Mapping[str, int], language: str, now: float) -> Mapping[str, object]:
     """Return the groups of facts by name, for an expression. Raises `ZoneInfoNotFoundError` for an unknown zone."""
     zone = ZoneInfo(facts.timezone)
 
@@ -108,14 +157,26 @@ def views(
         known = facts.queues[name]
         return QueueView(open=known.open, waiting=known.waiting, estimated_wait=known.estimated_wait_s)
 
+    def hours(name: str) -> str:
+        if name not in facts.hours:
+            raise LookupError(f'hours("{name}"): there are no such opening hours')
+        return facts.hours[name]
+
     return {
         "caller": _caller(facts.caller, {**SPEAK, **speak}, zone),
         "call": CallView(
             ani=facts.ani, dnis=facts.dnis, language=language, started=datetime_of(facts.started_at).astimezone(zone)
         ),
         "queue": queue,
+        "hours": hours,
+        "waiting": _waiting(facts.waiting or WaitingFacts(since=now), now),
+        "settings": Named({name: Setting(value) for name, value in facts.settings.items()}),
         "now": datetime_of(now).astimezone(zone),
     }
+
+
+def _waiting(waiting: WaitingFacts, now: float) -> WaitingView:
+    return WaitingView(waiting.position, max(0.0, now - waiting.since), waiting.estimated_wait_s)
 
 
 def _caller(caller: CallerContext, levels: Mapping[str, int], zone: ZoneInfo) -> CallerView:

@@ -14,19 +14,37 @@ from typing import Final, Literal
 
 import msgspec
 
+from telephony.requests import CaseDeed, Method, Scalar
+
 END: Final = "end"
-"""The exit of a queue whose call ends with the talk: nothing is said any more."""
+"""The exit of a queue or a dialled number whose call ends with the talk: nothing is said any more."""
+REPEAT: Final = "repeat"
+"""What a global key does that goes nowhere: the question is asked again."""
 
 FIRST_KEY_S: Final = 5.0
 BETWEEN_KEYS_S: Final = 3.0
 RETRIES: Final = 2
 QUEUE_LIMIT_S: Final = 600.0
+QUEUE_PRIORITY: Final = 5
+DIAL_LIMIT_S: Final = 30.0
+ANSWER_LIMIT_S: Final = 3.0
+"""How long customer data is waited for."""
+CONFERENCE_LIMIT_S: Final = 7200.0
+MESSAGE_LIMIT_S: Final = 120.0
+CONFIDENCE: Final = 0.6
 WAITING_MUSIC: Final = "waiting"
 ANY_CHANNEL: Final = "auto"
 
-VariableKind = Literal["digits", "text", "number", "flag", "record"]
-Plain = str | int | float | bool | None
+VariableKind = Literal["digits", "text", "number", "flag", "record", "phone", "date", "time", "amount", "choice"]
+Plain = Scalar
+"""What a flow's variable may hold, a record apart."""
+Held = Plain | Mapping[str, Plain]
 """What a flow's variable may hold."""
+Check = Literal["", "phone", "date", "time", "amount", "luhn", "csat", "nps"]
+"""What digits must be besides so many: see `ivr_flows.answers`."""
+RecordDeed = Literal["start", "pause", "resume", "stop"]
+Rejection = Literal["busy", "declined", "unavailable", "not_found"]
+SurveyKind = Literal["csat", "nps"]
 
 
 class Part(msgspec.Struct, frozen=True, tag_field="kind"):
@@ -61,14 +79,17 @@ PromptParts = tuple[PromptPart, ...]
 
 
 class Variable(msgspec.Struct, frozen=True):
-    """A declared variable. `length` bounds digits and text; `fields` are a record's; `initial` may be absent. What is
-    gathered into it is remembered with the customer, and good for `remember_s`; 0 for not remembered."""
+    """A declared variable. `length` bounds digits and text; `fields` are a record's, with their types; `values` a
+    choice's; `initial` may be absent. What is gathered into it is remembered with the customer, and good for
+    `remember_s`; 0 for not remembered. What is `private` is told to nobody but the caller."""
 
     kind: VariableKind
     length: tuple[int, int] | None = None
     fields: Mapping[str, str] = {}
     initial: Plain = None
     remember_s: float = 0.0
+    values: tuple[str, ...] = ()
+    private: bool = False
 
 
 class Retry(msgspec.Struct, frozen=True):
@@ -108,16 +129,17 @@ class Say(StepKind, frozen=True, tag="say"):
 
 
 class Play(StepKind, frozen=True, tag="play"):
-    """Play files or music, then go on."""
+    """Play files or music, then go on; over and over for `for_s`, where that is not 0."""
 
     prompt: PromptParts
     next: str
     interruptible: bool = True
     by_voice: bool = False
+    for_s: float = 0.0
 
 
 class Menu(StepKind, frozen=True, tag="menu"):
-    """Ask for one key."""
+    """Ask for one key, or for the words of one of the choices, heard with `confidence` at least (0 to 1)."""
 
     prompt: PromptParts
     choices: Mapping[str, Choice]
@@ -126,12 +148,14 @@ class Menu(StepKind, frozen=True, tag="menu"):
     first_key_s: float = FIRST_KEY_S
     interruptible: bool = True
     by_voice: bool = False
+    confidence: float = CONFIDENCE
 
 
 class Gather(StepKind, frozen=True, tag="gather"):
     """Ask for several keys, into a variable. `finish` ends them and is not part of them; empty for none. What the
     customer told before and is fresh (the variable's `remember_s`) is not asked, unless it says `insist`. What is
-    `secret` (a PIN, a card's number) nobody hears, sees or finds written down: see `ivr_flows.secrecy`."""
+    `secret` (a PIN, a card's number) nobody hears, sees or finds written down: see `ivr_flows.secrecy`. `check` is what
+    the digits must be; `confirm` reads the answer back: 1 is yes, 2 is no. With `speech` it may be said."""
 
     into: str
     prompt: PromptParts
@@ -145,6 +169,10 @@ class Gather(StepKind, frozen=True, tag="gather"):
     interruptible: bool = True
     secret: bool = False
     insist: bool = False
+    check: Check = ""
+    confirm: PromptParts = ()
+    speech: bool = False
+    confidence: float = CONFIDENCE
 
 
 class When(StepKind, frozen=True, tag="when"):
@@ -169,9 +197,11 @@ class ChooseLanguage(StepKind, frozen=True, tag="language"):
 
 
 class Queue(StepKind, frozen=True, tag="queue"):
-    """Wait for an agent for at most `limit_s`, hearing the words of `wait` once and its music over and over.
+    """Wait for an agent for at most `limit_s`: in the flow `wait_flow`, or hearing the words of `wait` once and its
+    music over and over.
 
-    `answered` is where a caller goes who is still there when the agent has left, or `END`.
+    `answered` is where a caller goes who is still there when the agent has left, or `END`. `exits` are those of the
+    wait flow. `skills` are templates of names with the least level; of `priority` 1 is served first, 5 is usual.
     """
 
     to: str
@@ -181,6 +211,10 @@ class Queue(StepKind, frozen=True, tag="queue"):
     closed: str
     wait: PromptParts = (Music(WAITING_MUSIC),)
     limit_s: float = QUEUE_LIMIT_S
+    wait_flow: str = ""
+    exits: Mapping[str, str] = {}
+    skills: Mapping[str, int] = {}
+    priority: int = QUEUE_PRIORITY
 
 
 class Notify(StepKind, frozen=True, tag="notify"):
@@ -200,12 +234,255 @@ class HangUp(StepKind, frozen=True, tag="hangup"):
     reason: str = "completed"
 
 
-Step = Say | Play | Menu | Gather | When | Assign | ChooseLanguage | Queue | Notify | HangUp
+class Answer(StepKind, frozen=True, tag="answer"):
+    """Take the call. A flow that has neither this, `ring` nor `reject` finds it taken."""
+
+    next: str
+
+
+class Ring(StepKind, frozen=True, tag="ring"):
+    """Let the call ring for a while before it is taken; nothing for one that is."""
+
+    seconds: float
+    next: str
+
+
+class Reject(StepKind, frozen=True, tag="reject"):
+    """Refuse the call; one that is taken already is ended."""
+
+    reason: Rejection
+
+
+class Hours(StepKind, frozen=True, tag="hours"):
+    """Go by whether a place is `open`, `closed`, has a `holiday` or an `emergency`."""
+
+    of: str
+    exits: Mapping[str, str]
+
+
+class ReadQueue(StepKind, frozen=True, tag="queue_facts"):
+    """Put how a queue stands into a record: `open`, `waiting`, `estimated_wait` (seconds)."""
+
+    of: str
+    into: str
+    next: str
+
+
+class Split(StepKind, frozen=True, tag="split"):
+    """Go one of several ways by share (percent, 100 in all); the same caller always the same way."""
+
+    shares: Mapping[str, int]
+    exits: Mapping[str, str]
+
+
+class TakeNote(StepKind, frozen=True, tag="note"):
+    """Write a line into the call's journal, where its agent sees it."""
+
+    text: str
+    next: str
+
+
+class Wait(StepKind, frozen=True, tag="wait"):
+    """Say nothing for a while."""
+
+    seconds: float
+    next: str
+
+
+class Record(StepKind, frozen=True, tag="record"):
+    """Start, pause, resume or stop the recording; with `consent`, the caller's consent is on record with it."""
+
+    deed: RecordDeed
+    next: str
+    consent: bool = False
+
+
+class Whisper(StepKind, frozen=True, tag="whisper"):
+    """Set what the agent alone hears when the next talk begins."""
+
+    prompt: PromptParts
+    next: str
+
+
+class Hold(StepKind, frozen=True, tag="hold"):
+    """Set what the caller hears on hold in later talks."""
+
+    prompt: PromptParts
+    next: str
+
+
+class Lookup(StepKind, frozen=True, tag="lookup"):
+    """Find a customer by an identity (a template), into a record where there is one. Exits: found, not_found, several,
+    failed."""
+
+    by: str
+    value: str
+    exits: Mapping[str, str]
+    into: str = ""
+    timeout_s: float = ANSWER_LIMIT_S
+
+
+class Verify(StepKind, frozen=True, tag="verify"):
+    """Compare an answer (an expression) with what is known of those who the caller may be. After `verified` the caller
+    is that one person, at assurance 2. Exits: verified, refused, failed."""
+
+    field: str
+    value: str
+    exits: Mapping[str, str]
+    timeout_s: float = ANSWER_LIMIT_S
+
+
+class Http(StepKind, frozen=True, tag="http"):
+    """Ask a web service. `url`, `headers` and `query` are templates, `body` expressions. `fields` are the paths in its
+    JSON answer of the fields of the record `into`. `filler` is heard meanwhile. Exits: next, failed, not_found,
+    timed_out."""
+
+    method: Method
+    url: str
+    exits: Mapping[str, str]
+    headers: Mapping[str, str] = {}
+    query: Mapping[str, str] = {}
+    body: Mapping[str, str] = {}
+    into: str = ""
+    fields: Mapping[str, str] = {}
+    timeout_s: float = ANSWER_LIMIT_S
+    retries: int = 0
+    filler: PromptParts = ()
+
+
+class Case(StepKind, frozen=True, tag="case"):
+    """Open a case (`subject` is a template), or go on with or close one (`case` is an expression; empty for the call's
+    own). Exits: next, failed."""
+
+    deed: CaseDeed
+    exits: Mapping[str, str]
+    case: str = ""
+    subject: str = ""
+    topic: str = ""
+    into: str = ""
+    timeout_s: float = ANSWER_LIMIT_S
+
+
+class Callback(StepKind, frozen=True, tag="callback"):
+    """Book a call back to a number (a template), from the caller's place in the queue. Exits: next, failed."""
+
+    to: str
+    exits: Mapping[str, str]
+    queue: str = ""
+    note: str = ""
+    timeout_s: float = ANSWER_LIMIT_S
+
+
+class Dial(StepKind, frozen=True, tag="dial"):
+    """Call a number (a template) and put the caller together with it. Exits: answered, busy, no_answer, failed."""
+
+    number: str
+    exits: Mapping[str, str]
+    timeout_s: float = DIAL_LIMIT_S
+    music: PromptParts = ()
+
+
+class Transfer(StepKind, frozen=True, tag="transfer"):
+    """Give the call to another flow, which has no way back; or away, to a number or an agent (templates). Exits of
+    those: failed, no_answer (an agent)."""
+
+    flow: str = ""
+    number: str = ""
+    agent: str = ""
+    exits: Mapping[str, str] = {}
+
+
+class Conference(StepKind, frozen=True, tag="conference"):
+    """Talk with everybody in a room (a template). Exits: next, full, failed."""
+
+    room: str
+    exits: Mapping[str, str]
+    limit_s: float = CONFERENCE_LIMIT_S
+
+
+class Voicemail(StepKind, frozen=True, tag="voicemail"):
+    """Record what the caller says, for the agents of a queue. `finish` ends it. Exits: next, no_message, failed."""
+
+    queue: str
+    exits: Mapping[str, str]
+    prompt: PromptParts = ()
+    limit_s: float = MESSAGE_LIMIT_S
+    finish: str = "#"
+
+
+class Survey(StepKind, frozen=True, tag="survey"):
+    """Ask how it was, and keep the answer on the customer's timeline: satisfaction (CSAT, 1 to 5) or whether one would
+    recommend us (NPS, 0 to 10)."""
+
+    kind: SurveyKind
+    question: Gather
+
+
+class Subflow(StepKind, frozen=True, tag="subflow"):
+    """Walk through another flow and come back by one of its exits. `given` are expressions for its parameters, `into`
+    the variables that take what it returns. `failed` is also where a flow ends up whose expression fails."""
+
+    flow: str
+    exits: Mapping[str, str]
+    given: Mapping[str, str] = {}
+    into: Mapping[str, str] = {}
+
+
+class Return(StepKind, frozen=True, tag="return"):
+    """Go back to the flow that called this one, by an exit, with values (expressions)."""
+
+    exit: str = "next"
+    values: Mapping[str, str] = {}
+
+
+Request = Lookup | Verify | Http | Case | Callback | Dial | Transfer | Conference | Voicemail
+"""The steps that ask the world and wait for its answer, which is the name of an exit."""
+Step = (
+    Say
+    | Play
+    | Menu
+    | Gather
+    | When
+    | Assign
+    | ChooseLanguage
+    | Queue
+    | Notify
+    | HangUp
+    | Answer
+    | Ring
+    | Reject
+    | Hours
+    | ReadQueue
+    | Split
+    | TakeNote
+    | Wait
+    | Record
+    | Whisper
+    | Hold
+    | Lookup
+    | Verify
+    | Http
+    | Case
+    | Callback
+    | Dial
+    | Transfer
+    | Conference
+    | Voicemail
+    | Survey
+    | Subflow
+    | Return
+)
 
 
 class Flow(msgspec.Struct, frozen=True):
     """One flow. `languages` has the default first; `speak` are the assurance levels of facts; `failed` is the step to
-    go to when an expression fails in a call, empty for an apology and the end; `max_time_to_human_s` is 0 for none."""
+    go to when an expression fails in a call, empty for an apology and the end; `max_time_to_human_s` is 0 for none.
+
+    `keys` are global keys: to a step, or `REPEAT`. A flow that is called by another has `parameters` (variables that
+    the caller fills), `returns` (types of what it gives back) and `exits`. One that is `for_waiting` is walked in a
+    queue. `flows` are the others that it may come to, themselves without `flows`. `version` tells one text of the flow,
+    and of those others, from the next.
+    """
 
     name: str
     languages: tuple[str, ...]
@@ -216,23 +493,55 @@ class Flow(msgspec.Struct, frozen=True):
     variables: Mapping[str, Variable] = {}
     failed: str = ""
     max_time_to_human_s: float = 0.0
+    keys: Mapping[str, str] = {}
+    parameters: tuple[str, ...] = ()
+    returns: Mapping[str, str] = {}
+    exits: tuple[str, ...] = ("next",)
+    for_waiting: bool = False
+    flows: Mapping[str, "Flow"] = {}
+    version: str = ""
+
+    def part(self, name: str) -> "Flow":
+        """Return the flow of that name that a call may be in; empty for this one."""
+        return self if not name or name == self.name else self.flows[name]
 
 
 def exits(step: Step) -> Iterator[tuple[str, str]]:
     """Yield each exit of a step as (name, next step)."""
     match step:
-        case Say() | Play() | Assign() | ChooseLanguage() | Notify():
-            yield "next", step.next
         case Menu():
             yield from ((key, choice.next) for key, choice in step.choices.items())
             yield from (("no_input", step.no_input.next), ("no_match", step.no_match.next))
         case Gather():
             yield from (("next", step.next), ("no_input", step.no_input.next), ("no_match", step.no_match.next))
+        case Survey():
+            yield from exits(step.question)
         case When():
             yield from ((branch.condition, branch.next) for branch in step.branches)
             yield "else", step.otherwise
         case Queue():
             yield from (("answered", step.answered), ("timeout", step.timeout))
             yield from (("full", step.full), ("closed", step.closed))
-        case HangUp():
+            yield from step.exits.items()
+        case HangUp() | Reject() | Return():
             pass
+        case (
+            Hours() | Split() | Lookup() | Verify() | Http() | Case() | Callback() | Dial() | Transfer()
+            | Conference() | Voicemail() | Subflow()
+        ):  # fmt: skip
+            yield from step.exits.items()
+        case _:
+            yield "next", step.next
+
+
+def ways(flow: Flow, name: str) -> Iterator[tuple[str, str]]:
+    """Yield each way out of a step as (name, next step): its exits, and the flow's global keys where it takes keys."""
+    step = flow.steps[name]
+    yield from exits(step)
+    question = step.question if isinstance(step, Survey) else step
+    if not isinstance(question, Menu | Gather):
+        return
+    taken = question.choices if isinstance(question, Menu) else f"0123456789{question.finish}"
+    for key, target in flow.keys.items():
+        if key not in taken:
+            yield f"key {key}", name if target == REPEAT else target

@@ -1,246 +1,273 @@
-"""A YAML file to a checked `Flow`. Every error has its line and column, and all of them come at once."""
+"""A YAML file to a checked `Flow`. Every error has its line and column, and all of them come at once.
 
-from collections.abc import Mapping, Sequence
+A flow may name others of its folder: those are found, and held against what the flow says of them (`linking`).
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ivr_flows import values
+from msgspec.structs import replace
+
+from ivr_flows import declarations, linking, values
 from ivr_flows.check import reached, without_end
-from ivr_flows.facts import SPEAK, VIEWS
-from ivr_flows.flow import END, Flow, HangUp, Plain, PromptParts, Step, Variable, VariableKind
+from ivr_flows.flow import END, REPEAT, Flow, HangUp, Reject, Return, Step, Transfer
 from ivr_flows.grammar import read_step
 from ivr_flows.source import (
     Faults,
     FlowError,
     FlowErrors,
-    ListNode,
     MapNode,
     Node,
-    Scalar,
     closest,
     did_you_mean,
-    one_of,
     read,
 )
 from ivr_flows.values import Reading
 
-__all__ = ["FlowError", "FlowErrors", "check", "flow_files", "load"]
+__all__ = ["Checked", "FlowError", "FlowErrors", "check", "flow_files", "load", "load_folder", "read_checked"]
 
-TEST_SUFFIX: Final = ".test.yaml"
-MAX_REMEMBERED_DAYS: Final = 3650
+BESIDE: Final = (".test.yaml", ".sim.yaml")
+"""The ends of files that stand beside flows and are none."""
+CATALOGUE: Final = "prompts.yaml"
+VERSION_DIGITS: Final = 12
 
 KEYS: Final = (
-    "flow", "title", "languages", "max_time_to_human", "speak", "variables", "prompts", "start", "failed", "steps",
+    "flow", "title", "for", "languages", "max_time_to_human", "speak", "parameters", "variables", "returns", "exits",
+    "keys", "prompts", "start", "failed", "steps",
 )  # fmt: skip
-KINDS: Final[Mapping[str, VariableKind]] = {
-    "digits": "digits", "text": "text", "number": "number", "flag": "flag", "record": "record",
-}  # fmt: skip
 WAYS_UNKNOWN: Final = frozenset(
     {"bad-value", "missing-exit", "missing-key", "missing-verb", "several-verbs", "unknown-key", "unknown-verb"}
 )
-RESERVED: Final = frozenset({*VIEWS, "true", "false", "none", "and", "or", "not", "if", "else", "in", "is"})
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a file says, where each thing stands in it, and what is wrong with it by itself."""
+
+    path: Path
+    flow: Flow | None
+    reading: Reading
+    errors: tuple[FlowError, ...]
 
 
 def flow_files(folder: Path) -> list[Path]:
-    """Return the files of a folder's flows by name, without the scenarios (`.test.yaml`) that stand beside them."""
-    return sorted(path for path in folder.glob("*.yaml") if not path.name.endswith(TEST_SUFFIX))
+    """Return the files of a folder's flows by name, without what stands beside them: scenarios, the catalogue."""
+    return sorted(path for path in folder.glob("*.yaml") if path.name != CATALOGUE and not path.name.endswith(BESIDE))
 
 
 def load(path: Path) -> Flow:
     """Return the flow in a file. Raises `FlowErrors` with everything that is wrong with it."""
-    faults = Faults(str(path))
-    flow = _flow(path, faults)
-    if flow is None or faults.found:
-        raise FlowErrors(faults.sorted())
-    return flow
+    checked, errors = _linked(path)
+    if checked.flow is None or errors:
+        raise FlowErrors(errors)
+    return checked.flow
 
 
 def check(path: Path) -> list[FlowError]:
     """Return everything that is wrong with a file, in its order; nothing for a flow that can be used."""
+    return _linked(path)[1]
+
+
+def load_folder(folder: Path) -> dict[str, Flow]:
+    """Return the flows of a folder by name. Raises `FlowErrors` with everything that is wrong with any of them."""
+    read_ones = [read_checked(path) for path in flow_files(folder)]
+    errors = [error for checked in read_ones for error in checked.errors]
+    if errors:
+        raise FlowErrors(errors)
+    library = {checked.flow.name: checked for checked in read_ones if checked.flow is not None}
+    for checked in read_ones:
+        if checked.flow is not None and library[checked.flow.name] is not checked:
+            text = f"'{checked.flow.name}' is the name of the flow in {library[checked.flow.name].path.name} as well"
+            errors.append(FlowError(str(checked.path), 1, 1, "duplicate-flow", text))
+    linked = {name: _link(checked, library) for name, checked in library.items()}
+    errors += [error for _, found in linked.values() for error in found]
+    if errors:
+        raise FlowErrors(errors)
+    return {name: flow for name, (flow, _) in linked.items()}
+
+
+def _linked(path: Path) -> tuple[Checked, list[FlowError]]:
+    checked = read_checked(path)
+    if checked.flow is None or checked.errors or not linking.names_flows(checked.reading):
+        return checked, list(checked.errors)
+    library = {checked.flow.name: checked}
+    for other in flow_files(path.parent):
+        found = checked if other == path else read_checked(other)
+        if found.flow is not None:
+            library.setdefault(found.flow.name, found)
+    flow, errors = _link(checked, library)
+    return Checked(path, flow, checked.reading, tuple(errors)), errors
+
+
+def _link(checked: Checked, library: Mapping[str, Checked]) -> tuple[Flow, list[FlowError]]:
+    """Join a flow with those that it may come to, and hold them against what it says of them."""
+    flow = checked.flow
+    if flow is None:
+        raise ValueError("only a flow that could be read is linked")
+    faults = Faults(str(checked.path))
+    sound = {name: other.flow for name, other in library.items() if other.flow is not None and not other.errors}
+    broken = {name: str(other.errors[0]) for name, other in library.items() if other.errors}
+    for named in checked.reading.named:
+        linking.check_named(faults, checked.reading, flow, named, sound, broken)
+    parts = linking.closure(flow, sound)
+    version = hashlib.sha256("".join((flow.version, *(part.version for part in parts.values()))).encode()).hexdigest()
+    return replace(flow, flows=parts, version=version[:VERSION_DIGITS]), faults.sorted()
+
+
+def read_checked(path: Path) -> Checked:
+    """Read a file by itself: nothing that it names outside itself is looked for but files of sound and words."""
     faults = Faults(str(path))
-    _flow(path, faults)
-    return faults.sorted()
-
-
-def _flow(path: Path, faults: Faults) -> Flow | None:
-    root = read(path, faults)
-    if root is None:
-        return None
     reading = Reading(faults, path.parent)
+    root = read(path, faults)
+    flow = None if root is None else _flow(reading, root)
+    if flow is not None:
+        flow = replace(flow, version=_version(path))
+    return Checked(path, flow, reading, tuple(faults.sorted()))
+
+
+def _version(path: Path) -> str:
+    digest = hashlib.sha256(path.read_bytes())
+    beside = path.parent / CATALOGUE
+    if beside.is_file():
+        digest.update(beside.read_bytes())
+    return digest.hexdigest()[:VERSION_DIGITS]
+
+
+def _flow(reading: Reading, root: Node) -> Flow | None:
     given = values.fields(reading, root, KEYS, "a flow")
     if not isinstance(root, MapNode):
         return None
     for key in ("flow", "languages", "start", "steps"):
         if key not in given:
-            faults.add(root, "missing-key", f"a flow needs '{key}:'")
-    reading.languages = _languages(reading, given.get("languages"))
-    reading.variables = _variables(reading, given.get("variables"))
-    reading.catalogue = _catalogue(reading, given.get("prompts"))
-    name = given.get("flow")
-    title = given.get("title")
-    places, steps = _steps(reading, given.get("steps"))
-    start = _named_step(reading, given.get("start"), places)
-    failed = _named_step(reading, given.get("failed"), places)
-    _check_ways(reading, places, steps, [start, failed])
-    _check_secrets(reading)
-    return Flow(
+            reading.faults.add(root, "missing-key", f"a flow needs '{key}:'")
+    reading.languages = declarations.languages(reading, given.get("languages"))
+    parameters = declarations.variables(reading, given.get("parameters"), "parameters")
+    reading.variables = dict(parameters)
+    reading.variables |= declarations.variables(reading, given.get("variables"))
+    reading.shared = _shared_catalogue(reading)
+    reading.catalogue = declarations.catalogue(reading, given.get("prompts"))
+    for_waiting = _is_for_waiting(reading, given.get("for"))
+    name, title = given.get("flow"), given.get("title")
+    steps = _steps(reading, given.get("steps"))
+    start = _named_step(reading, given.get("start"))
+    reading.start = given.get("start")
+    failed = _named_step(reading, given.get("failed"))
+    keys = _keys(reading, given.get("keys"))
+    flow = Flow(
         name="" if name is None else values.name(reading, name, "a flow's name"),
         languages=reading.languages,
         start=start,
         steps=steps,
         title={} if title is None else values.words(reading, title).text,
-        speak=_speak(reading, given.get("speak")),
+        speak=declarations.speak(reading, given.get("speak")),
         variables=reading.variables,
         failed=failed,
         max_time_to_human_s=values.duration(reading, given.get("max_time_to_human"), 0.0),
+        keys=keys,
+        parameters=tuple(parameters),
+        returns=declarations.returns(reading, given.get("returns")),
+        exits=declarations.exit_names(reading, given.get("exits")),
+        for_waiting=for_waiting,
     )
+    _check_ways(reading, flow)
+    _check_secrets(reading)
+    linking.check_returns(reading, flow)
+    if for_waiting:
+        linking.check_waiting(reading, flow)
+    return flow
 
 
-def _languages(reading: Reading, node: Node | None) -> tuple[str, ...]:
-    if node is None:
-        return ()
-    elements = node.elements if isinstance(node, ListNode) else (node,)
-    found: list[str] = []
-    for element in elements:
-        word = values.text(reading, element, "a language")
-        if word and (not values.LANGUAGE.fullmatch(word) or word in found):
-            reading.faults.add(element, "unknown-language", f"'{word}' is not another language such as vi or en-GB")
-        elif word:
-            found.append(word)
-    if not elements:
-        reading.faults.add(node, "missing-language", "a flow speaks at least one language")
-    return tuple(found)
+def _is_for_waiting(reading: Reading, node: Node | None) -> bool:
+    return node is not None and values.word_of(reading, node, ("waiting",), "what a flow is for") == "waiting"
 
 
-def _variables(reading: Reading, node: Node | None) -> dict[str, Variable]:
-    if node is None:
+def _shared_catalogue(reading: Reading) -> dict[str, Node]:
+    """Return the nodes of the prompts that stand beside the flows; each is read by the flow that uses it."""
+    path = reading.folder / CATALOGUE
+    if not path.is_file():
         return {}
-    if not isinstance(node, MapNode):
-        reading.faults.add(node, "bad-value", "variables are a mapping of names to {type: …}")
-        return {}
-    found: dict[str, Variable] = {}
-    for name, (key, value) in node.items.items():
-        values.name(reading, key, "a variable's name")
-        if name in RESERVED:
-            reading.faults.add(key, "bad-name", f"'{name}' means something else in expressions")
-        found[name] = _variable(reading, value)
-    return found
+    faults = Faults(str(path))
+    root = read(path, faults)
+    for fault in faults.sorted():
+        reading.faults.found.add(fault)
+    if root is not None and not isinstance(root, MapNode):
+        reading.faults.found.add(
+            FlowError(str(path), root.line, root.column, "bad-value", "a catalogue is a mapping of names to words")
+        )
+    return {key: value for key, (_, value) in root.items.items()} if isinstance(root, MapNode) else {}
 
 
-def _variable(reading: Reading, node: Node) -> Variable:
-    if isinstance(node, Scalar):
-        return Variable(_kind(reading, node))
-    given = values.fields(reading, node, ("type", "length", "fields", "initial", "remember"), "a variable")
-    kind_node, length, inner, initial = (given.get(key) for key in ("type", "length", "fields", "initial"))
-    if kind_node is None:
-        reading.faults.add(node, "missing-key", f"a variable needs 'type:' ({one_of(KINDS)})")
-    kind = "text" if kind_node is None else _kind(reading, kind_node)
-    record: dict[str, str] = {}
-    if isinstance(inner, MapNode):
-        record = {name: values.text(reading, value, "a type") for name, (_, value) in inner.items.items()}
-    return Variable(
-        kind=kind,
-        length=None if length is None else values.span(reading, length, (1, 20)),
-        fields=record,
-        initial=None if initial is None else _initial(reading, kind, initial),
-        remember_s=values.duration(reading, given.get("remember"), 0.0, MAX_REMEMBERED_DAYS),
-    )
-
-
-def _kind(reading: Reading, node: Node) -> VariableKind:
-    word = values.text(reading, node, "a type")
-    if word and word not in KINDS:
-        reading.faults.add(node, "bad-value", f"'{word}' is not a type ({one_of(KINDS)}){did_you_mean(word, KINDS)}")
-    return KINDS.get(word, "text")
-
-
-def _initial(reading: Reading, kind: VariableKind, node: Node) -> Plain:
-    if kind == "flag":
-        return values.flag(reading, node, default=False)
-    if isinstance(node, Scalar) and kind in ("digits", "text"):
-        if kind == "digits" and not (node.text.isascii() and node.text.isdigit()):
-            reading.faults.add(node, "bad-value", f"'{node.text}' is not digits")
-        return node.text
-    word = values.text(reading, node, "a first value")
-    try:
-        return float(word) if "." in word else int(word)
-    except ValueError:
-        if word:
-            reading.faults.add(node, "bad-value", f"'{word}' cannot be the first value of a {kind}")
-        return None
-
-
-def _catalogue(reading: Reading, node: Node | None) -> dict[str, PromptParts]:
-    if node is None:
-        return {}
-    if not isinstance(node, MapNode):
-        reading.faults.add(node, "bad-value", "prompts are a mapping of names to words or files")
-        return {}
-    for key, _ in node.items.values():
-        values.name(reading, key, "a prompt's name")
-    return {name: values.prompt(reading, value) for name, (_, value) in node.items.items()}
-
-
-def _speak(reading: Reading, node: Node | None) -> dict[str, int]:
-    if node is None:
-        return {}
-    known = (*SPEAK, *reading.variables)
-    given = values.fields(reading, node, known, "the speak policy")
-    return {name: values.count(reading, value, 0, 3) for name, (_, value) in given.items.items()}
-
-
-def _steps(reading: Reading, node: Node | None) -> tuple[dict[str, Scalar], dict[str, Step]]:
+def _steps(reading: Reading, node: Node | None) -> dict[str, Step]:
     if not isinstance(node, MapNode):
         if node is not None:
             reading.faults.add(node, "bad-value", "steps are a mapping of names to steps")
-        return {}, {}
+        return {}
     steps: dict[str, Step] = {}
     for name, (key, value) in node.items.items():
         values.name(reading, key, "a step's name")
-        if name == END:
-            reading.faults.add(key, "bad-name", f"'{END}' is the exit of a queue; name the step otherwise")
+        if name in (END, REPEAT):
+            what = "the exit of a queue" if name == END else "what a global key does"
+            reading.faults.add(key, "bad-name", f"'{name}' is {what}; name the step otherwise")
+        reading.steps[name] = key
         step = read_step(reading, key, value)
         if step is not None:
             steps[name] = step
-    return {name: key for name, (key, _) in node.items.items()}, steps
+    reading.step = ""
+    return steps
 
 
-def _named_step(reading: Reading, node: Node | None, places: Mapping[str, Scalar]) -> str:
-    return "" if node is None else _existing(reading, node, values.text(reading, node, "a step"), places)
+def _named_step(reading: Reading, node: Node | None) -> str:
+    return "" if node is None else _existing(reading, node, values.text(reading, node, "a step"))
 
 
-def _existing(reading: Reading, node: Node, word: str, places: Mapping[str, Scalar]) -> str:
+def _keys(reading: Reading, node: Node | None) -> dict[str, str]:
+    found = {}
+    for key, place in declarations.global_keys(reading, node).items():
+        word = values.text(reading, place, "a step")
+        found[key] = word if word == REPEAT else _existing(reading, place, word)
+    return found
+
+
+def _existing(reading: Reading, node: Node, word: str) -> str:
     """Report a step that is not there; return it, or the one that was probably meant, so that one slip is one error."""
-    if not word or word in places:
+    if not word or word in reading.steps:
         return word
     if word == END:
-        text = f"'{END}' is for 'answered:' of a queue alone: a call does not end by silence; go to a hangup"
+        text = f"'{END}' is for 'answered:' of a queue or dial alone: a call does not end by silence; go to a hangup"
     else:
-        text = f"there is no step '{word}'{did_you_mean(word, places)}"
+        text = f"there is no step '{word}'{did_you_mean(word, reading.steps)}"
     reading.faults.add(node, "unknown-step", text)
-    return closest(word, places) or ""
+    return closest(word, reading.steps) or ""
 
 
-def _check_ways(
-    reading: Reading, places: Mapping[str, Scalar], steps: Mapping[str, Step], starts: Sequence[str]
-) -> None:
+def _check_ways(reading: Reading, flow: Flow) -> None:
     """Check where every exit leads, that every step is reached, and that a call can end from each."""
-    edges: dict[str, list[str]] = {name: [] for name in places}
-    ends = {name for name, step in steps.items() if isinstance(step, HangUp)}
+    edges: dict[str, list[str]] = {name: [] for name in reading.steps}
+    ends = {name for name, step in flow.steps.items() if isinstance(step, HangUp | Reject | Return | Transfer)}
     for target in reading.targets:
         if target.name == END and target.may_end:
             ends.add(target.step)
         else:
-            edges[target.step].append(_existing(reading, target.place, target.name, places))
-    lost = not starts[0] or any("" in following for following in edges.values())
+            edges[target.step].append(_existing(reading, target.place, target.name))
+    lost = not flow.start or any("" in following for following in edges.values())
     if lost or any(fault.code in WAYS_UNKNOWN for fault in reading.faults.found):
         return  # what cannot be read has exits that are not known: every further word would be a guess
-    known = reached(starts, edges)
-    for name, key in places.items():
+    _check_reached(reading, flow, edges, ends)
+
+
+def _check_reached(reading: Reading, flow: Flow, edges: Mapping[str, Sequence[str]], ends: Iterable[str]) -> None:
+    known = reached([flow.start, flow.failed, *flow.keys.values()], edges)
+    for name, key in reading.steps.items():
         if name not in known:
             reading.faults.add(key, "unreachable-step", f"no way leads to step '{name}'")
-    for name in without_end(edges, ends) & known & set(places):
-        reading.faults.add(places[name], "no-end", f"from step '{name}' no way leads to a hangup or a queue's '{END}'")
+    if flow.for_waiting:
+        return  # the queue ends it
+    for name in without_end(edges, ends) & known & set(reading.steps):
+        text = f"from step '{name}' no way leads to a hangup, a return or a queue's '{END}'"
+        reading.faults.add(reading.steps[name], "no-end", text)
 
 
 def _check_secrets(reading: Reading) -> None:
@@ -255,7 +282,7 @@ def _check_secrets(reading: Reading) -> None:
         if each.secret and reading.variables[each.variable].remember_s:
             text = f"'{each.variable}' is secret, and cannot be remembered: take 'remember:' away"
             reading.faults.add(each.place, "secret-told", text)
-    for told in reading.told:
-        for name in sorted(told.names & secret.keys()):
-            text = f"'{name}' is secret, and cannot be {told.how}; a condition (if:) may compare it"
-            reading.faults.add(told.place, "secret-told", text)
+    for use in reading.uses:
+        for name in sorted(use.names & secret.keys()) if use.how else ():
+            text = f"'{name}' is secret, and cannot be {use.how}; a condition (if:) may compare it"
+            reading.faults.add(use.place, "secret-told", text)

@@ -6,7 +6,8 @@ caller of whom enough is known: the level of the variable in `speak`, 1 (the cal
 
 from typing import Final
 
-from ivr_flows.flow import Flow, Gather
+from ivr_flows.answers import coerce
+from ivr_flows.flow import Flow, Gather, Plain
 from telephony.events import CallerContext
 
 ASSURANCE: Final = 1
@@ -18,16 +19,21 @@ def is_remembered(flow: Flow, name: str) -> bool:
     return variable is not None and variable.remember_s > 0
 
 
-def known_value(flow: Flow, caller: CallerContext, here: Gather, now: float) -> str:
-    """Return what the caller told before that answers a question, "" for nothing."""
+def known_value(flow: Flow, caller: CallerContext, here: Gather, now: float) -> Plain:
+    """Return what the caller told before that answers a question; None for nothing."""
     variable = flow.variables.get(here.into)
     if variable is None or not variable.remember_s or here.secret:
-        return ""
+        return None
     if caller.assurance < flow.speak.get(here.into, ASSURANCE):
-        return ""
-    shortest, longest = here.length
+        return None
     for field in caller.fields:
-        is_fresh = now - field.at <= variable.remember_s
-        if field.name == here.into and is_fresh and field.value.isascii() and field.value.isdigit():
-            return field.value if shortest <= len(field.value) <= longest else ""
-    return ""
+        if field.name == here.into and now - field.at <= variable.remember_s:
+            return _fitting(variable.kind, here, field.value)
+    return None
+
+
+def _fitting(kind: str, here: Gather, value: str) -> Plain:
+    shortest, longest = here.length
+    if kind in ("digits", "text"):
+        return value if value.isascii() and value.isdigit() and shortest <= len(value) <= longest else None
+    return coerce(kind, value)

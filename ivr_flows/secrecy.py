@@ -5,6 +5,8 @@ are spoken. So a step that may lead to a secret question without asking another 
 question that is not interruptible: what is typed over it may be meant for the next.
 
 Rule 2: in doubt a key is secret. What that costs is a `•` in a journal.
+
+Rule 3: a call goes from flow to flow, and so do its keys: steps are named by their places (`FlowState.place`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,11 +14,12 @@ from typing import Final
 
 import msgspec
 
-from ivr_flows.flow import Flow, Gather, HangUp, Menu, Queue, Step, exits
+from ivr_flows.flow import Flow, Gather, HangUp, Menu, Queue, Reject, Step, Voicemail
+from ivr_flows.graph import places, ways_on
 
 
 class Secrecy(msgspec.Struct, frozen=True):
-    """By names: the variables that nobody is to see; the steps in which a key may be secret; and the steps in which
+    """By names: the variables that nobody is to see; the places in which a key may be secret; and the places in which
     nobody is to hear a key: those, and the questions that lead to them, since the next key comes soon."""
 
     variables: frozenset[str] = frozenset()
@@ -28,17 +31,21 @@ NOTHING_SECRET: Final = Secrecy()
 
 
 def secrecy_of(flow: Flow) -> Secrecy:
-    """Return what is secret in a flow."""
-    variables = frozenset(secret_variables(flow.steps))
+    """Return what is secret in a flow, and in those that it may come to."""
+    every = places(flow)
+    variables = frozenset(name for part in (flow, *flow.flows.values()) for name in secret_variables(part.steps))
     if not variables:
         return NOTHING_SECRET
-    steps = {name for name, step in flow.steps.items() if isinstance(step, Gather) and step.secret}
+    ways = ways_on(flow)
+    steps = {place for place, step in every.items() if isinstance(step, Gather) and step.secret}
     while True:
-        leading = {name for name, step in flow.steps.items() if _keeps_keys(step) and _leads(step, steps)}
+        leading = {place for place, step in every.items() if _keeps_keys(step) and not steps.isdisjoint(ways[place])}
         if leading <= steps:
             break
         steps |= leading
-    questions = {name for name, step in flow.steps.items() if isinstance(step, Menu | Gather) and _leads(step, steps)}
+    questions = {
+        place for place, step in every.items() if isinstance(step, Menu | Gather) and not steps.isdisjoint(ways[place])
+    }
     return Secrecy(variables, frozenset(steps), frozenset(steps | questions))
 
 
@@ -51,8 +58,4 @@ def _keeps_keys(step: Step) -> bool:
     """Whether what is typed here may be taken by a later step."""
     if isinstance(step, Menu | Gather):
         return not step.interruptible
-    return not isinstance(step, Queue | HangUp)
-
-
-def _leads(step: Step, to: set[str]) -> bool:
-    return any(following in to for _, following in exits(step))
+    return not isinstance(step, Queue | HangUp | Reject | Voicemail)

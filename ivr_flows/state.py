@@ -5,12 +5,16 @@ from typing import Literal
 
 import msgspec
 
-from ivr_flows.flow import Plain
+from ivr_flows.flow import QUEUE_PRIORITY, Held, RecordDeed, Rejection, SurveyKind
 from telephony.events import Prompt, PromptEnding, TimePassed
+from telephony.requests import AnyRequest, Values
 
 QueueOutcome = Literal["answered", "full", "closed", "timeout"]
-Phase = Literal["walking", "speaking", "asking", "listening", "queued", "ending", "ended"]
-"""What a flow waits for: nothing, the end of a prompt, that or a key, a key, the queue, the end of the last words."""
+Phase = Literal[
+    "walking", "answering", "speaking", "asking", "listening", "pausing", "requesting", "queued", "ending", "ended"
+]
+"""What a flow waits for: nothing, the call to be taken, the end of a prompt, that or an answer, an answer, time to
+pass, the world's answer, the queue, the end of the last words."""
 
 
 class Input(msgspec.Struct, frozen=True, tag=True):
@@ -36,7 +40,26 @@ class QueueLeft(Input, frozen=True):
     outcome: QueueOutcome
 
 
-FlowInput = KeyPressed | PromptsFinished | QueueLeft | TimePassed
+class SpeechHeard(Input, frozen=True):
+    """What the caller said to a question, with how sure the recogniser is of it (0 to 1)."""
+
+    text: str
+    confidence: float
+
+
+class CallTaken(Input, frozen=True):
+    """The call that was to be answered is."""
+
+
+class Answered(Input, frozen=True):
+    """What was asked of the world is answered: by the name of an exit, and what came of it."""
+
+    number: int
+    outcome: str
+    values: Values = {}
+
+
+FlowInput = KeyPressed | PromptsFinished | QueueLeft | SpeechHeard | CallTaken | Answered | TimePassed
 
 
 class Action(msgspec.Struct, frozen=True, tag=True):
@@ -62,12 +85,20 @@ class StopPrompts(Action, frozen=True):
 class EnterQueue(Action, frozen=True):
     """Put the call into a queue for at most `limit_s` seconds; `QueueLeft` is due.
 
-    The words of `wait` are heard once, its music after them, over and over.
+    The words of `wait` are heard once, its music after them, over and over; where there are none, the flow itself says
+    what is heard. `skills` are names with the least level; of `priority` 1 is served first, 5 is
+    usual.
     """
 
     queue: str
     limit_s: float
     wait: tuple[Prompt, ...]
+    skills: Mapping[str, int] = {}
+    priority: int = QUEUE_PRIORITY
+
+
+class LeaveQueue(Action, frozen=True):
+    """Take the call out of its queue: what it heard while waiting led on."""
 
 
 class EndCall(Action, frozen=True):
@@ -92,7 +123,86 @@ class SendMessage(Action, frozen=True):
     subject: str = ""
 
 
-FlowAction = PlayPrompts | StopPrompts | EnterQueue | EndCall | ChangeLanguage | SendMessage
+class Ask(Action, frozen=True):
+    """Ask the world; `Answered` with this number is due. `timeout_s` bounds it, and is 0 where nothing does."""
+
+    number: int
+    request: AnyRequest
+    timeout_s: float
+
+
+class FinishMessage(Action, frozen=True):
+    """The message that is being taken is complete."""
+
+    number: int
+
+
+class TakeCall(Action, frozen=True):
+    """Answer the call; `CallTaken` is due."""
+
+
+class RingCaller(Action, frozen=True):
+    """Let the caller hear that it rings."""
+
+
+class RejectCall(Action, frozen=True):
+    """Refuse the call. Nothing follows."""
+
+    reason: Rejection
+
+
+class WriteNote(Action, frozen=True):
+    """Write a line into the call's journal, for its agent."""
+
+    text: str
+
+
+class ControlRecording(Action, frozen=True):
+    """Start, pause, resume or stop the recording of the call; with `consent`, the caller gave theirs."""
+
+    deed: RecordDeed
+    consent: bool
+
+
+class SetWhisper(Action, frozen=True):
+    """What the agent alone hears when the next talk begins."""
+
+    prompts: tuple[Prompt, ...]
+
+
+class SetHold(Action, frozen=True):
+    """What the caller hears on hold in later talks."""
+
+    prompts: tuple[Prompt, ...]
+
+
+class KeepScore(Action, frozen=True):
+    """Put the answer to a survey on the customer's timeline. `number` tells it from the others of the call."""
+
+    number: int
+    survey: SurveyKind
+    score: int
+
+
+FlowAction = (
+    PlayPrompts
+    | StopPrompts
+    | EnterQueue
+    | LeaveQueue
+    | EndCall
+    | ChangeLanguage
+    | SendMessage
+    | Ask
+    | FinishMessage
+    | TakeCall
+    | RingCaller
+    | RejectCall
+    | WriteNote
+    | ControlRecording
+    | SetWhisper
+    | SetHold
+    | KeepScore
+)
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -102,34 +212,70 @@ class Failure(msgspec.Struct, frozen=True):
     cause: str
 
 
+class Frame(msgspec.Struct, frozen=True):
+    """Where a subflow was called from: the flow (empty for the call's own), the step, and its variables."""
+
+    flow: str
+    step: str
+    variables: Mapping[str, Held]
+
+
 class FlowState(msgspec.Struct, frozen=True):
     """A call's place in a flow.
 
-    `path` are the steps it came through, `keys` what was typed ahead, `collected` the keys of a `gather` so far.
-    `no_inputs` and `no_matches` count in the present step. `playing` is the playback whose end is awaited, `playbacks`
-    the last number given. `deadline` is when `TimePassed` is due (seconds since the epoch). `swallow` is a finishing
-    key that may still come after digits that were complete without it, dropped until `swallow_until`. `reason` is why
-    the last words are spoken. `told` is what was gathered that is to be remembered, `reused` what was not asked since
-    it was known, `asked_again` what was asked all the same.
+    `flow` is the flow it is in, empty for the call's own; `stack` are the flows that called it, the outermost first.
+    `waiting` is its place in the flow that it hears in a queue. `taken` says that the call is answered. `path` are the
+    places it came through (`step`, or `flow/step`), `keys` what was typed ahead, `collected` the keys of a `gather` so
+    far; `confirming` while the answer is read back. `no_inputs` and `no_matches` count in the present step. `playing`
+    is the playback whose end is awaited, `playbacks` the last number given; `requests` is the last number given to a
+    request. `deadline` is when `TimePassed` is due (seconds since the epoch). `swallow` is a finishing key that may
+    still come after digits that were complete without it, dropped until `swallow_until`. `reason` is why the last words
+    are spoken, `left` the exit by which a flow ended. `told` is what was gathered that is to be remembered, `reused`
+    what was not asked since it was known, `asked_again` what was asked all the same. `case` is the case that the call
+    goes on with.
     """
 
     step: str
     language: str
+    flow: str = ""
+    stack: tuple[Frame, ...] = ()
+    waiting: "FlowState | None" = None
+    taken: bool = True
     path: tuple[str, ...] = ()
     phase: Phase = "walking"
-    variables: Mapping[str, Plain] = {}
+    variables: Mapping[str, Held] = {}
     deadline: float | None = None
     keys: str = ""
     collected: str = ""
+    confirming: bool = False
     no_inputs: int = 0
     no_matches: int = 0
     playing: int | None = None
     playbacks: int = 0
+    requests: int = 0
     swallow: str = ""
     swallow_until: float = 0.0
     reason: str = ""
+    left: str = ""
     told: Mapping[str, str] = {}
     reused: tuple[str, ...] = ()
     asked_again: tuple[str, ...] = ()
+    case: str = ""
     failures: tuple[Failure, ...] = ()
     ended: bool = False
+
+    @property
+    def place(self) -> str:
+        """Where the call is: `step`, or `flow/step` in a flow that is not its own."""
+        return place_of(self.flow, self.step)
+
+    @property
+    def due(self) -> float | None:
+        """When `TimePassed` is due here or in the flow that is heard while waiting."""
+        found = [self.deadline, None if self.waiting is None else self.waiting.deadline]
+        return min((deadline for deadline in found if deadline is not None), default=None)
+
+
+def place_of(flow: str, step: str) -> str:
+    """Name a step of a call: by itself in the call's own flow (empty), with its flow's name elsewhere."""
+    return f"{flow}/{step}" if flow else step

@@ -6,7 +6,7 @@ used, so that all of them can be told at once.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -34,6 +34,7 @@ class Target:
     name: str
     place: Node
     may_end: bool = False
+    exit: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,35 +48,79 @@ class Gathered:
 
 
 @dataclass(frozen=True)
-class Told:
-    """Where the values of names become known to somebody: they are spoken, or copied into another variable."""
+class Use:
+    """A text with `{{ }}`, or a bare expression (`bare`), as it stands in the file: in which step (empty for the
+    catalogue), and what becomes of its value: `how` completes "cannot be …"; empty where nobody comes to know it."""
 
+    step: str
+    source: str
     place: Node
-    names: frozenset[str]
     how: str
+    bare: bool = False
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What it speaks of."""
+        return expression.names_in_condition(self.source) if self.bare else expression.names_in_text(self.source)
+
+
+@dataclass(frozen=True)
+class Named:
+    """Something outside the flow that a step names: a `queue`, opening `hours`, another `flow` (as a `subflow`, for
+    `wait`ing, or for `transfer`)."""
+
+    kind: Literal["queue", "hours", "subflow", "wait", "transfer"]
+    name: str
+    step: str
+    place: Node
 
 
 @dataclass
 class Reading:
-    """One file being read: what it has declared so far, and what is wrong with it."""
+    """One file being read: what it has declared so far, where things stand in it, and what is wrong with it."""
 
     faults: Faults
     folder: Path
     languages: tuple[str, ...] = ()
     variables: dict[str, Variable] = field(default_factory=dict)
     catalogue: dict[str, PromptParts] = field(default_factory=dict)
+    shared: dict[str, Node] = field(default_factory=dict)
+    """The prompts that stand beside the flows, not yet read: a flow needs them in its own languages."""
+    declared: dict[str, Node] = field(default_factory=dict)
+    """The place of each variable."""
     targets: list[Target] = field(default_factory=list)
     gathered: list[Gathered] = field(default_factory=list)
-    told: list[Told] = field(default_factory=list)
+    uses: list[Use] = field(default_factory=list)
+    named: list[Named] = field(default_factory=list)
+    step: str = ""
+    """The step that is being read."""
+    start: Node | None = None
+    steps: dict[str, Scalar] = field(default_factory=dict)
+    """The place of each step."""
+    verbs: dict[str, Node] = field(default_factory=dict)
+    """The place of each step's verb."""
+    exits: dict[tuple[str, str], Node] = field(default_factory=dict)
+    """The place of each exit, by step and the exit's name in `ivr_flows.flow.exits`."""
+    stated: dict[tuple[str, str], Node] = field(default_factory=dict)
+    """The place of what else a step says, by step and a name: arguments, wanted fields, variables that are filled."""
 
 
 class Fields:
-    """The keys of a mapping (or of a step and its verb together), each looked up by name."""
+    """The keys of a mapping (or of a step and its verb together), each looked up by name; `short` is the value of a
+    verb that is no mapping of its keys."""
 
-    def __init__(self, place: Node, items: Mapping[str, tuple[Scalar, Node]], short: Node | None = None) -> None:
+    def __init__(
+        self,
+        place: Node,
+        items: Mapping[str, tuple[Scalar, Node]],
+        short: Node | None = None,
+        beside: Iterable[str] = (),
+    ) -> None:
         self.place = place
         self.items = items
         self.short = short
+        self.beside = tuple(beside)
+        """The names that stand beside a verb, on its step."""
 
     def __contains__(self, name: str) -> bool:
         return name in self.items
@@ -179,12 +224,52 @@ def span(reading: Reading, node: Node | None, default: tuple[int, int]) -> tuple
     return shortest, longest
 
 
-def condition(reading: Reading, node: Node) -> str:
-    """Read a bare expression."""
+def bare(reading: Reading, node: Node, how: str = "") -> str:
+    """Read a bare expression; `how` says what becomes of its value, empty where nobody comes to know it."""
     source = text(reading, node, "an expression").strip()
     if source:
         _explain(reading, node, expression.check_condition(source, reading.variables))
+        reading.uses.append(Use(reading.step, source, node, how, bare=True))
     return source
+
+
+def word_of(reading: Reading, node: Node, known: Iterable[str], what: str) -> str:
+    """Read one of a few words; the first of them where it is none."""
+    words = tuple(known)
+    word = text(reading, node, what)
+    if word in words:
+        return word
+    if word:
+        hint = did_you_mean(word, words)
+        reading.faults.add(node, "bad-value", f"'{word}' is not {what}: {one_of(words)}{hint}")
+    return words[0]
+
+
+def share(reading: Reading, node: Node) -> int:
+    """Read `30%` as 30."""
+    word = text(reading, node, "a share")
+    number = word.removesuffix("%").strip()
+    if number.isascii() and number.isdigit() and word.endswith("%") and 0 < int(number) <= 100:
+        return int(number)
+    if word:
+        reading.faults.add(node, "bad-value", f"'{word}' is not a share from 1% to 100%")
+    return 0
+
+
+def confidence(reading: Reading, node: Node | None, default: float) -> float:
+    """Read a number from 0 to 1."""
+    if node is None:
+        return default
+    word = text(reading, node, "a confidence")
+    try:
+        number = float(word)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        if word:
+            reading.faults.add(node, "bad-value", f"'{word}' is not a confidence from 0 to 1")
+        return default
+    return number
 
 
 def channel(reading: Reading, node: Node) -> str:
@@ -195,10 +280,11 @@ def channel(reading: Reading, node: Node) -> str:
     return word
 
 
-def _template(reading: Reading, node: Node, how: str) -> str:
+def template(reading: Reading, node: Node, how: str) -> str:
+    """Read a text that may hold `{{ }}`; `how` says what becomes of it."""
     source = text(reading, node, "a text")
     _explain(reading, node, expression.check_text(source, reading.variables))
-    reading.told.append(Told(node, expression.names_in_text(source), how))
+    reading.uses.append(Use(reading.step, source, node, how))
     return source
 
 
@@ -255,14 +341,14 @@ def words(reading: Reading, node: Node, how: str = "spoken") -> Words:
     for key, value in per_language(reading, node, "the text").items():
         if isinstance(value, MapNode):
             inner = fields(reading, value, ("text", "language"), "a text")
-            texts[key] = _template(reading, inner.get("text") or value, how)
+            texts[key] = template(reading, inner.get("text") or value, how)
             other = inner.get("language")
             if other is not None:
                 voices[key] = text(reading, other, "a language")
                 if voices[key] and not LANGUAGE.fullmatch(voices[key]):
                     reading.faults.add(other, "unknown-language", f"'{voices[key]}' is not a language such as en")
         else:
-            texts[key] = _template(reading, value, how)
+            texts[key] = template(reading, value, how)
     return Words(texts, voices)
 
 
@@ -311,10 +397,26 @@ def long_prompt(reading: Reading, given: Fields) -> PromptParts:
 
 def _from_catalogue(reading: Reading, node: Node) -> PromptParts:
     word = text(reading, node, "a prompt's name")
+    if word in reading.shared and word not in reading.catalogue:
+        reading.catalogue[word] = _shared(reading, word, node)
     if word and word not in reading.catalogue:
-        hint = did_you_mean(word, reading.catalogue)
+        hint = did_you_mean(word, (*reading.catalogue, *reading.shared))
         reading.faults.add(node, "unknown-prompt", f"there is no '{word}' among this flow's prompts{hint}")
     return reading.catalogue.get(word, ())
+
+
+def _shared(reading: Reading, word: str, place: Node) -> PromptParts:
+    """Read a prompt of the shared catalogue in the flow's languages; what is wrong with it is told where it is used."""
+    node, faults = reading.shared[word], Faults("prompts.yaml")
+    if isinstance(node, MapNode) and not any(key in PROMPT_KEYS for key in node.items):
+        spoken = {key: item for key, item in node.items.items() if key in reading.languages}
+        node = MapNode(node.line, node.column, spoken)
+    inner = Reading(faults, reading.folder, reading.languages, reading.variables)
+    parts = prompt(inner, node)
+    for fault in faults.sorted():
+        reading.faults.add(place, fault.code, f"prompt '{word}' (prompts.yaml:{fault.line}): {fault.text}")
+    reading.uses += [replace(use, place=place) for use in inner.uses]
+    return parts
 
 
 def _files(reading: Reading, node: Node) -> Recorded:

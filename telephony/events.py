@@ -19,6 +19,9 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
+from telephony import prompt
+from telephony.requests import AnyRequest, Values
+
 
 class Event(msgspec.Struct, frozen=True, tag=True, tag_field="what"):
     """Something that happened."""
@@ -38,20 +41,10 @@ HIDDEN_DIGIT: Final = "•"
 """What stands in a journal for a digit that is secret. A flow that gathers digits takes it for one, so that the journal
 replays up to the first condition over the secret."""
 
-RenderedKind = Literal["text", "file", "music"]
-PromptKind = RenderedKind | Literal["tone"]
 
-
-class Prompt(Value, frozen=True):
-    """One thing to be heard: words to be spoken, a `.wav` file, named music, or a call progress tone.
-
-    `value` is the text, the file's path, or the name of the music or tone (`ringback`, `busy`: see
-    `telephony.media.tone_plans`); `language` is a BCP 47 tag for text (`vi`, `en`).
-    """
-
-    kind: PromptKind
-    value: str
-    language: str = ""
+Prompt = prompt.Prompt
+PromptKind = prompt.PromptKind
+RenderedKind = prompt.RenderedKind
 
 
 class OpenCase(Value, frozen=True):
@@ -693,6 +686,16 @@ class CallerFound(Event, frozen=True):
     context: CallerContext
 
 
+class FlowAnswered(Event, frozen=True):
+    """The answer to a `FlowRequest`, exactly one to each while its call runs: what became of it (the name of the exit
+    that the flow takes) and what came of it."""
+
+    call: str
+    number: int
+    outcome: str
+    values: Values = {}
+
+
 class AgentStateRequested(Event, frozen=True):
     """An agent (or a supervisor for one) asks for `ready` or `not_ready`."""
 
@@ -1199,6 +1202,23 @@ class SaveText(Command, frozen=True):
     call: str = ""
 
 
+class FlowRequest(Command, frozen=True, kw_only=True):
+    """Something that a flow asks of the world, beside the call; `FlowAnswered` answers, always, and no later than after
+    `timeout_s`. `number` tells it from the others of the call; `customer` is the profile's id, empty for nobody known,
+    `case` the call's."""
+
+    call: str
+    number: int
+    request: AnyRequest
+    timeout_s: float = 3.0
+    flow: str = ""
+    language: str = ""
+    ani: str = ""
+    dnis: str = ""
+    customer: str = ""
+    case: str = ""
+
+
 class SendMessage(Command, frozen=True):
     """Send a caller what a flow has to tell them, by another channel. `customer` is the profile's id, `case` the
     call's; `number` tells it from the others of the call, so that the same one again sends nothing."""
@@ -1251,7 +1271,7 @@ class Note(Command, frozen=True):
     """Something for the call's journal alone: a step of its flow, or why one failed."""
 
     call: str
-    about: Literal["step", "failure"]
+    about: Literal["step", "failure", "note"]
     text: str
 
 

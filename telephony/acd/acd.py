@@ -39,6 +39,7 @@ from telephony.acd.messages import (
     OfferAnswered,
     OfferCall,
     OfferDeclined,
+    Place,
     QueueFacts,
     TalkEnded,
     TalkTaken,
@@ -138,6 +139,17 @@ class Acd:
         """Say whether an agent takes calls of a queue."""
         settings = self._queues.get(queue)
         return settings is not None and settings.has(agent)
+
+    def place(self, call: str, now: float) -> Place | None:
+        """Return how a waiting call stands in its queue, None for one that does not wait."""
+        own = self._waiting.get(call)
+        if own is None:
+            return None
+        queue = own.queue.name
+        before = sum(other.place < own.place for other in self._waiting.values() if other.queue.name == queue)
+        facts = self.queue_facts(queue, now)
+        wait_s = estimated_wait_s(self._handle_times[queue].mean_s, before, facts.ready, facts.staffed)
+        return Place(before + 1, wait_s)
 
     def waiting(self) -> tuple[str, ...]:
         """Return the waiting calls of all queues in the order in which they are served."""

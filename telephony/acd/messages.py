@@ -158,6 +158,13 @@ class AgentSnapshot(msgspec.Struct, frozen=True):
     until: float = 0.0
 
 
+class Place(msgspec.Struct, frozen=True):
+    """A call's place in its queue: 1 is served next. `estimated_wait_s` is None where nobody is staffed."""
+
+    position: int
+    estimated_wait_s: float | None
+
+
 class QueueFacts(msgspec.Struct, frozen=True):
     """A queue at one instant.
 

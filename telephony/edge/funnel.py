@@ -2,7 +2,8 @@
 
 Nothing here decides anything. What comes back (a leg's port, a caller's context, a finished prompt) is a new event.
 Commands go by one of three ways: signalling and media at once; rows, and whatever may be told only after them, down the
-ordered lane; the look-up of a caller in a task of its own, since two of those need not wait for each other.
+ordered lane; the look-up of a caller, and what a flow asks of the world, each in a task of its own, since none of those
+need wait for another.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from telephony.clock import iso, tick_at
 from telephony.edge import call_rows, messages, rows, texts
 from telephony.edge.alarms import Alarms
 from telephony.edge.audio_streams import AudioStreams
+from telephony.edge.flow_requests import FlowRequests
 from telephony.edge.lane import AWAY, Lane
 from telephony.edge.live import Live
 from telephony.edge.live_words import LiveWords
@@ -52,6 +54,7 @@ from telephony.events import (
     FileTranscribed,
     FindCaller,
     FinishRecording,
+    FlowRequest,
     GuardKeys,
     Hangup,
     Invite,
@@ -152,6 +155,7 @@ class Funnel:
     recordings: Recordings = field(init=False)
     audio: AudioStreams = field(init=False)
     alarms: Alarms = field(init=False)
+    requests: FlowRequests = field(init=False)
     _events: deque[Event] = field(default_factory=deque)
     _busy: bool = False
     _timer: asyncio.TimerHandle | None = None
@@ -180,6 +184,7 @@ class Funnel:
         )
         self.audio = AudioStreams(self._to_media)
         self.alarms = Alarms(self.publish, self.clock.now)
+        self.requests = FlowRequests(self.happened, self.switchboard.is_running, self._start)
         self._idle.set()
 
     # ----------------------------------------------------------------------------------------------- events in
@@ -361,19 +366,13 @@ class Funnel:
                 self.recordings.finish(command)
             case FindCaller():
                 self._start(self._find_caller(command))
-            case SaveCall():
-                save = self._in_session(
-                    lambda session: call_rows.save(session, command.call, self.region, self.clock.now(), self.webhooks)
-                )
-                self.lane.put_row("call", command.call.id, save)
-            case SaveAgent():
-                save = self._in_session(lambda session: rows.save_agent(session, command))
-                self.lane.put_row("agent", command.agent, save)
+            case FlowRequest():
+                self.requests.perform(command)
             case TellLamp():
                 # Behind the row of the agent's state, and behind the INVITE that rings the agent's phone.
                 self.lane.put("lamp", self._later(lambda: self._to_sip(command)))
-            case SaveText() | SendMessage():
-                self._put_words(command)
+            case SaveCall() | SaveAgent() | SaveText() | SendMessage():
+                self._put_row(command)
             case Note():
                 pass  # written into the journal, where everything is, and performed by being there
             case RefuseNumber():
@@ -425,8 +424,16 @@ class Funnel:
 
         return run
 
-    def _put_words(self, command: SaveText | SendMessage) -> None:
+    def _put_row(self, command: SaveCall | SaveAgent | SaveText | SendMessage) -> None:
         match command:
+            case SaveCall():
+                save = self._in_session(
+                    lambda session: call_rows.save(session, command.call, self.region, self.clock.now(), self.webhooks)
+                )
+                self.lane.put_row("call", command.call.id, save)
+            case SaveAgent():
+                save = self._in_session(lambda session: rows.save_agent(session, command))
+                self.lane.put_row("agent", command.agent, save)
             case SaveText():
                 self.lane.put_row("text", command.external_id, partial(self._save_text, command))
             case SendMessage():

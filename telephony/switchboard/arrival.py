@@ -2,9 +2,9 @@
 
 from typing import Final
 
+from ivr_flows.step import answers_itself
 from telephony import sdp
 from telephony.events import (
-    Answer,
     CallerFound,
     DialogConfirmed,
     FindCaller,
@@ -15,7 +15,7 @@ from telephony.events import (
     Reject,
     Ring,
 )
-from telephony.switchboard import direct, ending, outbound, outside, party, pickup, talk, transfer
+from telephony.switchboard import direct, ending, outbound, outside, party, pickup, self_service, taking, talk, transfer
 from telephony.switchboard.board import ANY_NUMBER, Board
 from telephony.switchboard.call import Call
 
@@ -133,22 +133,12 @@ def answer_when_ready(board: Board, call: Call, now: float) -> None:
     waited = now >= call.started_at + board.settings.find_caller_s
     if call.state != "arriving" or call.media is None or not (call.found or waited):
         return
-    try:
-        # An INVITE without an offer gets ours; the ACK then brings the answer (RFC 3261 section 13.2.1).
-        ours = party.answer(board, call, call.offer).sdp if call.offer else party.offer(board, call)
-    except sdp.SdpError as error:
-        ending.end(board, call, f"no common media: {error}", now, status=488, warning=error.warning)
+    if answers_itself(call.flow):
+        if call.flow_state is None:
+            board.deadlines.put((call.id, "answer"), None)
+            self_service.begin(board, call, now)
         return
-    call.answered_at = now
-    call.move("answered")
-    board.deadlines.put((call.id, "answer"), None)
-    # Heard from now on, spoken to from the ACK on: an INVITE alone, its source forged, must not aim a stream at anyone.
-    # A browser has to prove itself by ICE before that.
-    if call.agreed is not None:
-        board.emit(party.connection(call, nowhere=True))
-    board.emit(Answer(call.dialog, ours))
-    board.save(call)
-    board.publish("call.answered", call)
+    taking.answer(board, call, now)
 
 
 def unanswered(board: Board, call: Call, now: float) -> None:

@@ -4,7 +4,7 @@ from ivr_flows.step import QueueLeft
 from telephony import sdp
 from telephony.acd import OfferAnswered, OfferDeclined, TalkEnded
 from telephony.events import DialogAnswered, Hangup, Join, Leave, Record
-from telephony.switchboard import direct, ending, forward, party, queueing, self_service, talk
+from telephony.switchboard import direct, ending, forward, party, queueing, talk, waiting
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import AgentLeg, Call
 
@@ -47,7 +47,7 @@ def begin_talk(board: Board, call: Call, agent_leg: AgentLeg, now: float) -> Non
     call.directed_to = ""
     call.queue_left_at = call.talk_started_at = now
     call.talk_ended_at = 0.0
-    self_service.stop_waiting_music(board, call)
+    waiting.stop_waiting_music(board, call)
     board.emit(
         party.connection(agent_leg),
         Join(call.leg, call.id),

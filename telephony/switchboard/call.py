@@ -145,6 +145,8 @@ class Call:
     offers: int = 0
     playbacks: int = 0
     early_keys: list[KeyPressed] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What its flow wrote down for the agent."""
     sound: str = ""
     """What the caller hears in a talk besides the agent: `hold`, `comfort` or nothing."""
     sound_playback: str = ""
@@ -177,8 +179,23 @@ class Call:
 
     @property
     def step(self) -> str:
-        """The step in which the flow stands; before it begins, its first."""
-        return self.flow.start if self.flow_state is None else self.flow_state.step
+        """The place at which the flow stands, or the one that is heard in a queue; before it begins, its first."""
+        state = self.flow_state
+        if state is None:
+            return self.flow.start
+        return state.place if state.waiting is None else state.waiting.place
+
+    @property
+    def hears_a_flow(self) -> bool:
+        """Whether it hears a flow in its queue."""
+        return self.flow_state is not None and self.flow_state.waiting is not None
+
+    @property
+    def is_in_flow(self) -> bool:
+        """Whether a flow takes what happens to the caller: in self-service, in a queue, before the call is answered."""
+        if self.state in ("arriving", "answering"):
+            return self.flow_state is not None
+        return self.state == "in_flow" or (self.state in ("queued", "ringing") and self.hears_a_flow)
 
     @property
     def session_id(self) -> int:
@@ -200,7 +217,11 @@ class Call:
     @property
     def case(self) -> str:
         """The open case that the call goes on with: the flow's variable `case`, where it names one of the caller's."""
-        chosen = self.flow_state.variables.get("case") if self.flow_state is not None else None
+        if self.flow_state is None:
+            return ""
+        if self.flow_state.case:
+            return self.flow_state.case
+        chosen = self.flow_state.variables.get("case")
         return next((case.id for case in self.context.open_cases if case.id == chosen), "")
 
     @property

@@ -20,7 +20,7 @@ from telephony.events import (
     Prompt,
     TransferRequested,
 )
-from telephony.switchboard import ending, outside, party, recording_pause, self_service, talk
+from telephony.switchboard import ending, outside, party, recording_pause, talk, waiting
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import TALKS, Call
 from telephony.switchboard.side import Side
@@ -61,7 +61,7 @@ def forward(board: Board, call: Call, by: str, side: Side, now: float) -> None:
     board.call_of_leg[side.leg] = call.id
     board.deadlines.put((call.id, "forward"), now + RING_S)
     call.waiting_music = call.waiting_music or (Prompt("music", "waiting"),)
-    self_service.play_music(board, call)
+    waiting.play_music(board, call)
     board.emit(OpenLeg(side.leg, offers=True))
     board.save(call)
     board.publish("call.transferred", call, by=by, to=f"number:{side.number}")
@@ -97,7 +97,7 @@ def ringing(board: Board, call: Call, side: Side, event: DialogRinging) -> None:
     board.emit(party.connection(side))
     if not side.heard:
         side.heard = True
-        self_service.stop_waiting_music(board, call)
+        waiting.stop_waiting_music(board, call)
         board.emit(Join(call.leg, call.id), Join(side.leg, call.id))
 
 
@@ -111,7 +111,7 @@ def answered(board: Board, call: Call, side: Side, event: DialogAnswered, now: f
         failed(board, call, now)
         return
     board.deadlines.put((call.id, "forward"), None)
-    self_service.stop_waiting_music(board, call)
+    waiting.stop_waiting_music(board, call)
     call.move("reached")
     call.queue_left_at, call.talk_started_at, call.talk_ended_at = call.queue_left_at or now, now, 0.0
     board.emit(party.connection(side))
@@ -143,10 +143,10 @@ def failed(board: Board, call: Call, now: float, *, dialog_open: bool = True) ->
         board.emit(Leave(call.leg))
     ending.drop_outsider(board, call, dialog_open=dialog_open)
     call.move("unreached")
-    self_service.stop_ringing(board, call)
+    waiting.stop_ringing(board, call)
     call.queue, call.queued_at, call.queue_left_at = board.queue_of(call), now, 0.0
     if not call.waiting_playback:
-        self_service.play_music(board, call)
+        waiting.play_music(board, call)
     board.save(call)
     board.publish("call.queued", call)
     board.tell_queues(CallQueued(call.id, call.queue, call.queue_limit_s, talk.FIRST), now)

@@ -18,7 +18,7 @@ from telephony.acd import (
 from telephony.acd.messages import DeclineCause
 from telephony.clock import iso
 from telephony.events import DialogEnded, DialogRinging, Invite, LegOpened, LegRefused, Publish, SaveAgent
-from telephony.switchboard import encryption, ending, party, pickup, self_service, talk
+from telephony.switchboard import encryption, ending, party, pickup, talk, waiting
 from telephony.switchboard.board import Board, context_body
 from telephony.switchboard.call import AgentLeg, Call
 
@@ -66,7 +66,7 @@ def _offer(board: Board, output: OfferCall, now: float) -> None:
     call.move("offered")
     call.agent = output.agent
     board.open_agent_leg(call, output.agent)
-    self_service.ring_out(board, call)
+    waiting.ring_out(board, call)
     board.save(call)
     # Before the phone rings: the agent is to know who calls before answering.
     board.publish("call.offered", call, agent=output.agent, context=context_body(call.context))
@@ -164,7 +164,7 @@ def back_in_queue(board: Board, call: Call, cause: str) -> None:
     """The offer came to nothing; the call waits on, in its place."""
     agent, call.agent = call.agent, ""
     call.move("offer_ended")
-    self_service.stop_ringing(board, call)
+    waiting.stop_ringing(board, call)
     board.save(call)
     board.publish("call.offer_ended", call, agent=agent, cause=cause)
 
@@ -179,7 +179,7 @@ def _leave_queue(board: Board, call_id: str, outcome: QueueOutcome, now: float) 
     call.directed_to = ""
     ending.stop_recording(board, call)
     ending.drop_agent_leg(board, call)
-    self_service.stop_waiting_music(board, call)
+    waiting.stop_waiting_music(board, call)
     call.move("returned")
     call.agent = ""
     call.queue_left_at = now

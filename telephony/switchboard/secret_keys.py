@@ -16,6 +16,7 @@ line or for nobody.
 from typing import Final
 
 from ivr_flows.flow import Gather
+from ivr_flows.graph import places
 from ivr_flows.step import FlowInput, KeyPressed, TimePassed
 from telephony.events import DigitPressed, Event, GuardKeys, KeySignalled
 from telephony.switchboard.board import Board
@@ -41,7 +42,7 @@ def is_secret(board: Board, event: Event, now: float) -> bool:
 
 
 def _takes_secrets(call: Call, now: float) -> bool:
-    if call.state not in OF_A_FLOW:
+    if call.state not in OF_A_FLOW and not call.is_in_flow:
         return True
     if call.flow_state is None:
         return bool(call.secrecy.variables)  # typed ahead, for whatever question
@@ -64,7 +65,7 @@ def note_surplus(call: Call, before: str, message: FlowInput, now: float) -> Non
     """Remember where a flow has left a step whose keys are secret, `before`, by an input: more of them may come."""
     if call.step == before or before not in call.secrecy.steps:
         return
-    question = call.flow.steps[before]
+    question = places(call.flow)[before]
     if not isinstance(question, Gather):
         call.secret_until = now + SURPLUS_S
     elif isinstance(message, KeyPressed) and message.digit == question.finish:

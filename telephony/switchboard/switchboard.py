@@ -25,6 +25,7 @@ from telephony.events import (
     DialogUnreachable,
     DigitPressed,
     Event,
+    FlowAnswered,
     HangupRequested,
     HoldRequested,
     IceRestarted,
@@ -75,6 +76,7 @@ from telephony.switchboard import (
     talk,
     texts,
     transfer,
+    waiting,
 )
 from telephony.switchboard.board import Board, SwitchboardSettings, summary
 from telephony.switchboard.call import TALKS, Call
@@ -258,7 +260,7 @@ def _prompt_finished(board: Board, event: PromptFinished, _now: float) -> None:
     if call is None or event.leg != call.leg:
         return
     if event.playback == call.waiting_playback:
-        self_service.waiting_prompt_finished(board, call, event)
+        waiting.waiting_prompt_finished(board, call, event)
     elif (playback := self_service.flow_playback(event.playback)) is not None:
         board.tell_flow(call, PromptsFinished(playback, event.ending))
 
@@ -382,6 +384,7 @@ _DUE: Final[dict[str, Callable[[Board, Call, float], None]]] = {
 ON: Final[dict[type[Event], Takes]] = {
     InviteReceived: arrival.invited,
     CallerFound: arrival.caller_found,
+    FlowAnswered: self_service.answered,
     DialogConfirmed: arrival.confirmed,
     DialogRinging: _dialog_ringing,
     SessionOffered: renegotiation.offered,

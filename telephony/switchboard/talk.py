@@ -22,7 +22,7 @@ from telephony.events import (
     StopPlaying,
     TransferRequested,
 )
-from telephony.switchboard import ending, party, recording_pause, self_service
+from telephony.switchboard import ending, party, recording_pause, waiting
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import TALKS, AgentLeg, Call
 
@@ -122,7 +122,7 @@ def _queue_again(
     call.talk_ended_at = call.queued_at = now
     call.queue_left_at = 0.0
     call.waiting_music = call.waiting_music or (Prompt("music", "waiting"),)
-    self_service.play_music(board, call)
+    waiting.play_music(board, call)
     board.save(call)
     limit_s = DIRECTED_S if only else call.queue_limit_s
     board.tell_queues(CallQueued(call.id, queue, limit_s, priority, only=only, avoid=(avoid,)), now)

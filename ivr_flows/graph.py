@@ -1,0 +1,47 @@
+"""A flow with all that it may come to as one graph: each step by its place, and the places that may follow. Pure."""
+
+from ivr_flows.flow import Flow, Queue, Return, Step, Subflow, Transfer, ways
+from ivr_flows.state import place_of
+
+
+def places(root: Flow) -> dict[str, Step]:
+    """Return every step that a call may be at, by its place (`step`, or `flow/step`)."""
+    parts = {"": root, **{name: part for name, part in root.flows.items() if name != root.name}}
+    return {place_of(flow, name): step for flow, part in parts.items() for name, step in part.steps.items()}
+
+
+def ways_on(root: Flow) -> dict[str, set[str]]:
+    """Return for every place those that may follow it. A flow that returns leads on wherever it was called."""
+    parts = {"": root, **{name: part for name, part in root.flows.items() if name != root.name}}
+    found: dict[str, set[str]] = {place: set() for place in places(root)}
+    returns: dict[str, dict[str, set[str]]] = {name: {} for name in parts}
+    for flow, part in parts.items():
+        for name, step in part.steps.items():
+            place = place_of(flow, name)
+            own = {place_of(flow, target) for _, target in ways(part, name) if target in part.steps}
+            called = _called(root, step)
+            if isinstance(step, Subflow):
+                own = {place_of(flow, step.exits["failed"])}
+            if called is not None:
+                found[place].add(place_of(called, root.part(called).start))
+                if isinstance(step, Subflow | Queue):
+                    for exit_name, target in step.exits.items():
+                        returns[called].setdefault(exit_name, set()).add(place_of(flow, target))
+            found[place] |= own
+    for flow, part in parts.items():
+        for name, step in part.steps.items():
+            if isinstance(step, Return):
+                found[place_of(flow, name)] |= returns[flow].get(step.exit, set())
+    return found
+
+
+def _called(root: Flow, step: Step) -> str | None:
+    """Return the name, as places have it, of the flow that a step goes into."""
+    name = ""
+    if isinstance(step, Subflow | Transfer):
+        name = step.flow
+    elif isinstance(step, Queue):
+        name = step.wait_flow
+    if not name or (name != root.name and name not in root.flows):
+        return None
+    return "" if name == root.name else name

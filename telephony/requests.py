@@ -1,0 +1,118 @@
+"""What a flow asks of the world: plain, frozen, and answered once, with the name of an exit and what came of it.
+
+Rule: a request holds what is needed to do it and no more. It is shown in journals and logs by `kind` alone, since its
+values may be personal.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from telephony.prompt import Prompt
+
+Method = Literal["get", "post", "put", "patch", "delete"]
+CaseDeed = Literal["open", "continue", "close"]
+Scalar = str | int | float | bool | None
+Values = Mapping[str, Scalar]
+"""What came of a request, by names: of a customer, a case, or the wanted fields of a web service's answer."""
+
+
+class Request(msgspec.Struct, frozen=True, tag_field="kind"):
+    """Something asked of the world."""
+
+
+class FindCustomer(Request, frozen=True, tag="lookup"):
+    """Find who has an identity: `found` (`value` has what is known of them), `not_found`, `several` or `failed`."""
+
+    by: str
+    value: str
+
+
+class VerifyCaller(Request, frozen=True, tag="verify"):
+    """Compare an answer with what is known of those who the caller may be: `verified`, `refused` or `failed`."""
+
+    field: str
+    value: str
+
+
+class CallHttp(Request, frozen=True, tag="http"):
+    """Ask a web service: `next`, `not_found` (404 and 410), `timed_out` or `failed`.
+
+    `timeout_s` bounds each try. `fields` are the values wanted of a JSON answer: name -> path (`order.items.0.day`);
+    where there are none, nothing is read of it. `body` is sent as JSON, where there is any.
+    """
+
+    method: Method
+    url: str
+    headers: Mapping[str, str] = {}
+    body: Mapping[str, Scalar] = {}
+    fields: Mapping[str, str] = {}
+    timeout_s: float = 3.0
+    retries: int = 0
+
+
+class ChangeCase(Request, frozen=True, tag="case"):
+    """Open a case about `subject`, go on with the case `case`, or close it: `next` (`value` has `id`) or `failed`."""
+
+    deed: CaseDeed
+    case: str = ""
+    subject: str = ""
+    topic: str = ""
+
+
+class BookCallback(Request, frozen=True, tag="callback"):
+    """Call the caller back at a number, from the place in the queue that they have: `next` or `failed`."""
+
+    to: str
+    queue: str
+    note: str = ""
+
+
+class DialOut(Request, frozen=True, tag="dial"):
+    """Call a number and put the caller together with it: `answered` (the talk is over and the caller still there),
+    `busy`, `no_answer` or `failed`. `music` is heard until then; none is the tone of a phone that rings."""
+
+    number: str
+    timeout_s: float
+    music: tuple[Prompt, ...] = ()
+
+
+class TransferCall(Request, frozen=True, tag="transfer"):
+    """Give the call away, to a number or an agent; where that fails, `failed` or `no_answer`. Else nothing follows."""
+
+    number: str = ""
+    agent: str = ""
+
+
+class JoinConference(Request, frozen=True, tag="conference"):
+    """Talk with everybody in a room: `next` when the caller leaves it or `limit_s` is over, `full` or `failed`."""
+
+    room: str
+    limit_s: float
+
+
+class TakeMessage(Request, frozen=True, tag="voicemail"):
+    """Record what the caller says, at most `limit_s`, for the agents of a queue: `next`, `no_message` (nothing was
+    said) or `failed`."""
+
+    queue: str
+    limit_s: float
+
+
+AnyRequest = (
+    FindCustomer
+    | VerifyCaller
+    | CallHttp
+    | ChangeCase
+    | BookCallback
+    | DialOut
+    | TransferCall
+    | JoinConference
+    | TakeMessage
+)
+
+
+def kind_of(request: AnyRequest) -> str:
+    """Return the verb that asks it."""
+    return str(request.__struct_config__.tag)

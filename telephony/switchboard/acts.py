@@ -1,0 +1,139 @@
+"""What a flow wants done becomes commands for the caller's leg, the queues and the edge: the table `ACTS`."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ivr_flows.step import (
+    Ask,
+    ChangeLanguage,
+    EndCall,
+    EnterQueue,
+    FlowAction,
+    LeaveQueue,
+    PlayPrompts,
+    RejectCall,
+    RingCaller,
+    SendMessage,
+    StopPrompts,
+    TakeCall,
+    WriteNote,
+)
+from telephony import events, requests
+from telephony.events import FlowRequest, Note, Play, StopPlaying
+from telephony.switchboard import ending, taking, waiting
+from telephony.switchboard.board import Board
+from telephony.switchboard.call import Call
+
+REJECTIONS: Final = {"busy": 486, "declined": 603, "unavailable": 480, "not_found": 404}
+"""SIP's words for why a call is refused (RFC 3261 section 21)."""
+AT_THE_EDGE: Final = (
+    requests.FindCustomer, requests.VerifyCaller, requests.CallHttp, requests.ChangeCase, requests.BookCallback,
+)  # fmt: skip
+"""What is asked of the world outside; the rest is done with the call itself."""
+
+
+def perform(board: Board, call: Call, actions: tuple[FlowAction, ...], now: float) -> None:
+    """Do what a flow wants, in its order."""
+    for action in actions:
+        ACTS[type(action)](board, call, action, now)
+    if call.state != "ended":
+        deadline = call.flow_state.due if call.flow_state is not None and call.is_in_flow else None
+        board.deadlines.put((call.id, "flow"), deadline)
+
+
+def _play(board: Board, call: Call, action: PlayPrompts, _now: float) -> None:
+    call.talk_ended_by = ""
+    by_voice = action.by_voice
+    playback = f"flow.{action.playback}"
+    board.emit(Play(call.leg, playback, action.prompts, action.interruptible, action.loop, barge_in_by_voice=by_voice))
+
+
+def _stop(board: Board, call: Call, action: StopPrompts, _now: float) -> None:
+    board.emit(StopPlaying(call.leg, f"flow.{action.playback}"))
+
+
+def _queue(board: Board, call: Call, action: EnterQueue, now: float) -> None:
+    waiting.enter_queue(board, call, action, now)
+
+
+def _leave_queue(board: Board, call: Call, _: LeaveQueue, now: float) -> None:
+    waiting.leave_queue(board, call, now)
+
+
+def _language(board: Board, call: Call, action: ChangeLanguage, _now: float) -> None:
+    board.publish("call.language", call, language=action.language)
+
+
+def _send(board: Board, call: Call, action: SendMessage, _now: float) -> None:
+    """Nobody but somebody whom we know can be written to."""
+    if not call.context.customer:
+        board.emit(Note(call.id, "failure", "a message is not sent: nobody is known whom it could go to"))
+        return
+    command = events.SendMessage(
+        call=call.id,
+        number=action.number,
+        customer=call.context.customer,
+        case=call.case,
+        flow=call.flow.name,
+        channel=action.channel,
+        language=action.language,
+        text=action.text,
+        subject=action.subject,
+    )
+    board.emit(command)
+
+
+def _end(board: Board, call: Call, action: EndCall, now: float) -> None:
+    # Where the flow has nothing to say after the talk, it was the agent who ended the call.
+    ending.end(board, call, call.talk_ended_by or f"flow: {action.reason}", now)
+
+
+def _take_call(board: Board, call: Call, _: TakeCall, now: float) -> None:
+    taking.answer(board, call, now)
+
+
+def _ring(_board: Board, _call: Call, _action: RingCaller, _now: float) -> None:
+    """It rings already, since the INVITE came."""
+
+
+def _reject(board: Board, call: Call, action: RejectCall, now: float) -> None:
+    ending.end(board, call, f"flow: {action.reason}", now, status=REJECTIONS[action.reason])
+
+
+def _note(board: Board, call: Call, action: WriteNote, _now: float) -> None:
+    call.notes.append(action.text)
+    board.emit(Note(call.id, "note", action.text))
+    board.publish("call.noted", call, text=action.text)
+
+
+def _ask(board: Board, call: Call, action: Ask, _now: float) -> None:
+    if isinstance(action.request, AT_THE_EDGE):
+        request = FlowRequest(
+            call=call.id,
+            number=action.number,
+            request=action.request,
+            timeout_s=action.timeout_s,
+            flow=call.flow.name,
+            language=call.language,
+            ani=call.ani,
+            dnis=call.dnis,
+            customer=call.context.customer,
+            case=call.case,
+        )
+        board.emit(request)
+
+
+ACTS: Final[Mapping[type[FlowAction], Callable[[Board, Call, Any, float], None]]] = {
+    PlayPrompts: _play,
+    StopPrompts: _stop,
+    EnterQueue: _queue,
+    LeaveQueue: _leave_queue,
+    ChangeLanguage: _language,
+    SendMessage: _send,
+    EndCall: _end,
+    TakeCall: _take_call,
+    RingCaller: _ring,
+    RejectCall: _reject,
+    WriteNote: _note,
+    Ask: _ask,
+}

@@ -1,0 +1,92 @@
+"""A call that waits: in a queue, or while a phone is rung for it; what it hears meanwhile."""
+
+from typing import Final
+
+from ivr_flows.step import EnterQueue
+from telephony.acd import CallLeft, CallQueued
+from telephony.events import Play, Prompt, PromptFinished, StopPlaying
+from telephony.switchboard import ending
+from telephony.switchboard.board import Board
+from telephony.switchboard.call import Call
+
+RINGBACK: Final = (Prompt("tone", "ringback"),)
+
+
+def enter_queue(board: Board, call: Call, action: EnterQueue, now: float) -> None:
+    call.move("queued")
+    call.queue = action.queue
+    call.queue_limit_s = action.limit_s
+    call.music_playing = False
+    call.queued_at = now
+    call.queue_left_at = 0.0
+    announcements = tuple(prompt for prompt in action.wait if prompt.kind != "music")
+    call.waiting_music = tuple(prompt for prompt in action.wait if prompt.kind == "music")
+    board.save(call)
+    board.publish("call.queued", call)
+    if call.hears_a_flow:
+        pass  # the flow's own prompts come next
+    elif announcements:
+        _play_waiting(board, call, announcements, loop=False)
+    else:
+        play_music(board, call)
+    board.tell_queues(CallQueued(call.id, action.queue, action.limit_s, action.priority), now)
+
+
+def leave_queue(board: Board, call: Call, now: float) -> None:
+    """What the caller heard in the queue led out of it; an agent's phone that rings for the call stops."""
+    if call.state not in {"queued", "ringing"}:
+        return
+    board.tell_queues(CallLeft(call.id), now)
+    ending.drop_agent_leg(board, call)
+    stop_waiting_music(board, call)
+    call.move("returned")
+    call.agent = call.directed_to = ""
+    call.queue_left_at = now
+    board.save(call)
+
+
+def _play_waiting(board: Board, call: Call, prompts: tuple[Prompt, ...], *, loop: bool) -> None:
+    call.playbacks += 1
+    call.waiting_playback = f"wait.{call.playbacks}"
+    board.emit(Play(call.leg, call.waiting_playback, prompts, barge_in=False, loop=loop))
+
+
+def play_music(board: Board, call: Call) -> None:
+    """Music until there is something better, whatever the announcement before it came to."""
+    if call.waiting_music:
+        call.music_playing = True
+        _play_waiting(board, call, call.waiting_music, loop=True)
+
+
+def ring_out(board: Board, call: Call) -> None:
+    """A phone is rung for a caller who hears nothing, there being no music, or none that could be played: the caller
+    hears it ring."""
+    called_outside = call.state == "forwarding" and call.outsider is not None and not call.outsider.heard
+    if (call.state == "ringing" or called_outside) and not call.waiting_playback:
+        call.hears_ringing = True
+        _play_waiting(board, call, RINGBACK, loop=True)
+
+
+def stop_ringing(board: Board, call: Call) -> None:
+    """Nothing rings for the caller any more."""
+    if call.hears_ringing:
+        stop_waiting_music(board, call)
+
+
+def waiting_prompt_finished(board: Board, call: Call, event: PromptFinished) -> None:
+    """The announcement is over: music follows. Music that failed is not tried again: silence, but the place is kept."""
+    call.waiting_playback = ""
+    was_ringing, call.hears_ringing = call.hears_ringing, False
+    if was_ringing or event.ending not in {"finished", "failed"}:
+        return
+    if not call.music_playing and call.state in {"queued", "ringing"}:
+        play_music(board, call)
+    ring_out(board, call)
+
+
+def stop_waiting_music(board: Board, call: Call) -> None:
+    """Somebody is there, or the wait is over."""
+    if call.waiting_playback:
+        board.emit(StopPlaying(call.leg, call.waiting_playback))
+        call.waiting_playback = ""
+        call.hears_ringing = False

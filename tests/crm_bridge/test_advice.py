@@ -20,7 +20,13 @@ RULE = Rule("tea", {"vi": "Trà mới"})
 
 def order(number: str = "1", state: str = "shipped", days: float = 1.0, **fields: Any) -> Order:
     at = NOW - days * DAY_S
-    whole = {"amount": "100", "currency": "VND", "items": 1, "products": ("Trà xanh",), "placed_at": at} | fields
+    whole: dict[str, Any] = {
+        "amount": "100",
+        "currency": "VND",
+        "items": 1,
+        "products": ("Trà xanh",),
+        "placed_at": at,
+    } | fields
     return Order(number=number, state=state, channel="shop", at=at, **whole)
 
 

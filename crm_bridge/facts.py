@@ -118,7 +118,8 @@ def _joined(one: Fact, other: Fact) -> Fact:
 def news(saying: Saying, fact: Fact | None, *, fill: bool = False) -> Saying | None:
     """Return what of a saying is not known of a fact, None for nothing. `fill`: what is known stays."""
     if fact is None:
-        return saying if saying.said else None
+        said = {name: value for name, value in saying.said.items() if value is not None}
+        return Saying(saying.kind, saying.key, said) if said else None
     said = {
         name: value
         for name, value in saying.said.items()

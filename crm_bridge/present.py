@@ -13,15 +13,20 @@ from crm_bridge.shapes import (
     CallOut,
     CaseOut,
     ConsentOut,
+    ContextOut,
     CustomerOut,
     HoldOut,
     IdentityOut,
     InteractionOut,
     InteractionRecorded,
+    LastOut,
+    OfferOut,
+    ReasonOut,
 )
 from crm_bridge.tables import Case, Identity, Interaction
 from crm_bridge.timeline import Recorded
 from telephony.clock import iso, iso_or_none
+from telephony.events import CallerContext
 
 MAX_SHOWN: Final = 50
 """Of each kind of fact."""
@@ -57,6 +62,32 @@ def customer_out(
 def _survey_out(known: Sequence[Fact]) -> SurveyOut | None:
     last = next((each for each in known if each.kind == "survey"), None)
     return None if last is None else survey_out(facts.survey(last), last.get("comment"))
+
+
+def context_out(known: CallerContext) -> ContextOut:
+    """Return what whoever talks with the customer should know first."""
+    reason, offer = known.reason, known.offer
+    return ContextOut(
+        last_by_channel=[
+            LastOut(
+                interaction=each.id,
+                channel=each.channel,
+                direction=each.direction,
+                occurred_at=iso(each.occurred_at),
+                subject=each.subject,
+            )
+            for each in known.last_by_channel
+        ],
+        last_agent=known.last_agent or None,
+        reason=(
+            None
+            if reason is None
+            else ReasonOut(
+                kind=reason.kind, id=reason.id or None, subject=reason.subject, why=reason.why, at=iso(reason.at)
+            )
+        ),
+        offer=None if offer is None else OfferOut(name=offer.name, text=offer.text, why=offer.why),
+    )
 
 
 def hold_out(row: LegalHold) -> HoldOut:

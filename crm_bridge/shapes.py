@@ -207,6 +207,44 @@ class ConsentOut(Shape):
     by: str
 
 
+class LastOut(Shape):
+    """The newest entry of a channel."""
+
+    interaction: str
+    channel: str
+    direction: str
+    occurred_at: str
+    subject: str
+
+
+class ReasonOut(Shape):
+    """Why the customer probably gets in touch: the newest matter that is not finished. `id` is that of the case, the
+    order or the message; `why` the ground in words."""
+
+    kind: str
+    id: str | None
+    subject: str
+    why: str
+    at: str
+
+
+class OfferOut(Shape):
+    """What the customer may be offered next: `text` by language, `why` the ground in words."""
+
+    name: str
+    text: dict[str, str]
+    why: str
+
+
+class ContextOut(Shape):
+    """What whoever talks with the customer should know first. `last_agent` is who talked with them last by phone."""
+
+    last_by_channel: list[LastOut]
+    last_agent: str | None
+    reason: ReasonOut | None
+    offer: OfferOut | None
+
+
 class CustomerOut(Shape):
     """A person: open cases first, then the newest. `profiles` are the ids that stand for this person, the oldest first,
     which is `id`; one, unless somebody merged several. `holds` are the legal holds that stand, `consents` the last word

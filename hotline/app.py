@@ -18,11 +18,14 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
 import uvloop
 
+from crm_bridge import offers
+from crm_bridge.advice import Advice
 from crm_bridge.channels.door import Door
 from crm_bridge.connectors.lookup import Connectors
 from crm_bridge.notify.outbox import Notifier
@@ -122,6 +125,7 @@ class Hotline:
             self.sessions, settings.region, notify.routes(settings), self.funnel.webhooks, self.funnel.publish
         )
         self.funnel.notifier = self.notifier
+        self.funnel.advice = load_advice(settings)
         if self.connectors.clients:
             self.funnel.name_of = self.connectors.name_of
         # What a caller hears in the middle of a talk is to be there at once.
@@ -372,6 +376,7 @@ class Hotline:
         app.state.webhooks = self.funnel.webhooks
         app.state.notifier = self.notifier
         app.state.connectors = self.connectors
+        app.state.advice = self.funnel.advice
         app.state.metrics = self.metrics
         door: Door = app.state.channels
         door.letters = letters
@@ -496,6 +501,16 @@ class Hotline:
     async def stop(self) -> None:
         """Stop everything, last started first."""
         await self._exit.aclose()
+
+
+def load_advice(settings: Settings) -> Advice:
+    """Return what callers are offered, by the settings' file. Raises `CannotStart`."""
+    file = settings.offers.file
+    try:
+        rules = () if file is None else offers.load(file)
+    except offers.OfferErrors as error:
+        raise CannotStart(f"{error}; mend the file, or leave `offers.file` out") from None
+    return Advice(rules, ZoneInfo(settings.privacy.time_zone))
 
 
 def load_flows(settings: Settings) -> dict[str, Flow]:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge import fact_rows, facts, person
+from crm_bridge.advice import Advice, Rule
 from crm_bridge.fact_shapes import FactsIn
 from crm_bridge.facts import Fact, Saying, Statement
 from crm_bridge.match import claim, find_or_create
@@ -168,6 +169,17 @@ async def test_everything_else_that_a_shop_tells_is_shown(api: Api) -> None:
     assert [(each["place"], each["at"]) for each in found["visits"]] == [("Quận 1", "2026-11-16T10:00:00.000Z")]
     assert [(each["what"], each["state"]) for each in found["needs"]] == [("Ấm trà", "open"), ("may  LOC nuoc", "met")]
     assert (found["survey"]["of"], found["survey"]["sentiment"], found["survey"]["comment"]) == (10, "good", "nhanh")
+
+
+async def test_what_to_know_first_is_read_at_once(api: Api) -> None:
+    api.app.state.advice = Advice([Rule("tea", {"vi": "Trà"}, bought=frozenset({"tea"}))])
+    api.now = 1_795_000_000.0  # of that very week
+    recorded = await tell(api, "16", orders=[ORDER])
+    found = await api.get(f"/customers/{recorded['customer']}/context")
+    assert [each["channel"] for each in found["last_by_channel"]] == ["shop"]
+    assert (found["last_agent"], found["reason"]["kind"], found["reason"]["id"]) == (None, "order", "4561")
+    assert found["offer"] == {"name": "tea", "text": {"vi": "Trà"}, "why": "bought tea"}
+    await api.get(f"/customers/{'0' * 32}/context", 404)
 
 
 async def test_what_anybody_could_have_told_is_no_fact(session: AsyncSession) -> None:

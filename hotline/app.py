@@ -18,20 +18,18 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
 import uvloop
 
-from crm_bridge import offers
-from crm_bridge.advice import Advice
 from crm_bridge.channels.door import Door
 from crm_bridge.connectors.lookup import Connectors
 from crm_bridge.notify.outbox import Notifier
 from crm_bridge.webhooks import endpoint as webhook_endpoint
 from crm_bridge.webhooks.outbox import Webhooks
 from hotline import auth, database, logs, models, notify, person_files, privacy, sessions, tls, trunks
+from hotline.advice import load_advice
 from hotline.cannot_start import CannotStart, cause
 from hotline.config import Settings, TlsFiles
 from hotline.metrics import Metrics
@@ -501,16 +499,6 @@ class Hotline:
     async def stop(self) -> None:
         """Stop everything, last started first."""
         await self._exit.aclose()
-
-
-def load_advice(settings: Settings) -> Advice:
-    """Return what callers are offered, by the settings' file. Raises `CannotStart`."""
-    file = settings.offers.file
-    try:
-        rules = () if file is None else offers.load(file)
-    except offers.OfferErrors as error:
-        raise CannotStart(f"{error}; mend the file, or leave `offers.file` out") from None
-    return Advice(rules, ZoneInfo(settings.privacy.time_zone))
 
 
 def load_flows(settings: Settings) -> dict[str, Flow]:

@@ -29,6 +29,7 @@ from crm_bridge.notify.outbox import Notifier
 from crm_bridge.webhooks import endpoint as webhook_endpoint
 from crm_bridge.webhooks.outbox import Webhooks
 from hotline import auth, database, logs, models, notify, person_files, privacy, sessions, tls, trunks
+from hotline.advice import load_advice
 from hotline.cannot_start import CannotStart, cause
 from hotline.config import Settings, TlsFiles
 from hotline.metrics import Metrics
@@ -125,6 +126,7 @@ class Hotline:
         )
         self.funnel.notifier = self.notifier
         self._serve_flows(flows)
+        self.funnel.advice = load_advice(settings)
         if self.connectors.clients:
             self.funnel.name_of = self.connectors.name_of
         # What a caller hears in the middle of a talk is to be there at once.
@@ -400,6 +402,7 @@ class Hotline:
         app.state.webhooks = self.funnel.webhooks
         app.state.notifier = self.notifier
         app.state.connectors = self.connectors
+        app.state.advice = self.funnel.advice
         app.state.metrics = self.metrics
         door: Door = app.state.channels
         door.letters = letters

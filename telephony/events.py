@@ -1279,7 +1279,7 @@ class Note(Command, frozen=True):
     """Something for the call's journal alone: a step of its flow, or why one failed."""
 
     call: str
-    about: Literal["step", "failure", "note"]
+    about: Literal["flow", "step", "failure", "note"]
     text: str
 
 

@@ -4,6 +4,7 @@ No line runs through a box or a label, and no two of these lie on each other: a 
 line that passes, and only in gaps do lines run sideways. All lengths are whole pixels.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +13,7 @@ from ivr_flows.draw.chart import Chart
 from ivr_flows.draw.gaps import Run, assign_tracks, nudged
 from ivr_flows.draw.place import LANE, SHIFT, Pins, Placing, pins
 from ivr_flows.draw.ranks import rows, ways_back
-from ivr_flows.draw.weave import Kind, Weave, weave
+from ivr_flows.draw.weave import Kind, Unit, Weave, weave
 
 LABEL_DROP: Final = 7
 GAP_OVER: Final = 12
@@ -96,6 +97,8 @@ class _Drawing:
         self.at = Placing(weave, self.pins, half).run() if chart.boxes else []
         self.into: dict[Kind, int] = {}
         self.runs: list[dict[Kind, Run]] = [{} for _ in range(len(weave.rows) + 1)]
+        self.coming: list[list[tuple[Kind, Unit, int]]] = [[] for _ in self.runs]
+        self.going: list[list[tuple[Kind, Unit]]] = [[] for _ in self.runs]
         self.top: list[int] = []
         self.rects: list[Rect] = []
         self.labels: list[Rect | None] = []
@@ -104,6 +107,7 @@ class _Drawing:
         if not self.chart.boxes:
             return Layout(0, 0, (), (), (), frozenset(), ())
         columns = self._columns()
+        self._crossed()
         for gap in range(len(self.runs)):
             self._fill(gap, columns)
         self._heights([assign_tracks([*runs.values()]) for runs in self.runs])
@@ -159,36 +163,38 @@ class _Drawing:
         gaps.append(self.weave.row[kind.target])
         return min(gaps), max(gaps)
 
+    def _crossed(self) -> None:
+        """Find what comes down into the gap above each row, and what goes on from there."""
+        weave = self.weave
+        for kind, thread in weave.threads.items():
+            for arrow in thread.arrows:
+                self.coming[weave.row[weave.ends[arrow][0]] + 1].append((kind, -1, arrow))
+            for row, lane in thread.lanes.items():
+                self.coming[row + 1].append((kind, lane, -1))
+                self.going[row].append((kind, lane))
+            self.going[weave.row[kind.target]].append((kind, -1))
+
     def _fill(self, gap: int, columns: dict[Kind, int]) -> None:
         """Find what runs in the gap above a row, and move what comes out of it apart from what goes in."""
         runs = self.runs[gap]
-        for kind, thread in self.weave.threads.items():
-            for arrow in thread.arrows:
-                source = self.weave.ends[arrow][0]
-                if self.weave.row[source] + 1 == gap:
-                    run = runs.setdefault(kind, Run(kind))
-                    run.tops.append((self.at[source] + self.pins.out[arrow], arrow))
-            if (lane := thread.lanes.get(gap - 1)) is not None:
-                runs.setdefault(kind, Run(kind)).tops.append((self.at[lane], -1))
-        self._go_down(gap)
+        for kind, lane, arrow in self.coming[gap]:
+            x = self.at[lane] if arrow < 0 else self.at[self.weave.ends[arrow][0]] + self.pins.out[arrow]
+            runs.setdefault(kind, Run(kind)).tops.append((x, arrow))
+        tops = sorted((x, kind) for kind, run in runs.items() for x, _ in run.tops)
+        for kind, lane in self.going[gap]:
+            wished = self.at[kind.target] + self.pins.into[kind] if lane < 0 else self.at[lane]
+            near = tops[bisect_left(tops, (wished - 2 * LANE,)) : bisect_left(tops, (wished + 2 * LANE,))]
+            own = [x for x, other in near if other == kind]
+            x = nudged(wished, own, [x for x, other in near if other != kind], SHIFT)
+            if lane < 0:
+                self.into[kind] = x
+            else:
+                self.at[lane] = x
+            runs.setdefault(kind, Run(kind)).bottoms.append((x, lane))
         for kind, run in runs.items():
             if kind.far:
                 low, high = self._gaps_of(kind)
                 run.side, run.side_up, run.side_down = columns[kind], gap > low, gap < high
-
-    def _go_down(self, gap: int) -> None:
-        runs = self.runs[gap]
-        tops = {kind: [x for x, _ in run.tops] for kind, run in runs.items()}
-        for kind, thread in self.weave.threads.items():
-            others = [x for other, xs in tops.items() if other != kind for x in xs]
-            own = tops.get(kind, [])
-            if self.weave.row[kind.target] == gap:
-                wished = self.at[kind.target] + self.pins.into[kind]
-                self.into[kind] = nudged(wished, own, others, SHIFT)
-                runs.setdefault(kind, Run(kind)).bottoms.append((self.into[kind], -1))
-            if (lane := thread.lanes.get(gap)) is not None:
-                self.at[lane] = nudged(self.at[lane], own, others, SHIFT)
-                runs.setdefault(kind, Run(kind)).bottoms.append((self.at[lane], 0))
 
     def _heights(self, tracks: Sequence[int]) -> None:
         """Give every row its height, and every box and label its place."""

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Final
 
 from ivr_flows.draw.weave import Kind, Thread, Unit, Weave
@@ -14,6 +15,8 @@ BOX_GAP: Final = 36
 LANE_GAP: Final = 12
 LABEL_GAP: Final = 12
 ROUNDS: Final = 12
+STRAIGHTENED: Final = 3
+FAR_OFF: Final = 1 << 24
 
 Wish = tuple[float, float]
 """A place, and how much it is wished."""
@@ -88,7 +91,7 @@ class Placing:
     """Finds the middles of all units. `half` has half of the width of each."""
 
     def __init__(self, weave: Weave, pins: Pins, half: Sequence[float]) -> None:
-        self.weave, self.half = weave, half
+        self.weave, self.pins, self.half = weave, pins, half
         self.at: list[float] = [0.0] * len(weave.row)
         self.above: defaultdict[Unit, list[tuple[Unit, float, float]]] = defaultdict(list)
         self.below: defaultdict[Unit, list[tuple[Unit, float, float]]] = defaultdict(list)
@@ -115,7 +118,37 @@ class Placing:
                 self._fit(row, _median, self.above, self.below, self.beside)
             for row in rows:
                 self._fit(row, _median, self.above, self.below, self.beside)
-        return self._rounded()
+        places = self._rounded()
+        for _ in range(STRAIGHTENED):
+            for kind, thread in sorted(self.weave.threads.items(), key=lambda each: -len(each[1].lanes)):
+                self._straighten(places, places[kind.target] + self.pins.into[kind], thread)
+        return places
+
+    def _straighten(self, places: list[int], wished: int, thread: Thread) -> None:
+        """Make the way of a thread upright for as many rows as may be, from its target on; nothing else moves."""
+        way = sorted(thread.lanes.items(), reverse=not thread.kind.back)
+        run: list[Unit] = []
+        low, high = -FAR_OFF, FAR_OFF
+        for row, lane in way:
+            left, right = self._room(places, self.weave.rows[row], self.weave.place[lane])
+            if run and (right < low or left > high):
+                wished = min(max(wished, low), high)
+                run, low, high = [], -FAR_OFF, FAR_OFF
+            run.append(lane)
+            low, high = max(low, left), min(high, right)
+            x = min(max(wished, low), high)
+            for each in run:
+                places[each] = x
+
+    def _room(self, places: Sequence[int], row: Sequence[Unit], index: int) -> tuple[int, int]:
+        """Return how far a unit may go to the left and to the right."""
+        offsets = self.offsets[self.weave.row[row[0]]]
+        low, high = -FAR_OFF, FAR_OFF
+        if index:
+            low = places[row[index - 1]] + ceil(offsets[index] - offsets[index - 1])
+        if index + 1 < len(row):
+            high = places[row[index + 1]] - ceil(offsets[index + 1] - offsets[index])
+        return low, high
 
     def _tie(self, pins: Pins) -> None:
         weave = self.weave
@@ -171,13 +204,14 @@ class Placing:
         """Move a row's units to where they are wished, as far as their order allows: isotonic regression by pooling
         neighbours that would pass each other."""
         blocks: list[tuple[float, list[Wish], int]] = []
-        row, offsets = self.weave.rows[number], self.offsets[number]
+        row, offsets, at = self.weave.rows[number], self.offsets[number], self.at
         for unit, offset in zip(row, offsets, strict=True):
-            here = self.at[unit] - offset
+            here = at[unit] - offset
             wishes = [
-                (self.at[other] + shift - offset, weight)
+                (at[other] + shift - offset, weight)
                 for each in ties
-                for other, shift, weight in each.get(unit, ())
+                if unit in each
+                for other, shift, weight in each[unit]
             ] or [(here, 0.1)]
             block = (middle(wishes, here), wishes, 1)
             while blocks and blocks[-1][0] > block[0]:
@@ -196,14 +230,18 @@ class Placing:
             for unit, offset in zip(row, offsets, strict=True):
                 place = round(self.at[unit])
                 if last is not None:
-                    place = max(place, last[0] + round(offset - last[1] + 0.49))
+                    place = max(place, last[0] + ceil(offset - last[1]))
                 places[unit] = place
                 last = (place, offset)
         return places
 
 
 def _mean(wishes: list[Wish], _here: float) -> float:
-    return sum(place * weight for place, weight in wishes) / sum(weight for _, weight in wishes)
+    total = weights = 0.0
+    for place, weight in wishes:
+        total += place * weight
+        weights += weight
+    return total / weights
 
 
 def _median(wishes: list[Wish], here: float) -> float:

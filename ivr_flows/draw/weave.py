@@ -12,7 +12,7 @@ those it is tied to: the picture of a flow that grew is the picture that people 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from ivr_flows.draw.chart import Arrow
 
@@ -25,8 +25,7 @@ Unit = int
 """A box by its number, or a lane by a number after those of all boxes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """What arrows of one thread have in common."""
 
     target: Unit

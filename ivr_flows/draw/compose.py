@@ -7,9 +7,24 @@ from typing import Any, Final
 import msgspec
 
 from ivr_flows.draw.chart import Arrow, Box, Chart, Line
-from ivr_flows.draw.looks import END_MARK, START, Look, is_failure, look_of
+from ivr_flows.draw.looks import END_MARK, PLAIN, START, Look, is_failure, look_of
 from ivr_flows.draw.measure import cut, width, wrap
-from ivr_flows.flow import END, Assign, Flow, Menu, Music, Recorded, Step, Words, exits
+from ivr_flows.flow import (
+    END,
+    REPEAT,
+    Assign,
+    Flow,
+    Menu,
+    Music,
+    Queue,
+    Recorded,
+    Split,
+    Step,
+    Subflow,
+    Survey,
+    Words,
+    exits,
+)
 
 NAME_PX: Final = 13
 CAPTION_PX: Final = 11
@@ -30,9 +45,13 @@ END_SIZE: Final = 24
 LABEL_LINES: Final = 6
 TOLD: Final = 400
 
-SAID: Final = ("prompt", "text", "file", "wait", "filler", "subject")
+SAID: Final = ("prompt", "text", "wait", "url", "subject", "note")
 """Fields of a step that may be heard, in the order in which one is looked for."""
-WORDS_OF_MARKS: Final = {"start": {"vi": "bắt đầu", "en": "start"}, "failed": {"vi": "khi lỗi", "en": "on error"}}
+WORDS_OF_MARKS: Final = {
+    "start": {"vi": "bắt đầu", "en": "start"},
+    "failed": {"vi": "khi lỗi", "en": "on error"},
+    "key": {"vi": "phím {}", "en": "key {}"},
+}
 EXPRESSION: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
 PATH: Final = re.compile(r"[A-Za-z_]\w*(?:\[\d+\]|\.[A-Za-z_]\w*)*")
@@ -41,9 +60,10 @@ PATH: Final = re.compile(r"[A-Za-z_]\w*(?:\[\d+\]|\.[A-Za-z_]\w*)*")
 def chart(flow: Flow, language: str) -> Chart:
     """Return what the picture of a flow shows, with its words in one of its languages."""
     arrows = [arrow for name, step in flow.steps.items() for arrow in _arrows(name, step, language)]
-    marks = [_mark("start", flow.start, language)]
+    marks = [_mark("start", "", flow.start, language)]
     if flow.failed in flow.steps:
-        marks.append(_mark("failed", flow.failed, language))
+        marks.append(_mark("failed", "", flow.failed, language))
+    marks += [_mark("key", key, target, language) for key, target in flow.keys.items() if target != REPEAT]
     boxes = list(marks)
     for name, step in flow.steps.items():
         own = [arrow for arrow in arrows if arrow.source == name]
@@ -54,11 +74,11 @@ def chart(flow: Flow, language: str) -> Chart:
     return Chart(flow.name, title, language, boxes, [*leading, *arrows], [mark.name for mark in marks])
 
 
-def _mark(what: str, step: str, language: str) -> Box:
-    """Mark where a call begins; no step has a name with a space."""
-    word = WORDS_OF_MARKS[what].get(language, WORDS_OF_MARKS[what]["en"])
+def _mark(what: str, key: str, step: str, language: str) -> Box:
+    """Mark where a call begins, or comes to from anywhere; no step has a name with a space."""
+    word = WORDS_OF_MARKS[what].get(language, WORDS_OF_MARKS[what]["en"]).format(key)
     wide = round(width(word, LABEL_PX, bold=True)) + 2 * PAD
-    return Box(f" {what}", START, wide, MARK_HEIGHT, word, told=word, above=step)
+    return Box(f" {what}{key}", START, wide, MARK_HEIGHT, word, told=word, above=step)
 
 
 def _is_end(arrow: Arrow) -> bool:
@@ -82,7 +102,7 @@ def _box(name: str, step: Step, arrows: Sequence[Arrow], language: str) -> Box:
         caption=cut(caption, CAPTION_PX, room - 22),
         text=text,
         told=". ".join(part for part in (f"{name}: {caption}", said[:TOLD]) if part),
-        doubled=verb == "subflow" or isinstance(getattr(step, "wait", None), str),
+        doubled=isinstance(step, Subflow) or (isinstance(step, Queue) and bool(step.wait_flow)),
     )
 
 
@@ -94,9 +114,11 @@ def _details(step: Step, look: Look) -> Iterator[str]:
     """Yield what stands beside the verb. Of a verb that has no look of its own, that is its first field of text."""
     for field in look.details:
         value = getattr(step, field, "")
-        if value and isinstance(value, str):
-            yield value
-    if look.details or look is not look_of(""):
+        if isinstance(value, float):
+            yield f"{value:g} s"
+        elif value and isinstance(value, str):
+            yield plain(value)
+    if look is not PLAIN:
         return
     nexts = {target for _, target in exits(step)}
     for value in msgspec.structs.asdict(step).values():
@@ -109,6 +131,8 @@ def _said(step: Step, language: str) -> str:
     """Return the first words of a step that a caller hears or gets, or what it does with variables."""
     if isinstance(step, Assign):
         return "; ".join(f"{name} = {value}" for name, value in step.values.items())
+    if isinstance(step, Survey):
+        return _words(step.question.prompt, language)
     for field in SAID:
         text = _words(getattr(step, field, None), language)
         if text:
@@ -116,7 +140,9 @@ def _said(step: Step, language: str) -> str:
     return ""
 
 
-def _words(value: Any, language: str) -> str:  # noqa: ANN401  (a field of any step)
+def _words(value: Any, language: str) -> str:
+    if isinstance(value, str):
+        return plain(value)
     if isinstance(value, Mapping):
         return plain(str(value.get(language) or next(iter(value.values()), "")))
     if isinstance(value, tuple):
@@ -164,6 +190,8 @@ def _label(step: Step, name: str, language: str) -> str:
         phrases = step.choices[name].phrases
         spoken = phrases.get(language) or next(iter(phrases.values()), ())
         return f"{name} {spoken[0]}" if spoken else name
+    if isinstance(step, Split):
+        return f"{name} {step.shares[name]} %"
     return " ".join(name.split())
 
 
@@ -194,9 +222,7 @@ def _packed(lines: Sequence[Line], room: int) -> list[Line]:
         else:
             packed.append(Line(line.text, line.name, line.failure))
     each = max(1, LABEL_LINES // 2 // max(len(packed), 1))
-    wrapped = [
-        Line(text, line.name, line.failure) for line in packed for text in wrap(line.text, LABEL_PX, room, each)
-    ]
+    wrapped = [Line(text, line.name, line.failure) for line in packed for text in wrap(line.text, LABEL_PX, room, each)]
     if len(wrapped) <= LABEL_LINES:
         return wrapped
     rest = wrapped[LABEL_LINES - 1 :]

@@ -128,11 +128,9 @@ class _Drawing:
         for kind in self.weave.threads:
             entering[kind.target] += 1
         for number, (source, _) in enumerate(self.weave.ends):
-            reach = abs(self.pins.out[number]) + max(self.chart.arrows[number].width, LANE // 2) // 2
+            reach = abs(self.pins.out[number]) + (max(self.chart.arrows[number].width, LANE // 2) + 1) // 2
             widths[source] = max(widths[source], 2 * reach)
-        return [
-            width if count < 2 else max(width, count * LANE) for width, count in zip(widths, entering, strict=True)
-        ]
+        return [width if count < 2 else max(width, count * LANE) for width, count in zip(widths, entering, strict=True)]
 
     def _columns(self) -> dict[Kind, int]:
         """Return where each thread runs that runs at the side: the shortest nearest, all apart where they meet."""

@@ -42,7 +42,9 @@ _HEAD = "M8 2a2.7 2.7 0 1 0 0 5.4a2.7 2.7 0 1 0 0-5.4z"
 
 LOOKS: Final[Mapping[str, Look]] = {
     "answer": Look(_PHONE, "speak"),
-    "ring": Look("M8 2C5.5 2 4 3.8 4 6.5V10l-1.5 2h11L12 10V6.5C12 3.8 10.5 2 8 2zM6.5 14h3", "speak"),
+    "ring": Look(
+        "M8 2C5.5 2 4 3.8 4 6.5V10l-1.5 2h11L12 10V6.5C12 3.8 10.5 2 8 2zM6.5 14h3", "speak", details=("seconds",)
+    ),
     "reject": Look(f"{_RING}M3.5 3.5l9 9", "stop", "stop", ("reason",)),
     "say": Look(_BUBBLE, "speak"),
     "play": Look("M5 12.5a1.7 1.7 0 1 0 0-.1zM6.7 12V3l6 1.5v2.5l-6-1.5", "speak"),
@@ -59,13 +61,11 @@ LOOKS: Final[Mapping[str, Look]] = {
         "M4.5 5.5a2.5 2.5 0 1 0 0 5a2.5 2.5 0 1 0 0-5zM11.5 5.5a2.5 2.5 0 1 0 0 5a2.5 2.5 0 1 0 0-5z"
         "M4.5 10.5h7",
         "ask",
-        details=("to",),
+        details=("queue",),
     ),
     "when": Look("M8 1.5L14.5 8 8 14.5 1.5 8z", "decide", "fork"),
     "split": Look("M8 14.5V9L3 4M8 9l5-5M3 7V4h3M13 7V4h-3", "decide", "fork"),
-    "hours": Look(
-        f"{_RING}M8 4.5V8l2.5 1.5", "decide", "fork", ("hours", "of", "calendar"), frozenset({"closed"})
-    ),
+    "hours": Look(f"{_RING}M8 4.5V8l2.5 1.5", "decide", "fork", ("of",), frozenset({"closed"})),
     "set": Look("M3 6h10M3 10h10"),
     "language": Look(f"{_RING}M1.5 8h13M8 1.5c-4 4-4 9 0 13M8 1.5c4 4 4 9 0 13", details=("to",)),
     "queue_facts": Look("M3 13.5V8M8 13.5V3M13 13.5V6", details=("of",)),
@@ -78,14 +78,16 @@ LOOKS: Final[Mapping[str, Look]] = {
         details=("field",),
     ),
     "http": Look("M2 5h11M10 2l3 3-3 3M14 11H3M6 8l-3 3 3 3", details=("method",)),
-    "case": Look("M1.5 3.5h5L8 5.5h6.5V13h-13z"),
+    "case": Look("M1.5 3.5h5L8 5.5h6.5V13h-13z", details=("deed",)),
     "note": Look("M3 1.5h7l3 3v10H3zM5.5 7.5h5M5.5 10.5h5"),
     "notify": Look("M1.5 3.5h13v9h-13zM1.5 4L8 9l6.5-5", "speak", details=("channel",)),
-    "record": Look("M8 3a5 5 0 1 0 0 10a5 5 0 1 0 0-10zM8 6.5a1.5 1.5 0 1 0 0 3a1.5 1.5 0 1 0 0-3z"),
-    "wait": Look("M4 2h8M4 14h8M5 2c0 4 6 8 6 12M11 2c0 4-6 8-6 12"),
+    "record": Look(
+        "M8 3a5 5 0 1 0 0 10a5 5 0 1 0 0-10zM8 6.5a1.5 1.5 0 1 0 0 3a1.5 1.5 0 1 0 0-3z", details=("deed",)
+    ),
+    "wait": Look("M4 2h8M4 14h8M5 2c0 4 6 8 6 12M11 2c0 4-6 8-6 12", details=("seconds",)),
     "whisper": Look(f"{_BUBBLE}M5 7h.5M8 7h.5M11 7h.5", "speak"),
     "hold": Look("M5.5 3v10M10.5 3v10", "speak"),
-    "queue": Look(f"{_HEAD}M2.5 14c0-3 2.3-4.5 5.5-4.5s5.5 1.5 5.5 4.5", "person", details=("to",)),
+    "queue": Look(f"{_HEAD}M2.5 14c0-3 2.3-4.5 5.5-4.5s5.5 1.5 5.5 4.5", "person", details=("to", "wait_flow")),
     "callback": Look("M4 6h6a3.5 3.5 0 0 1 0 7H6M7 3L4 6l3 3", "person", details=("queue",)),
     "dial": Look(f"{_PHONE}M10 6l4-4M10.5 2H14v3.5", "person", details=("number",)),
     "conference": Look(

@@ -6,7 +6,8 @@ from typing import Final
 
 from ivr_flows.draw.chart import Arrow, Box, Chart
 
-# In a label Mermaid reads HTML, Markdown (lists too, in older versions), formulas ($$), icons (fa:…), and #numbers; of letters.
+# In a label Mermaid reads HTML, Markdown (lists too, in older versions), formulas ($$), icons (fa:…), and letters by
+# their numbers (#35;).
 SPECIAL: Final = re.compile(
     r"[^\w\s.,:?!='/()‹›…·♪→%@€-]|\b_|_\b|(?<!\w)_|:(?=\w)|^[-=]|(?:(?<=^\d)|(?<=^\d\d))[.)](?=\s|$)|[\x00-\x1f]"
 )
@@ -33,7 +34,7 @@ def mermaid(chart: Chart) -> str:
 
 def _box(box: Box) -> Iterator[str]:
     before, after = ("[[", "]]") if box.doubled else SHAPES[box.look.shape]
-    text = "<br>".join(_escaped(line) for line in (box.title, box.caption, *box.text) if line)
+    text = "<br>".join(_escaped(line) for line in (box.title, box.caption, " ".join(box.text)) if line)
     yield f'{_id(box.name)}{before}"{text or "#32;"}"{after}'
     if box.look.shape == "stop":
         yield f"class {_id(box.name)} stop"
@@ -47,7 +48,7 @@ def _arrow(arrow: Arrow) -> str:
 
 def _id(name: str) -> str:
     """Return a name that means nothing to Mermaid (`end` does, and `o` and `x` after a line)."""
-    words = name.split()
+    words = [word.replace("*", "star").replace("#", "hash") for word in name.split()]
     return "_".join(["mark" if name.startswith(" ") else "step", *words])
 
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil
 from typing import Final
 
@@ -159,7 +160,7 @@ class Placing:
             ways_in[target] += 1
         for kind, thread in weave.threads.items():
             lanes = sorted(thread.lanes.items())
-            for (_, upper), (_, lower) in zip(lanes, lanes[1:], strict=False):
+            for (_, upper), (_, lower) in pairwise(lanes):
                 self._link(upper, lower, 0, 8)
             if kind.far:
                 continue
@@ -189,7 +190,7 @@ class Placing:
     def _offsets(self, row: Sequence[Unit]) -> list[float]:
         """Return how far each unit of a row is at least from the first."""
         offsets = [0.0]
-        for left, right in zip(row, row[1:], strict=False):
+        for left, right in pairwise(row):
             boxes = (left < self.weave.boxes) + (right < self.weave.boxes)
             gap = (0, LANE_GAP, BOX_GAP)[boxes]
             offsets.append(offsets[-1] + self.half[left] + gap + self.half[right])

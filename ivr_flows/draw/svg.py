@@ -7,7 +7,7 @@ arrow, in the order of the file.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Set as AbstractSet
 from typing import Final
 from xml.sax.saxutils import escape
 
@@ -37,7 +37,13 @@ UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U00
 Colours = Mapping[str, str]
 Tones = Mapping[str, tuple[str, str]]
 
-LIGHT: Final[Colours] = {"page": "#ffffff", "text": "#0f172a", "quiet": "#475569", "way": "#334155", "failing": "#b91c1c"}
+LIGHT: Final[Colours] = {
+    "page": "#ffffff",
+    "text": "#0f172a",
+    "quiet": "#475569",
+    "way": "#334155",
+    "failing": "#b91c1c",
+}
 LIGHT_TONES: Final[Tones] = {
     "speak": ("#eff6ff", "#1d4ed8"),
     "ask": ("#f5f3ff", "#6d28d9"),
@@ -46,7 +52,13 @@ LIGHT_TONES: Final[Tones] = {
     "fact": ("#f8fafc", "#475569"),
     "stop": ("#f3f4f6", "#111827"),
 }
-DARK: Final[Colours] = {"page": "#0f172a", "text": "#f8fafc", "quiet": "#cbd5e1", "way": "#cbd5e1", "failing": "#fca5a5"}
+DARK: Final[Colours] = {
+    "page": "#0f172a",
+    "text": "#f8fafc",
+    "quiet": "#cbd5e1",
+    "way": "#cbd5e1",
+    "failing": "#fca5a5",
+}
 DARK_TONES: Final[Tones] = {
     "speak": ("#172554", "#93c5fd"),
     "ask": ("#2e1065", "#c4b5fd"),
@@ -117,7 +129,7 @@ def _style(boxes: Sequence[Box]) -> str:
     return f"{fixed}{_colours(LIGHT, LIGHT_TONES, tones)}@media (prefers-color-scheme:dark){{{dark}}}"
 
 
-def _colours(colours: Colours, tones: Tones, used: set[str]) -> str:
+def _colours(colours: Colours, tones: Tones, used: AbstractSet[str]) -> str:
     page, text, quiet, way, failing = (colours[name] for name in ("page", "text", "quiet", "way", "failing"))
     rules = [
         f".page,.tag{{fill:{page}}}.title,.name,.words,.label{{fill:{text}}}.caption,.quiet{{fill:{quiet}}}",

@@ -1,7 +1,7 @@
 """Rows of boxes and lanes, and the order in which they stand from left to right.
 
-All arrows to one box that are of one kind share a thread: in every row between their ends and that box it has one lane, a
-place for its line to run through. A thread that goes back has its lanes beside the boxes, from the row of its target
+All arrows to one box that are of one kind share a thread: in every row between their ends and that box it has one lane,
+a place for its line to run through. A thread that goes back has its lanes beside the boxes, from the row of its target
 down to the row of its lowest source; one that goes far runs at the side of the whole picture, outside of all rows.
 
 Boxes come in the order of the file. Each is put where its lines cross the fewest that are there, and then those that it
@@ -212,7 +212,7 @@ def _exit_ranks(ends: Sequence[tuple[Unit, Unit]]) -> list[int]:
 def weave(
     row: Sequence[int], arrows: Sequence[Arrow], ends: Sequence[tuple[Unit, Unit]], back: Sequence[bool]
 ) -> Weave:
-    """Order boxes, whose rows are given, and the lanes of the arrows between them (`ends`; `back` says which go back)."""
+    """Order boxes, whose rows are given, and the lanes of the arrows between them, some of which go `back`."""
     woven = Weave(row, arrows, ends)
     by_last: defaultdict[Unit, list[int]] = defaultdict(list)
     for number, (source, target) in enumerate(ends):

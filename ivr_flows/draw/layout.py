@@ -147,13 +147,12 @@ class _Drawing:
         for kind in sorted(self.sides, key=lambda kind: spans[kind][1] - spans[kind][0]):
             low, high = spans[kind]
             levels = taken[self.sides[kind]]
-            free = (each for each in levels if all(high < other[0] or other[1] < low for other in each))
-            level = next(free, None)
-            if level is None:
-                level = []
-                levels.append(level)
-            level.append((low, high))
-            columns[kind] = edges[self.sides[kind]] + self.sides[kind] * COLUMN * levels.index(level)
+            meeting = [any(low <= end and start <= high for start, end in level) for level in levels]
+            number = meeting.index(False) if False in meeting else len(levels)
+            if number == len(levels):
+                levels.append([])
+            levels[number].append((low, high))
+            columns[kind] = edges[self.sides[kind]] + self.sides[kind] * COLUMN * number
         return columns
 
     def _gaps_of(self, kind: Kind) -> tuple[int, int]:

@@ -3,13 +3,14 @@
 import time
 from itertools import combinations, pairwise
 
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 
 from ivr_flows.draw.chart import Chart
 from ivr_flows.draw.layout import Layout, Point, Rect, Wire, layout
 from tests.ivr_flows.draw.charts import chart_of, charts
 
 Segment = tuple[Point, Point]
+TANGLE = chart_of(40, [(step * 7 % 40, step * step * 3 % 40, step % 3 == 0) for step in range(100)])
 ANY = settings(max_examples=60, deadline=None, phases=(Phase.explicit, Phase.generate, Phase.shrink))
 
 
@@ -30,6 +31,7 @@ def segments(wire: Wire) -> list[Segment]:
 
 
 @given(charts())
+@example(TANGLE)
 @ANY
 def test_nothing_lies_on_anything(chart: Chart) -> None:
     drawn = layout(chart)
@@ -42,6 +44,7 @@ def test_nothing_lies_on_anything(chart: Chart) -> None:
 
 
 @given(charts())
+@example(TANGLE)
 @ANY
 def test_lines_of_different_threads_cross_and_never_run_along_each_other(chart: Chart) -> None:
     """Two lines on each other would look like one."""
@@ -58,6 +61,7 @@ def test_lines_of_different_threads_cross_and_never_run_along_each_other(chart: 
 
 
 @given(charts())
+@example(TANGLE)
 @ANY
 def test_every_arrow_leads_from_its_label_to_its_target(chart: Chart) -> None:
     drawn = layout(chart)

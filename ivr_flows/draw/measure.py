@@ -93,6 +93,6 @@ def _pieces(text: str, size: float, room: float) -> Iterator[str]:
 
 
 def _softly(word: str, fits: int) -> int:
-    """Return where to break a word of which `fits` letters fit: after a `.` or `_` of their second half, or there."""
-    best = max(word.rfind(sign, 0, fits) for sign in "._")
+    """Return where to break a word of which `fits` letters fit: after a `.`, `/` or `_` in their second half."""
+    best = max(word.rfind(sign, 0, fits) for sign in "./_")
     return best + 1 if best + 1 > fits // 2 else fits

@@ -1,5 +1,6 @@
 """A chart becomes Mermaid: a `flowchart TD` that pages of many systems show, laid out by whoever shows it."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -8,9 +9,8 @@ from ivr_flows.draw.chart import Arrow, Box, Chart
 
 # In a label Mermaid reads HTML, Markdown (lists too, in older versions), formulas ($$), icons (fa:…), and letters by
 # their numbers (#35;).
-SPECIAL: Final = re.compile(
-    r"[^\w\s.,:?!='/()‹›…·♪→%@€-]|\b_|_\b|(?<!\w)_|:(?=\w)|^[-=]|(?:(?<=^\d)|(?<=^\d\d))[.)](?=\s|$)|[\x00-\x1f]"
-)
+SPECIAL: Final = re.compile(r"[^\w .,:?!='/()‹›…·♪→%@€-]|\b_|_\b|(?<!\w)_|:(?=\w)|^[-=]")
+LISTED: Final = re.compile(r"^(\d+)([.)])(?=\s|$)")
 SHAPES: Final = {
     "box": ("[", "]"),
     "fork": ("{{", "}}"),
@@ -53,8 +53,13 @@ def _id(name: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return SPECIAL.sub(lambda found: "".join(f"#{ord(letter)};" for letter in found[0]), text)
+    escaped = SPECIAL.sub(lambda found: _number(found[0]), text)
+    return LISTED.sub(lambda found: found[1] + _number(found[2]), escaped)
+
+
+def _number(letters: str) -> str:
+    return "".join(f"#{ord(letter)};" for letter in letters)
 
 
 def _yaml(text: str) -> str:
-    return '"' + " ".join(text.split()).replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return json.dumps(" ".join(text.split()), ensure_ascii=False)

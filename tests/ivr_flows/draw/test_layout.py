@@ -6,7 +6,7 @@ from itertools import combinations, pairwise
 from hypothesis import Phase, example, given, settings
 
 from ivr_flows.draw.chart import Chart
-from ivr_flows.draw.layout import Layout, Point, Rect, Wire, layout
+from ivr_flows.draw.layout import Point, Rect, Wire, layout
 from tests.ivr_flows.draw.charts import chart_of, charts
 
 Segment = tuple[Point, Point]
@@ -40,7 +40,7 @@ def test_nothing_lies_on_anything(chart: Chart) -> None:
     for start, end in (segment for wire in drawn.wires for segment in segments(wire)):
         assert start[0] == end[0] or start[1] == end[1]
         assert not [rect for rect in solid if runs_through((start, end), rect)]
-    assert all(0 <= rect.x and rect.right <= drawn.width and rect.bottom <= drawn.height for rect in solid)
+    assert all(rect.x >= 0 and rect.right <= drawn.width and rect.bottom <= drawn.height for rect in solid)
 
 
 @given(charts())
@@ -56,8 +56,8 @@ def test_lines_of_different_threads_cross_and_never_run_along_each_other(chart: 
             span = sorted((y, other_y) if upright else (x, other_x))
             along.setdefault((upright, x if upright else y), []).append((number, span[0], span[1]))
     for lines in along.values():
-        for (wire, start, end), (other, other_start, other_end) in combinations(lines, 2):
-            assert wire == other or end <= other_start or other_end <= start
+        for (one, start, end), (other, other_start, other_end) in combinations(lines, 2):
+            assert one == other or end <= other_start or other_end <= start
 
 
 @given(charts())

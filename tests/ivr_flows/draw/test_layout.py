@@ -11,7 +11,7 @@ from tests.ivr_flows.draw.charts import chart_of, charts
 
 Segment = tuple[Point, Point]
 TANGLE = chart_of(40, [(step * 7 % 40, step * step * 3 % 40, step % 3 == 0) for step in range(100)])
-ANY = settings(max_examples=60, deadline=None, phases=(Phase.explicit, Phase.generate, Phase.shrink))
+ANY = settings(max_examples=40, deadline=None, phases=(Phase.explicit, Phase.generate, Phase.shrink))
 
 
 def overlap(one: Rect, other: Rect) -> bool:

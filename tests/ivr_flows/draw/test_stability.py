@@ -9,15 +9,19 @@ from ivr_flows.draw.chart import Chart
 from ivr_flows.draw.layout import Layout, layout
 from tests.ivr_flows.draw.charts import Way, chart_of
 
-ANY = settings(max_examples=60, deadline=None, phases=(Phase.explicit, Phase.generate, Phase.shrink))
+ANY = settings(max_examples=40, deadline=None, phases=(Phase.explicit, Phase.generate, Phase.shrink))
 
 
 @st.composite
 def grown(draw: st.DrawFn) -> tuple[int, list[Way], list[Way]]:
     """Return how many boxes there are, their ways, and the ways of one more box at the end."""
-    boxes = draw(st.integers(2, 14))
+    boxes = draw(st.integers(2, 30))
     number = st.integers(0, boxes - 1)
-    ways = draw(st.lists(st.tuples(number, number, st.booleans()), max_size=2 * boxes))
+    ways = [
+        (max(0, box - 1 - back), box, False)
+        for box, back in enumerate(draw(st.lists(st.integers(0, 5), min_size=boxes, max_size=boxes)))
+    ][1:]
+    ways += draw(st.lists(st.tuples(number, number, st.booleans()), max_size=boxes // 2))
     new = [(draw(number), boxes, draw(st.booleans()))]
     return boxes, ways, new + [(boxes, target, False) for target in draw(st.lists(number, max_size=2))]
 

@@ -39,7 +39,7 @@ from ivr_flows.load import load_folder
 from recordings import store
 from recordings.journal import Journal
 from telephony import acd, sdp
-from telephony.edge import collector, number_tables, recovery, rows
+from telephony.edge import collector, hours, number_tables, recovery, rows
 from telephony.edge.alarms import watch_disk
 from telephony.edge.case_requests import CaseRequests
 from telephony.edge.funnel import Funnel
@@ -136,6 +136,7 @@ class Hotline:
         await _at_once(self._start_workers(), self._open_database())
         self.metrics = Metrics(self.funnel, self._registrations, [*self.media.processes, *self.speech])
         await self._restore_agents()
+        await self._follow_switches()
         await self._start_sip()
         mail = self._make_mail()
         await self._start_web({} if mail is None else mail.hooks())
@@ -224,6 +225,7 @@ class Hotline:
                 language=settings.languages[0],
                 record_channels=settings.recordings.channels,
                 flow_settings=settings.flow_settings,
+                hours={name: each.calendar for name, each in settings.hours.items()},
             ),
             flows,
             acd.Acd(queues, {}),  # agents are known once the database is open
@@ -306,6 +308,17 @@ class Hotline:
         for changed in self.funnel.switchboard.queues.restore(restored, self.clock.now()):
             if isinstance(changed, acd.AgentChanged):
                 await self._save_agent(changed)
+
+    async def _follow_switches(self) -> None:
+        """Tell the switchboard how the emergency switches of opening hours stand, where it is not how it knows them."""
+        board = self.funnel.switchboard.board
+        if not board.settings.hours:
+            return
+        async with self.sessions() as session:
+            changes = [hours.change_of(row) for row in await hours.switches(session)]
+        for change in changes:
+            if change.hours in board.settings.hours and board.emergencies.get(change.hours) != change:
+                self.funnel.happened(change)
 
     async def _save_agent(self, changed: acd.AgentChanged) -> None:
         async with self.sessions() as session:
@@ -475,15 +488,17 @@ class Hotline:
         self.sip_sockets.close_session(session)
 
     async def _watch_users(self) -> None:
-        """See what `hotline users` does to people in the database while the server runs."""
+        """See what `hotline users` does to people in the database while the server runs, and `hotline hours` to the
+        emergency switches."""
         while True:
             await asyncio.sleep(USERS_EVERY_S)
             try:
                 async with self.sessions() as session:
                     known_secrets = await auth.sip_secrets(session)
                     live = await sessions.live(session, self.clock.now())
+                await self._follow_switches()
             except Exception:
-                log.exception("the users could not be read; those known before stay known")
+                log.exception("the users and switches could not be read; those known before stay known")
                 continue
             revoked = auth.revoked(self._secrets, known_secrets)
             self._secrets = known_secrets

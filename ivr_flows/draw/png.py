@@ -1,4 +1,4 @@
-"""SVG becomes PNG, by resvg and the fonts of the machine. See docs/decisions/0015."""
+"""SVG becomes PNG, by resvg and the fonts of the machine. See docs/decisions/0016."""
 
 import re
 from importlib import import_module

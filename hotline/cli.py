@@ -328,6 +328,14 @@ def flow_check(
     say(f"{len(files)} sound." if len(files) > 1 else "Sound.")
 
 
+@flow.command("schema")
+def flow_schema() -> None:
+    """Print the JSON Schema of flows, for editors: they complete verbs and mark what is misspelt."""
+    from ivr_flows.schema import schema  # noqa: PLC0415
+
+    typer.echo(json_text.dumps(schema(), indent=2, ensure_ascii=False))
+
+
 @connectors.command("check")
 def connectors_check(
     what: Annotated[str, typer.Argument(metavar="C", help="A connector of the settings, or a file.")],

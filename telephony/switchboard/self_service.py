@@ -102,6 +102,7 @@ def _facts(board: Board, call: Call, now: float) -> Facts:
         queues=queues,
         hours=opening.states(board, now),
         waiting=_waiting(board, call, now),
+        settings=board.settings.flow_settings,
         region=board.settings.region,
         call=call.id,
     )

@@ -37,7 +37,9 @@ export function Opening(): ReactElement | null {
                 <td>
                   <Badge kind={BADGES[each.state]}>{t(`hours.${each.state}`)}</Badge>
                 </td>
-                <td className="tabular">{each.opens_next && each.state !== "open" ? dateTime(each.opens_next) : ""}</td>
+                <td className="tabular">
+                  {each.opens_next && ["closed", "holiday"].includes(each.state) ? dateTime(each.opens_next) : ""}
+                </td>
                 <td>
                   <span className="row">
                     <Button look={each.emergency ? "" : "danger"} onPress={() => ask(each)}>

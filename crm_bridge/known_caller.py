@@ -8,26 +8,32 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Row, Select, Text, bindparam, cast, func, literal, select, union_all
+from sqlalchemy import Double, Row, Select, Text, bindparam, cast, func, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge.tables import Case, Customer, CustomerField, Identity, Interaction
+from crm_bridge.tables import Case, Customer, CustomerField, Identity, IdentityUser, Interaction
 from telephony.events import CallerContext, KnownField, OpenCase, PastInteraction
 
 MAX_OPEN_CASES: Final = 10
 MAX_INTERACTIONS: Final = 10
 MAX_TEXT_LENGTH: Final = 500
-_HOME, _CASE, _INTERACTION, _FIELD = range(4)
+MAX_USERS: Final = 20
+_HOME, _CASE, _INTERACTION, _FIELD, _USER, _SHARED = range(6)
 
 
 @dataclass(frozen=True, slots=True)
 class KnownCaller:
     """What is known of the profile that a number leads to, without an assurance. `confidence` is that of the number's
-    link; `is_alone` is false for one of several profiles of a person, of which this one alone was read."""
+    link; `is_alone` is false for one of several profiles of a person, of which this one alone was read. `person` is
+    that person's id; `users` are others who use the number, as (profile, person), and `is_shared` says that it
+    identifies nobody."""
 
     context: CallerContext
     confidence: float
     is_alone: bool
+    person: str = ""
+    users: tuple[tuple[str, str], ...] = ()
+    is_shared: bool = False
 
 
 async def read(session: AsyncSession, number: str) -> KnownCaller | None:
@@ -51,7 +57,14 @@ async def read(session: AsyncSession, number: str) -> KnownCaller | None:
             KnownField(row.id, row.subject, row.channel, row.at) for row in newest_first if row.part == _FIELD
         ),
     )
-    return KnownCaller(context, confidence=home.at, is_alone=not home.rest)
+    return KnownCaller(
+        context,
+        confidence=home.at,
+        is_alone=not home.rest,
+        person=home.rest or home.id,
+        users=tuple((row.id, row.rest or row.id) for row in reversed(newest_first) if row.part == _USER),
+        is_shared=any(row.part == _SHARED for row in rows),
+    )
 
 
 def shortened(text: str) -> str:
@@ -64,9 +77,10 @@ def _past(row: Row[tuple[int, str, str, str, str, str, float]]) -> PastInteracti
 
 
 def _statement() -> Select[tuple[int, str, str, str, str, str, float]]:
-    """Rows of four kinds under the names that an interaction gives them (`part` says which): the profile (`subject` is
+    """Rows of six kinds under the names that an interaction gives them (`part` says which): the profile (`subject` is
     its name, `way` its language, `channel` its tags, `rest` its person, `at` the confidence), cases, interactions, and
-    fields (`id` is the name, `subject` the value)."""
+    fields (`id` is the name, `subject` the value), others who use the number (`rest` is their person), and one that
+    says that it is shared."""
     number = (Identity.kind == "phone", Identity.value == bindparam("number"))
     owner = select(Identity.customer_id).where(*number).scalar_subquery()
     home = (
@@ -111,7 +125,20 @@ def _statement() -> Select[tuple[int, str, str, str, str, str, float]]:
         )
         .where(CustomerField.customer_id == owner)
     )  # fmt: skip
-    every = union_all(home, select(cases), select(interactions), fields).subquery()
+    users = (
+        select(
+            literal(_USER), Customer.id, literal(""), literal(""), literal(""), func.coalesce(Customer.person_id, ""),
+            IdentityUser.at,
+        )
+        .join(IdentityUser, IdentityUser.customer_id == Customer.id)
+        .where(IdentityUser.kind == "phone", IdentityUser.value == bindparam("number"))
+        .limit(MAX_USERS)
+        .subquery()
+    )  # fmt: skip
+    shared = select(
+        literal(_SHARED), Identity.id, literal(""), literal(""), literal(""), literal(""), cast(literal(0.0), Double)
+    ).where(*number, Identity.shared_at.is_not(None))
+    every = union_all(home, select(cases), select(interactions), fields, select(users), shared).subquery()
     return select(every)
 
 

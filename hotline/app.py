@@ -369,6 +369,7 @@ class Hotline:
             },
         )
         app.state.funnel = self.funnel
+        self.funnel.customers.note = app.state.audit.note
         app.state.webhooks = self.funnel.webhooks
         app.state.notifier = self.notifier
         app.state.connectors = self.connectors

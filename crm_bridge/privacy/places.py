@@ -121,7 +121,12 @@ PLACES: Final[tuple[Place, ...]] = (
     Place(
         "identities",
         {"customer_id": "profile"},
-        _uses("told", "id customer_id kind value assurance source evidence confidence created_at"),
+        _uses("told", "id customer_id kind value assurance source evidence confidence created_at shared_at"),
+    ),
+    Place(
+        "identity_users",
+        {"customer_id": "profile"},
+        _uses("told", "kind value customer_id source evidence at") | _uses("hidden", "id"),
     ),
     Place(
         "consents",
@@ -168,6 +173,7 @@ NOBODY: Final[Mapping[str, str]] = {
     "tokens": "programs",
     "web_sessions": "people who work here",
     "audit": "who of us did what; customers stand in it by ids alone, which say nothing once the customer is erased",
+    "verification_attempts": "how often somebody tried to prove who they are, by marks, for an hour",
     "erasures": "ids of profiles that are gone, and counts",
     "erased_profiles": "ids of profiles that are gone",
 }

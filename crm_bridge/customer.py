@@ -13,16 +13,18 @@ from sqlalchemy.orm import aliased
 from crm_bridge import person
 from crm_bridge.identity import Kind, fold
 from crm_bridge.person import Person
-from crm_bridge.tables import Case, Customer, Identity
+from crm_bridge.tables import Case, Customer, Identity, IdentityUser
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A person with everything that is theirs but the timeline; open cases first, then the newest."""
+    """A person with everything that is theirs but the timeline; open cases first, then the newest. `uses` are what they
+    use of others."""
 
     person: Person
     identities: tuple[Identity, ...]
     cases: tuple[Case, ...]
+    uses: tuple[IdentityUser, ...] = ()
 
 
 async def read(session: AsyncSession, customer_id: str) -> Profile | None:
@@ -98,15 +100,20 @@ async def _profiles(session: AsyncSession, people: Sequence[Person]) -> list[Pro
     whose = {profile: each.id for each in people for profile in each.ids}
     identities: dict[str, list[Identity]] = {each.id: [] for each in people}
     cases: dict[str, list[Case]] = {each.id: [] for each in people}
+    uses: dict[str, list[IdentityUser]] = {each.id: [] for each in people}
     if whose:
         for identity in await session.scalars(
             select(Identity).where(Identity.customer_id.in_(whose)).order_by(Identity.created_at, Identity.id)
         ):
             identities[whose[identity.customer_id]].append(identity)
+        for used in await session.scalars(
+            select(IdentityUser).where(IdentityUser.customer_id.in_(whose)).order_by(IdentityUser.at, IdentityUser.id)
+        ):
+            uses[whose[used.customer_id]].append(used)
         for case in await session.scalars(
             select(Case)
             .where(Case.customer_id.in_(whose))
             .order_by(Case.state.desc(), Case.opened_at.desc(), Case.id)  # "open" sorts after "closed"
         ):
             cases[whose[case.customer_id]].append(case)
-    return [Profile(each, tuple(identities[each.id]), tuple(cases[each.id])) for each in people]
+    return [Profile(each, tuple(identities[each.id]), tuple(cases[each.id]), tuple(uses[each.id])) for each in people]

@@ -16,6 +16,7 @@ from crm_bridge.shapes import (
     IdentityOut,
     InteractionOut,
     InteractionRecorded,
+    UsedIdentity,
 )
 from crm_bridge.tables import Case, Identity, Interaction
 from crm_bridge.timeline import Recorded
@@ -32,6 +33,10 @@ def customer_out(profile: Profile, holds: Sequence[LegalHold], consents: Sequenc
         language=person.language,
         tags=person.tags,
         identities=[_identity_out(each, *joining.worth(each, person)) for each in profile.identities],
+        uses=[
+            UsedIdentity(kind=each.kind, value=each.value, source=each.source, evidence=each.evidence, at=iso(each.at))
+            for each in profile.uses
+        ],
         cases=[_case_out(each) for each in profile.cases],
         holds=[hold_out(each) for each in holds],
         consents=[consent_out(each) for each in latest(consents)],
@@ -106,6 +111,7 @@ def _identity_out(row: Identity, assurance: int, confidence: float) -> IdentityO
         confidence=confidence,
         source=row.source,
         created_at=iso(row.created_at),
+        shared=row.shared_at is not None,
     )
 
 

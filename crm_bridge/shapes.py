@@ -219,12 +219,22 @@ class CaseCorrection(Shape):
 
 
 class IdentityOut(IdentityKey):
-    """An identity and the grounds for it: `assurance` 0 claimed, 1 carried by the channel, 2 signed, 3 verified."""
+    """An identity and the grounds for it: `assurance` 0 claimed, 1 carried by the channel, 2 signed, 3 verified.
+    `shared`: several people use it, and it identifies none of them."""
 
     assurance: int
     confidence: float
     source: str
     created_at: str
+    shared: bool = False
+
+
+class UsedIdentity(IdentityKey):
+    """An identity of somebody else that this person uses, too, and how that is known."""
+
+    source: str
+    evidence: str
+    at: str
 
 
 class CaseOut(Shape):
@@ -273,8 +283,8 @@ class ConsentOut(Shape):
 
 class CustomerOut(Shape):
     """A person: open cases first, then the newest. `profiles` are the ids that stand for this person, the oldest first,
-    which is `id`; one, unless somebody merged several. `holds` are the legal holds that stand, `consents` the last word
-    on each purpose."""
+    which is `id`; one, unless somebody merged several. `uses` are identities of others that this person uses, too.
+    `holds` are the legal holds that stand, `consents` the last word on each purpose."""
 
     id: str
     profiles: list[str]
@@ -282,6 +292,7 @@ class CustomerOut(Shape):
     language: str
     tags: list[str]
     identities: list[IdentityOut]
+    uses: list[UsedIdentity] = []
     cases: list[CaseOut]
     holds: list[HoldOut]
     consents: list[ConsentOut]

@@ -48,6 +48,8 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("POST", "/api/v1/interactions/*/case", ("interactions", "desk")),
     ("POST", "/api/v1/customers/*/merge", ("customers",)),
     ("POST", "/api/v1/customers/*/split", ("customers",)),
+    ("POST", "/api/v1/customers/*/identities/share", ("customers",)),
+    ("POST", "/api/v1/customers/*/identities/unshare", ("customers",)),
     ("POST", "/api/v1/customers/*/crm/*", ("customers",)),
     ("POST", "/api/v1/merges/*/undo", ("customers",)),
     ("POST", "/api/v1/customers/*/messages", ("messages", "desk")),

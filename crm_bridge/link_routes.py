@@ -17,6 +17,7 @@ from crm_bridge.person import Grounds, Linked, LinkRefused, NoLink, NoProfile
 from crm_bridge.routes import NO_CUSTOMER, Reading, invalid, person_of
 from crm_bridge.shapes import Line, Shape
 from crm_bridge.tables import CustomerLink
+from crm_bridge.webhooks.people import tell_linked
 from telephony.clock import iso
 
 router = APIRouter(tags=["customers"])
@@ -224,6 +225,7 @@ async def _write(
     async with state.sessions() as session:
         try:
             linked = await write(session, grounds, state.clock.now())
+            await tell_linked(state.webhooks, session, linked, state.clock.now())
         except LinkRefused as error:
             raise HTTPException(409, str(error)) from error
         await session.commit()

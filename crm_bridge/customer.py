@@ -6,7 +6,7 @@ A person whose profiles somebody put together is read and found as one, by which
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -43,10 +43,10 @@ async def find(
 ) -> list[Profile]:
     """Return the people who own every one of `identities` (normalised) and of whom a profile's name holds every word of
     `name`, whatever its case and diacritics; by the name of their oldest profile. `after` is the (name_folded, id) of
-    the last one seen."""
+    the last one seen. A visitor of whom nothing but browsers is known is nobody yet, and is found by those alone."""
     # One row a person: the profile that is alone, or the oldest.
     conditions: list[ColumnElement[bool]] = [or_(Customer.person_id.is_(None), Customer.person_id == Customer.id)]
-    conditions += [_owns(kind, value) for kind, value in identities]
+    conditions += [_owns(kind, value) for kind, value in identities] or [_is_somebody()]
     if words := fold(name).split():
         conditions.append(_is_called(words))
     if after is not None:
@@ -55,6 +55,17 @@ async def find(
         select(Customer).where(*conditions).order_by(Customer.name_folded, Customer.id).limit(limit)
     )
     return await _profiles(session, await person.of_all(session, found.all()))
+
+
+def _is_somebody() -> ColumnElement[bool]:
+    """Tell whether a profile is more than a visitor: known by a name, by somebody, or by anything but a browser."""
+    its = Identity.customer_id == Customer.id
+    return or_(
+        Customer.name_folded != "",
+        Customer.person_id.is_not(None),
+        exists().where(its, Identity.kind != "web"),
+        ~exists().where(its),
+    )
 
 
 def _owns(kind: Kind, value: str) -> ColumnElement[bool]:

@@ -37,7 +37,10 @@ CARRIED_BY: Final[dict[str, Kind]] = {
     "zalo": "zalo",
     "facebook": "facebook",
     "messenger": "facebook",
+    "webchat": "web",
 }
+SHARED_BY_HOUSES: Final[frozenset[str]] = frozenset({"phone", "email"})
+"""Kinds that several people may use: of the others, each is one account or one browser."""
 
 
 class MatchContended(RuntimeError):
@@ -186,7 +189,7 @@ async def _note_users(
 ) -> None:
     """Remember that the customer of an event uses what belongs to others or to several, where the event proves to be of
     that customer."""
-    foreign = {*shared, *((each.kind, each.value) for each in match.conflicts)}
+    foreign = {*shared, *((each.kind, each.value) for each in match.conflicts if each.kind in SHARED_BY_HOUSES)}
     if not match.assurance and not (match.created and any(each.assurance for each in own)):
         return
     for kind, value in sorted(foreign):
@@ -259,9 +262,10 @@ def decide(claims: Sequence[Claim], owners: Mapping[tuple[str, str], Worth]) -> 
     return max((each for each in claims if each.key in owners), key=lambda each: _strength(each, owners[each.key]))
 
 
-def _strength(each: Claim, row: Worth) -> tuple[int, int, float]:
-    """Return what to compare known identities by; of equals, `max` keeps the one that the event named first."""
-    return each.assurance, row.assurance, row.confidence
+def _strength(each: Claim, row: Worth) -> tuple[int, bool, int, float]:
+    """Return what to compare known identities by; of equals, `max` keeps the one that the event named first. Of
+    what is worth the same in the event a browser says least: whoever signs in at one is not who sat there before."""
+    return each.assurance, each.kind != "web", row.assurance, row.confidence
 
 
 def through(each: Claim, decisive: Claim, row: Worth) -> Claim:

@@ -164,6 +164,7 @@ class CustomerQuery(Shape):
     email: Annotated[str, Field(max_length=255)] | None = None
     zalo: Annotated[str, Field(max_length=255)] | None = None
     facebook: Annotated[str, Field(max_length=255)] | None = None
+    web: Annotated[str, Field(max_length=255)] | None = None
     external: Annotated[str, Field(max_length=255)] | None = None
     q: Annotated[Text, Field(max_length=200, description="Words of the name, whatever their case and accents.")] = ""
     limit: Annotated[int, Field(ge=1, le=100)] = 20

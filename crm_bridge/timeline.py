@@ -270,6 +270,8 @@ def _outcome(match: Match, ignored: tuple[tuple[str, str], ...]) -> dict[str, An
 
 
 def _given(match: Match) -> str:
+    if joining.is_sign_in(match):
+        return "signed in where this visitor was,"
     kinds = dict.fromkeys(each.kind for each in match.conflicts)
     return f"gave the {' and the '.join(kinds)} of this person"
 

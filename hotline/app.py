@@ -34,13 +34,14 @@ from hotline.config import Settings, TlsFiles
 from hotline.metrics import Metrics
 from hotline.sip_listeners import SipListeners, told_address
 from ivr_flows import prompts as prompt_cache
-from ivr_flows.flow import Flow
+from ivr_flows.flow import Flow, Http
 from ivr_flows.load import load_folder
 from recordings import store
 from recordings.journal import Journal
 from telephony import acd, sdp
-from telephony.edge import collector, number_tables, recovery, rows
+from telephony.edge import collector, hours, number_tables, recovery, rows
 from telephony.edge.alarms import watch_disk
+from telephony.edge.case_requests import CaseRequests
 from telephony.edge.funnel import Funnel
 from telephony.edge.media_settings import ICE_SERVERS, MediaSettings
 from telephony.edge.media_workers import MediaWorkers
@@ -51,6 +52,7 @@ from telephony.edge.websocket import SipWebSockets
 from telephony.edge.wire import FromMedia, FromSpeech
 from telephony.edge.workers import Worker
 from telephony.events import BindingChanged, HangupRequested, Prompt, SaveAgent, WorkerDied
+from telephony.requests import CallHttp, ChangeCase
 from telephony.sip.digest import Ha1
 from telephony.sip.endpoint import Endpoint, EndpointSettings
 from telephony.sip.settings import SubscriptionSettings, TextSettings
@@ -122,6 +124,7 @@ class Hotline:
             self.sessions, settings.region, notify.routes(settings), self.funnel.webhooks, self.funnel.publish
         )
         self.funnel.notifier = self.notifier
+        self._serve_flows(flows)
         if self.connectors.clients:
             self.funnel.name_of = self.connectors.name_of
         # What a caller hears in the middle of a talk is to be there at once.
@@ -133,6 +136,7 @@ class Hotline:
         await _at_once(self._start_workers(), self._open_database())
         self.metrics = Metrics(self.funnel, self._registrations, [*self.media.processes, *self.speech])
         await self._restore_agents()
+        await self._follow_switches()
         await self._start_sip()
         mail = self._make_mail()
         await self._start_web({} if mail is None else mail.hooks())
@@ -152,6 +156,17 @@ class Hotline:
         for worker in self.speech:
             if worker.kind not in NEEDED:
                 worker.come_up()
+
+    def _serve_flows(self, flows: Mapping[str, Flow]) -> None:
+        """Have what flows ask of the world performed."""
+        requests = self.funnel.requests
+        requests.register(ChangeCase, CaseRequests(self.sessions, self.clock.now).perform)
+        if any(isinstance(step, Http) for flow in flows.values() for step in flow.steps.values()):
+            from telephony.edge.web_service import WebServices  # noqa: PLC0415 - brings an HTTP client along
+
+            services = WebServices(self.settings.flow_settings)
+            self._exit.push_async_callback(services.close)
+            requests.register(CallHttp, services.perform, late="timed_out")
 
     def _make_connectors(self) -> list[webhook_endpoint.Endpoint]:
         """Make the CRMs of the settings; return the endpoints of those that are to have finished calls."""
@@ -209,6 +224,8 @@ class Hotline:
                 region=settings.region,
                 language=settings.languages[0],
                 record_channels=settings.recordings.channels,
+                flow_settings=settings.flow_settings,
+                hours={name: each.calendar for name, each in settings.hours.items()},
             ),
             flows,
             acd.Acd(queues, {}),  # agents are known once the database is open
@@ -291,6 +308,17 @@ class Hotline:
         for changed in self.funnel.switchboard.queues.restore(restored, self.clock.now()):
             if isinstance(changed, acd.AgentChanged):
                 await self._save_agent(changed)
+
+    async def _follow_switches(self) -> None:
+        """Tell the switchboard how the emergency switches of opening hours stand, where it is not how it knows them."""
+        board = self.funnel.switchboard.board
+        if not board.settings.hours:
+            return
+        async with self.sessions() as session:
+            changes = [hours.change_of(row) for row in await hours.switches(session)]
+        for change in changes:
+            if change.hours in board.settings.hours and board.emergencies.get(change.hours) != change:
+                self.funnel.happened(change)
 
     async def _save_agent(self, changed: acd.AgentChanged) -> None:
         async with self.sessions() as session:
@@ -461,15 +489,17 @@ class Hotline:
         self.sip_sockets.close_session(session)
 
     async def _watch_users(self) -> None:
-        """See what `hotline users` does to people in the database while the server runs."""
+        """See what `hotline users` does to people in the database while the server runs, and `hotline hours` to the
+        emergency switches."""
         while True:
             await asyncio.sleep(USERS_EVERY_S)
             try:
                 async with self.sessions() as session:
                     known_secrets = await auth.sip_secrets(session)
                     live = await sessions.live(session, self.clock.now())
+                await self._follow_switches()
             except Exception:
-                log.exception("the users could not be read; those known before stay known")
+                log.exception("the users and switches could not be read; those known before stay known")
                 continue
             revoked = auth.revoked(self._secrets, known_secrets)
             self._secrets = known_secrets

@@ -77,7 +77,8 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("POST", "/api/v1/calls/*/wrap_up", ("desk",)),
     ("POST", "/api/v1/session/phone", ("desk",)),
     ("DELETE", "/api/v1/session", ("desk",)),
-    ("POST", "/api/v1/webhooks/*/replay", ("audit",)),  # of supervisors and admins
+    ("PUT", "/api/v1/hours/*", ("audit",)),  # of supervisors and admins
+    ("POST", "/api/v1/webhooks/*/replay", ("audit",)),  # likewise
     ("POST", "/api/v1/webhooks/*/dead/*/replay", ("audit",)),
     ("WEBSOCKET", "/api/v1/events", ("live", "desk")),
     ("WEBSOCKET", "/api/v1/calls/*/audio", ("listen",)),

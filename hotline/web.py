@@ -30,6 +30,7 @@ import recordings.routes
 import telephony.alarm_routes
 import telephony.audio_routes
 import telephony.desk_routes
+import telephony.hours_routes
 import telephony.routes
 from crm_bridge.connectors.lookup import Connectors
 from crm_bridge.notify.outbox import Notifier
@@ -170,6 +171,7 @@ def create_app(
         telephony.desk_routes,
         telephony.audio_routes,
         telephony.alarm_routes,
+        telephony.hours_routes,
     ):
         app.include_router(room.router, prefix=API)
     app.include_router(crm_bridge.channels.routes.router)

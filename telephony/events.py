@@ -398,6 +398,14 @@ class TrunkChanged(Event, frozen=True):
     targets: tuple[TargetState, ...] = ()
 
 
+class HoursChanged(Event, frozen=True):
+    """Somebody turned the emergency switch of opening hours. `version` counts the turns; an older one is void."""
+
+    hours: str
+    emergency: bool
+    version: int
+
+
 # ------------------------------------------------------------------------------------- events: media worker
 
 PromptEnding = Literal["finished", "barged_in", "stopped", "failed"]

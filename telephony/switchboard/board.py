@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
+from ivr_flows.calendar import Calendar
 from ivr_flows.flow import Flow
 from ivr_flows.step import FlowInput
 from telephony.acd import Acd, AcdInput, AcdOutput
@@ -20,6 +21,7 @@ from telephony.events import (
     CallSnapshot,
     Channels,
     Command,
+    HoursChanged,
     LegKind,
     OpenLeg,
     Publish,
@@ -66,6 +68,10 @@ class SwitchboardSettings:
     language: str = ""
     """That of talks with somebody of whom no language is known."""
     record_channels: Channels = "stereo"
+    flow_settings: Mapping[str, str] = field(default_factory=dict)
+    """Values for flows, by name: addresses of services, say."""
+    hours: Mapping[str, Calendar] = field(default_factory=dict)
+    """When somebody is there, by the name that flows have for it."""
 
 
 @dataclass(slots=True)
@@ -88,6 +94,8 @@ class Board:
     """Agents whose phone is a browser's."""
     trunks: dict[str, TrunkChanged] = field(default_factory=dict)
     """How each trunk stands, as last told."""
+    emergencies: dict[str, HoursChanged] = field(default_factory=dict)
+    """By the name of opening hours, how their emergency switch was turned last."""
     secured: set[str] = field(default_factory=set)
     """Agents whose phone is registered over TLS."""
     savp: set[str] = field(default_factory=set)

@@ -15,7 +15,7 @@ from ivr_flows.step import (
     WaitingFacts,
 )
 from telephony.events import FlowAnswered, Note, Play, Prompt
-from telephony.switchboard import acts, ending, secret_keys
+from telephony.switchboard import acts, ending, opening, secret_keys
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import Call
 
@@ -100,7 +100,9 @@ def _facts(board: Board, call: Call, now: float) -> Facts:
         started_at=call.started_at,
         timezone=board.settings.timezone,
         queues=queues,
+        hours=opening.states(board, now),
         waiting=_waiting(board, call, now),
+        settings=board.settings.flow_settings,
         region=board.settings.region,
         call=call.id,
     )

@@ -61,7 +61,7 @@ class CustomerRequests:
                 return Outcome("several", {"count": len(whose.profiles)}, (told,))
             found = await context.read(session, whose.profiles[0], 0)
         values: Values = {
-            "customer": found.customer,
+            "id": found.customer,
             "language": found.language,
             "open_cases": len(found.open_cases),
         }

@@ -47,7 +47,7 @@ async def desk(sessions: Sessions) -> Desk:
 async def test_who_has_an_identity_is_found_in_any_spelling_and_nothing_personal_is_told(desk: Desk) -> None:
     found = await desk.find("phone", "0987 654 321")
     assert (found.name, found.events) == ("found", (CandidatesFound("c", (desk.people.minh,)),))
-    assert found.values == {"customer": desk.people.minh, "language": "", "open_cases": 0}
+    assert found.values == {"id": desk.people.minh, "language": "", "open_cases": 0}
 
 
 async def test_several_users_of_a_number_are_several(desk: Desk) -> None:

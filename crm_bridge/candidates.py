@@ -14,14 +14,15 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge import person, told
+from crm_bridge import fact_rows, facts, person
 from crm_bridge.match import CLAIMED_CONFIDENCE
 from crm_bridge.rows import insert_if_free, new_id
-from crm_bridge.tables import Customer, Identity, IdentityUser
-from crm_bridge.telling_apart import INITIAL, NAME, Candidate, initials
+from crm_bridge.tables import Customer, CustomerField, Identity, IdentityUser
+from crm_bridge.telling_apart import BIRTHDAY, INITIAL, NAME, Candidate, initials
 
 MAX_USERS: Final = 20
 CALLS: Final = frozenset({"call", "phone"})
+ORDER: Final = "order"
 KEYED: Final = frozenset({"phone", "external"})
 """Kinds of identities that somebody can say or type."""
 
@@ -76,10 +77,7 @@ async def read(session: AsyncSession, profiles: Collection[str], number: str = "
             continue
         # What a guest told is worth nothing, and who is verified is none.
         own = [each for each in who.ids if each not in who.guests] or [profile]
-        fields: dict[str, set[str]] = {}
-        for each in await told.read(session, own):
-            if each.channel not in CALLS:
-                fields.setdefault(each.name, set()).add(each.value)
+        fields = await _told(session, own)
         known = select(Identity.kind, Identity.value).where(
             Identity.customer_id.in_(own), Identity.kind.in_(KEYED), Identity.confidence >= CLAIMED_CONFIDENCE
         )
@@ -90,6 +88,27 @@ async def read(session: AsyncSession, profiles: Collection[str], number: str = "
             fields[NAME], fields[INITIAL] = {who.name}, set(initials(who.name))
         found.append(Candidate(profile if profile in own else own[0], fields))
     return found
+
+
+async def _told(session: AsyncSession, profiles: Collection[str]) -> dict[str, set[str]]:
+    """Return what some profiles told: the newest word of each field, the numbers of their orders, their birthday."""
+    fields: dict[str, set[str]] = {}
+    newest = (
+        select(CustomerField.name, CustomerField.value, CustomerField.channel)
+        .where(CustomerField.customer_id.in_(profiles))
+        .order_by(CustomerField.at.desc(), CustomerField.id)
+    )
+    seen: set[str] = set()
+    for name, value, channel in await session.execute(newest):
+        if name not in seen and channel not in CALLS:
+            fields[name] = {value}
+        seen.add(name)
+    known = [each for each in await fact_rows.read(session, profiles) if each.channel not in CALLS]
+    for order in facts.orders(known):
+        fields.setdefault(ORDER, set()).add(order.number)
+    if birthday := facts.of_profile(known, BIRTHDAY):
+        fields[BIRTHDAY] = {birthday}
+    return fields
 
 
 async def add_user(

@@ -29,8 +29,10 @@ from crm_bridge.notify.outbox import Notifier
 from crm_bridge.webhooks import endpoint as webhook_endpoint
 from crm_bridge.webhooks.outbox import Webhooks
 from hotline import auth, database, logs, models, notify, person_files, privacy, sessions, tls, trunks
+from hotline.advice import load_advice
 from hotline.cannot_start import CannotStart, cause
 from hotline.config import Settings, TlsFiles
+from hotline.flow_watch import FlowWatch
 from hotline.metrics import Metrics
 from hotline.sip_listeners import SipListeners, told_address
 from ivr_flows import prompts as prompt_cache
@@ -125,6 +127,7 @@ class Hotline:
         )
         self.funnel.notifier = self.notifier
         self._serve_flows(flows)
+        self.funnel.advice = self.funnel.customers.advice = load_advice(settings)
         if self.connectors.clients:
             self.funnel.name_of = self.connectors.name_of
         # What a caller hears in the middle of a talk is to be there at once.
@@ -152,6 +155,8 @@ class Hotline:
         low = settings.recordings.low_space << 20
         watch = watch_disk(self.funnel.alarms, settings.recordings_folder, low)
         self._exit.callback(asyncio.create_task(watch, name="disk").cancel)
+        flow_watch = FlowWatch(settings.flows_folder, lambda: load_flows(settings), self._publish, self.funnel.alarms)
+        self._exit.callback(asyncio.create_task(flow_watch.watch(), name="flows").cancel)
         self._start_privacy()
         for worker in self.speech:
             if worker.kind not in NEEDED:
@@ -161,6 +166,17 @@ class Hotline:
         """Have what flows ask of the world performed."""
         requests = self.funnel.requests
         requests.register(ChangeCase, CaseRequests(self.sessions, self.clock.now).perform)
+        self._serve_services(flows)
+
+    def _publish(self, flows: Mapping[str, Flow]) -> None:
+        """Let calls that come from now on have these flows."""
+        self._serve_services(flows)
+        self.funnel.switchboard.publish(flows)
+
+    def _serve_services(self, flows: Mapping[str, Flow]) -> None:
+        requests = self.funnel.requests
+        if requests.performs(CallHttp):
+            return
         if any(isinstance(step, Http) for flow in flows.values() for step in flow.steps.values()):
             from telephony.edge.web_service import WebServices  # noqa: PLC0415 - brings an HTTP client along
 
@@ -401,6 +417,7 @@ class Hotline:
         app.state.webhooks = self.funnel.webhooks
         app.state.notifier = self.notifier
         app.state.connectors = self.connectors
+        app.state.advice = self.funnel.advice
         app.state.metrics = self.metrics
         door: Door = app.state.channels
         door.letters = letters

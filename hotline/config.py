@@ -31,6 +31,7 @@ from hotline.config_ice import IceServers
 from hotline.config_limits import Limits
 from hotline.config_mail import Mail
 from hotline.config_notify import Notify
+from hotline.config_offers import Offers
 from hotline.config_privacy import Privacy
 from hotline.config_section import Section, SipTls, TlsFiles
 from hotline.config_source import ConfigErrors, Key, Source, dotted, lay_environment_over, read_yaml
@@ -286,6 +287,7 @@ class Settings(Section):
     limits: Limits
     webhooks: Webhooks = Field([])
     cases: Cases
+    offers: Offers
     privacy: Privacy
 
     @field_validator("media")

@@ -39,6 +39,7 @@ class Retention(Section):
     recordings: Days | None = None
     transcripts: Days | None = None
     interactions: Days | None = None
+    facts: Days | None = None
     calls: Days | None = None
     journals: Days | None = None
     webhook_events: Days | None = None

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.exc import DBAPIError
 
+from crm_bridge import offers
 from crm_bridge.connectors.errors import CrmError
 from crm_bridge.connectors.errors import NotLetIn as CrmKeepsUsOut
 from crm_bridge.mail.follow import opened
@@ -94,6 +95,7 @@ def _of_this_machine(settings: Settings) -> list[Finding]:
         *_erasures_key(settings),
         *_flows(settings),
         *_hours(settings),
+        *_offers(settings),
         *_channels(settings),
     ]
 
@@ -363,6 +365,18 @@ async def _connector(name: str, source: ConnectorSource) -> Finding:
 
 
 # ------------------------------------------------------------------------------------------------------------ flows
+
+
+def _offers(settings: Settings) -> Iterator[Finding]:
+    file = settings.offers.file
+    if file is None:
+        return
+    try:
+        found = offers.load(file)
+    except offers.OfferErrors as error:
+        yield from (Finding("offers", "wrong", each, f"mend {file}") for each in error.errors)
+        return
+    yield Finding("offers", "ok", f"{', '.join(each.name for each in found) or 'none'} ({file.name})")
 
 
 def _flows(settings: Settings) -> Iterator[Finding]:

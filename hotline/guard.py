@@ -46,6 +46,7 @@ SIP: Final = "/sip"
 RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("POST", "/api/v1/interactions", ("interactions",)),
     ("POST", "/api/v1/interactions/*/case", ("interactions", "desk")),
+    ("PATCH", "/api/v1/customers/*", ("customers", "desk")),
     ("POST", "/api/v1/customers/*/merge", ("customers",)),
     ("POST", "/api/v1/customers/*/split", ("customers",)),
     ("POST", "/api/v1/customers/*/identities/share", ("customers",)),
@@ -90,6 +91,8 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("GET", "/api/v1/customers/*", ("read", "desk")),
     ("GET", "/api/v1/customers/*/timeline", ("read", "desk")),
     ("GET", "/api/v1/customers/*/crm", ("read", "desk")),
+    ("GET", "/api/v1/customers/*/facts", ("read", "desk")),
+    ("GET", "/api/v1/customers/*/context", ("read", "desk")),
     ("GET", "/api/v1/calls/*", ("read", "desk")),
     ("GET", "/api/v1/calls/*/phrases", ("read", "desk")),
     ("GET", "/api/v1/customers/*/export", ("customers",)),

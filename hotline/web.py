@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import crm_bridge.channels.routes
 import crm_bridge.connectors.routes
+import crm_bridge.edit_routes
 import crm_bridge.importing.routes
 import crm_bridge.link_routes
 import crm_bridge.notify.routes
@@ -159,6 +160,7 @@ def create_app(
         audit,
         crm_bridge.routes,
         crm_bridge.webhooks.routes,
+        crm_bridge.edit_routes,
         crm_bridge.link_routes,
         crm_bridge.sharing_routes,
         crm_bridge.notify.routes,

@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from crm_bridge import candidates, context, verification
+from crm_bridge.advice import Advice
 from crm_bridge.identity import Kind, normalise
 from telephony.edge.flow_requests import FlowRequests, Outcome
 from telephony.events import CallerVerified, CandidatesFound, FlowRequest
@@ -30,13 +31,15 @@ Note = Callable[[float, str, str, str, str], Awaitable[None]]
 
 @dataclass(slots=True)
 class CustomerRequests:
-    """Performs them. `turn` is that of whoever writes, `note` writes into the audit log where there is one."""
+    """Performs them. `turn` is that of whoever writes, `note` writes into the audit log where there is one,
+    `advice` says why whoever is verified probably calls, and what they may be offered."""
 
     sessions: async_sessionmaker[AsyncSession]
     turn: asyncio.Lock
     region: str
     now: Callable[[], float]
     note: Note | None = None
+    advice: Advice = context.NO_OFFERS
 
     def register(self, requests: FlowRequests) -> None:
         """Have requests about customers performed here."""
@@ -59,7 +62,7 @@ class CustomerRequests:
             told = CandidatesFound(asked.call, whose.profiles)
             if len(whose.profiles) > 1 or whose.is_shared:
                 return Outcome("several", {"count": len(whose.profiles)}, (told,))
-            found = await context.read(session, whose.profiles[0], 0)
+            found = await context.read(session, whose.profiles[0], 0, self.now())
         values: Values = {
             "id": found.customer,
             "language": found.language,
@@ -77,7 +80,8 @@ class CustomerRequests:
             result = await verification.verify(session, question, self.now())
             found = None
             if result.verdict == "verified":
-                found = await context.read(session, result.customer, verification.ANSWERED)
+                worth = verification.ANSWERED
+                found = await context.read(session, result.customer, worth, self.now(), self.advice)
             await session.commit()
         await self._audit(asked, request.field, result.verdict)
         if found is None:

@@ -25,7 +25,9 @@ from telephony.events import (
     LegKind,
     OpenLeg,
     Publish,
+    Reason,
     SaveCall,
+    Survey,
     TellLamp,
     TrunkChanged,
 )
@@ -185,6 +187,10 @@ def summary(call: Call | CallSnapshot) -> dict[str, object]:
     }
 
 
+def _dated(value: Survey | Reason | None) -> dict[str, object] | None:
+    return None if value is None else {**msgspec.to_builtins(value), "at": iso(value.at)}
+
+
 def context_body(context: CallerContext) -> dict[str, object]:
     """Return a caller's context as the API shows it: plain JSON values, instants in ISO 8601."""
     return {
@@ -194,4 +200,16 @@ def context_body(context: CallerContext) -> dict[str, object]:
             {**msgspec.to_builtins(last), "occurred_at": iso(last.occurred_at)} for last in context.last_interactions
         ],
         "fields": [{**msgspec.to_builtins(each), "at": iso(each.at)} for each in context.fields],
+        "last_by_channel": [
+            {**msgspec.to_builtins(last), "occurred_at": iso(last.occurred_at)} for last in context.last_by_channel
+        ],
+        "orders": [
+            {**msgspec.to_builtins(each), "placed_at": iso(each.placed_at), "at": iso(each.at)}
+            for each in context.orders
+        ],
+        "needs": [
+            {**msgspec.to_builtins(each), "since": iso(each.since), "at": iso(each.at)} for each in context.needs
+        ],
+        "survey": _dated(context.survey),
+        "reason": _dated(context.reason),
     }

@@ -31,6 +31,7 @@ def begin(board: Board, call: Call, now: float) -> None:
     if call.flow_state is not None:
         board.tell_flow(call, CallTaken())
         return
+    board.emit(Note(call.id, "flow", f"{call.flow.name} {call.flow.version}"))
     _walk(board, call, flow_step.start(call.flow, _facts(board, call, now), now), now)
     for key in call.early_keys:
         board.tell_flow(call, key)

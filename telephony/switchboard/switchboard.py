@@ -137,6 +137,10 @@ class Switchboard:
         deadlines = (self._board.deadlines.next(), self._board.acd.deadline())
         return min((when for when in deadlines if when is not None), default=None)
 
+    def publish(self, flows: Mapping[str, Flow]) -> None:
+        """Have calls that come from now on go through these flows; running ones keep theirs."""
+        self._board.flows = flows
+
     def drain(self) -> None:
         """Take no new calls from now on; running ones go on."""
         self._board.draining = True

@@ -87,4 +87,4 @@ async def test_an_event_that_has_nothing_but_a_shared_number_is_kept_and_changes
     assert (await record(session, event, 7.0)).person == both.lan
     whole = await person.whole(session, both.lan)
     assert whole.tags == []
-    assert {each.name: each.value for each in await told.read(session, [both.lan])}["birthday"] == HERS
+    assert (await candidates.read(session, [both.lan]))[0].fields["birthday"] == {HERS}

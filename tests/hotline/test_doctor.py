@@ -130,6 +130,18 @@ async def test_a_certificate_of_your_own_is_looked_at(tmp_path: Path, *, spoilt:
     assert ("is not the key of" if spoilt else made.fingerprint) in found.detail
 
 
+async def test_offers_are_read_as_they_would_be(tmp_path: Path) -> None:
+    file = tmp_path / "offers.yaml"
+    settings = settings_with(f"offers: {{file: {file}}}", tmp_path)
+    file.write_text("offers:\n  - name: tea\n    text: {vi: Trà}\n", encoding="utf-8")
+    found = await only(settings, "offers")
+    assert (found.state, found.detail) == ("ok", "tea (offers.yaml)")
+    file.write_text("offers:\n  - name: tea\n", encoding="utf-8")
+    found = await only(settings, "offers")
+    assert (found.state, found.detail) == ("wrong", f"{file}:2:5: this offer has no `text:`")
+    assert await findings(settings_with("", tmp_path), "offers") == []
+
+
 async def test_flows_and_what_leads_to_them_are_checked(tmp_path: Path) -> None:
     flows = tmp_path / "flows"
     flows.mkdir()

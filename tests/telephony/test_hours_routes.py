@@ -15,7 +15,7 @@ from hotline.app import Hotline
 from hotline.cli import app
 from hotline.config import load
 from hotline.tables import AuditEntry
-from tests.telephony.test_routes import free_port
+from tests.end_to_end.running import free_port
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0018_sharing"
-down_revision = "0016_hours"
+down_revision = "0017_facts"
 branch_labels = None
 depends_on = None
 

@@ -177,6 +177,7 @@ NOBODY: Final[Mapping[str, str]] = {
     "mail_folders": "how far folders of mail servers are read",
     "webhook_endpoints_disabled": "addresses of other systems",
     "imports": "files of other systems: their names and counts",
+    "hours_switches": "opening hours, and who of us switched them",
     "agents": "people who work here, and the id of the call they are in",
     "bindings": "phones of people who work here",
     "users": "people who work here",

@@ -3,11 +3,13 @@
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge import candidates, person, told
+from crm_bridge import candidates, fact_rows, facts, person, told
 from crm_bridge.context import find_caller
+from crm_bridge.facts import Saying
 from crm_bridge.match import claim, claim_by
 from crm_bridge.person import Grounds
 from crm_bridge.tables import Identity, IdentityUser
+from crm_bridge.telling_apart import verify
 from crm_bridge.timeline import NewInteraction, record
 from tests.crm_bridge.family import HERS, HIS, HIS_OWN, PHONE, family, said
 
@@ -88,3 +90,16 @@ async def test_an_event_that_has_nothing_but_a_shared_number_is_kept_and_changes
     whole = await person.whole(session, both.lan)
     assert whole.tags == []
     assert (await candidates.read(session, [both.lan]))[0].fields["birthday"] == {HERS}
+
+
+async def test_the_birthday_and_the_orders_that_are_known_are_compared_too(session: AsyncSession) -> None:
+    both = await family(session)
+    sayings = [
+        Saying("profile", facts.PROFILE, {"birthday": "--03-04"}),
+        Saying("order", "20265000", {"state": "shipped"}),
+    ]
+    await fact_rows.say(session, both.lan, sayings, fact_rows.Source(9.0, "store", origin="i1"), 9.0)
+    (lan,) = await candidates.read(session, [both.lan])
+    assert lan.fields["birthday"] == {"--03-04"}
+    assert lan.fields["order"] == {"20264561", "20265000"}
+    assert verify([lan], "birthday", "04031990") == (both.lan,)

@@ -58,6 +58,7 @@ class Known:
     confidence: float
     evidence: str = ""
     leans_on: str | None = None
+    is_shared: bool = False
 
 
 @dataclass(slots=True)
@@ -70,19 +71,27 @@ class Plan:
     owners: dict[tuple[str, str], Known]
     profiles: dict[str, Profile]
     identities: list[Known] = field(default_factory=list)
+    users: list[tuple[str, str, str, int]] = field(default_factory=list)
+    """Kind, value, the profile that uses that besides its owner, and the row that says so."""
     notes: list[Note] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
 
     def take(self, entry: Entry) -> None:
         """Put what a row says where it belongs."""
-        known = [each for each in entry.claims if each.key in self.owners]
-        decisive = decide(entry.claims, self.owners) if known else None
+        shared = [each for each in entry.claims if each.key in self.owners and self.owners[each.key].is_shared]
+        # What several people use decides where a row has nothing else; then nothing is filled in by it.
+        claims = [each for each in entry.claims if each not in shared] or entry.claims
+        known = [each for each in claims if each.key in self.owners]
+        decisive = decide(claims, self.owners) if known else None
         profile = self._new(entry.row) if decisive is None else self._found(decisive, entry.row)
         leaning = None if decisive is None else self.owners[decisive.key]
         for each in in_locking_order(each for each in entry.claims if each.key not in self.owners):
             worth = each if decisive is None or leaning is None else through(each, decisive, leaning)
             self._link(profile, worth, entry.row, None if leaning is None else leaning.id)
         self._contradictions(profile, known, entry.row)
+        if decisive in shared:
+            return
+        self.users += [(*each.key, profile.id, entry.row) for each in shared]
         self._fill(profile, entry, None if leaning is None else leaning.id)
 
     def new_profiles(self) -> list[Profile]:
@@ -128,6 +137,7 @@ class Plan:
         self.counts.contradictions += len(foreign)
         for each in foreign:
             other = self.profiles[each.customer_id]
+            self.users.append((each.kind, each.value, profile.id, row))
             self.notes.append(
                 Note(
                     "contradiction",

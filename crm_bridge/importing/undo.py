@@ -18,10 +18,19 @@ from crm_bridge.importing.plan import seal
 from crm_bridge.importing.report import Counts, Note, Report
 from crm_bridge.importing.report_rows import read_report
 from crm_bridge.importing.tables import Import, ImportIdentity, ImportNote, ImportProfile
-from crm_bridge.importing.write import write_notes
+from crm_bridge.importing.write import source_of_users, write_notes
 from crm_bridge.privacy.hold import held_profiles
 from crm_bridge.privacy.tables import Consent, LegalHold, PrivacyRequest
-from crm_bridge.tables import Case, Customer, CustomerFact, CustomerField, CustomerLink, Identity, Interaction
+from crm_bridge.tables import (
+    Case,
+    Customer,
+    CustomerFact,
+    CustomerField,
+    CustomerLink,
+    Identity,
+    IdentityUser,
+    Interaction,
+)
 
 BATCH_PROFILES: Final = 500
 ATTEMPTS: Final = 5
@@ -98,6 +107,8 @@ async def _take_back(session: AsyncSession, import_id: str, now: float) -> int:
     for each in met:
         if each.customer_id in profiles and each.customer_id not in held:
             _empty(profiles[each.customer_id], each)
+    brought = (IdentityUser.source == source_of_users(import_id), IdentityUser.customer_id.in_(set(ids) - held))
+    await session.execute(delete(IdentityUser).where(*brought))
     await session.flush()
     made = {each.customer_id for each in met if each.created and each.customer_id in profiles}
     stay = held | await _in_use(session, made) | {id_ for id_ in made if _says_something(profiles[id_])}
@@ -177,7 +188,7 @@ def _says_something(profile: Customer) -> bool:
 
 async def _in_use(session: AsyncSession, ids: Collection[str]) -> set[str]:
     """Return the profiles that have anything, or that an event of merging or splitting names."""
-    owned = (Identity, Interaction, Case, CustomerField, CustomerFact, Consent, LegalHold, PrivacyRequest)
+    owned = (Identity, IdentityUser, Interaction, Case, CustomerField, CustomerFact, Consent, LegalHold, PrivacyRequest)
     return await _pointing(
         session, (*(each.customer_id for each in owned), CustomerLink.customer_id, CustomerLink.other_id), ids
     )

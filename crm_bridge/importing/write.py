@@ -13,6 +13,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase
 
+from crm_bridge.candidates import add_user
 from crm_bridge.identity import fold
 from crm_bridge.importing.plan import Known, Plan, Profile
 from crm_bridge.importing.report import MAX_NOTES, Counts, Note, noted
@@ -40,11 +41,14 @@ async def owners(sessions: Sessions, claims: Iterable[Claim]) -> dict[tuple[str,
         wanted.setdefault(each.kind, set()).add(each.value)
     row = Identity
     columns = (row.id, row.customer_id, row.kind, row.value, row.assurance, row.confidence)
+    shared = row.shared_at.is_not(None)
     found: dict[tuple[str, str], Known] = {}
     for session in sessions:
         for kind, values in wanted.items():
-            rows = await session.execute(select(*columns).where(row.kind == kind, row.value.in_(values)))
-            found |= {(known.kind, known.value): known for known in (Known(*values) for values in rows)}
+            rows = await session.execute(select(*columns, shared).where(row.kind == kind, row.value.in_(values)))
+            for row_id, owner, _, value, assurance, confidence, is_shared in rows:
+                known = Known(row_id, owner, kind, value, assurance, confidence, is_shared=bool(is_shared))
+                found[kind, value] = known
     return found
 
 
@@ -90,6 +94,15 @@ async def write(sessions: Sessions, plan: Plan) -> None:
     if again := [each for each in changed if not each.is_met_now]:
         await session.execute(update(ImportProfile), [_met_row(plan.import_id, each) for each in again])
     await _insert(session, ImportIdentity, [_brought(plan.import_id, each) for each in identities])
+    for kind, value, profile, row in sorted(plan.users) if len(sessions) == 1 else ():
+        evidence = f"import {plan.import_id} row {row}"
+        source = source_of_users(plan.import_id)
+        await add_user(session, kind, value, profile, source=source, evidence=evidence, at=plan.now)
+
+
+def source_of_users(import_id: str) -> str:
+    """Return by what way an import says that somebody uses what is another's: it is taken back by that."""
+    return f"import {import_id}"
 
 
 async def _insert(session: AsyncSession, table: type[DeclarativeBase], rows: Sequence[Mapping[str, Any]]) -> None:

@@ -63,7 +63,8 @@ async def services() -> AsyncIterator[WebServices]:
 
 
 def asked(url: str, **more: Any) -> FlowRequest:
-    request = CallHttp(**({"method": "get", "url": url, "fields": FIELDS, "timeout_s": 5.0} | more))
+    told: dict[str, Any] = {"method": "get", "url": url, "fields": FIELDS, "timeout_s": 5.0, **more}
+    request = CallHttp(**told)
     return FlowRequest(call="c", number=1, request=request)
 
 

@@ -2,8 +2,9 @@
 
 A database made by the migrations is filled with n interactions of n / 10 customers, in the order in which they would
 have happened, so that one customer's are far apart in the file; each has a number and a Zalo id, every third an open
-case, two orders, a survey, a wish and a birthday. Then callers are looked up as the server does it (`crm_bridge.context.find_known`), one after another, each in a
-transaction of its own, with numbers in five spellings of customers drawn at random. Begin and end are in the figures.
+case, two orders, a survey, a wish and a birthday. Then callers are looked up as the server does it
+(`crm_bridge.context.find_known`), one after another, each in a transaction of its own, with numbers in five spellings
+of customers drawn at random. Begin and end are in the figures.
 
 Cases: `sqlite`, a file in a temporary folder, and `postgresql`, a cluster made for it, with the settings that it comes
 with. Both are read through a warm page cache where the memory suffices.

@@ -105,7 +105,8 @@ lint: $(VENV)/.dev ui/src/api/schema.d.ts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/hotline flow check ivr_flows/examples/*.yaml
+	$(BIN)/hotline flow check $(filter-out %.test.yaml %.sim.yaml,$(wildcard ivr_flows/examples/*.yaml))
+	$(BIN)/hotline flow test --fail-under 100 ivr_flows/examples
 	cd ui && npx --no-install biome check src && npx --no-install tsc --noEmit
 
 format: $(VENV)/.dev

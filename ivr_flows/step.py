@@ -171,9 +171,11 @@ def _language(flow: Flow, wanted: str) -> str:
 def _enter(walk: Walk) -> Following:
     """Enter a step, and the flow that is heard in the queue, where it leads into one."""
     following = entering.enter(walk)
+    if following is not None or walk.state.phase != "queued":
+        return following  # which may be a step of another flow by now
     here = walk.here
-    if following is not None or walk.state.phase != "queued" or not isinstance(here, Queue) or not here.wait_flow:
-        return following
+    if not isinstance(here, Queue) or not here.wait_flow:
+        return None
     return _after_waiting(walk, entering.start_waiting(walk, here))
 
 

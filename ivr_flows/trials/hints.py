@@ -3,7 +3,7 @@
 A world is plain values, as a scenario writes them. The simplest come first. Pure.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, product
 from typing import Any, Final
 
@@ -11,9 +11,10 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 
 from ivr_flows.entering import enter
 from ivr_flows.facts import Facts
-from ivr_flows.flow import Flow, Hours, Split
+from ivr_flows.flow import Flow, Hours, ReadQueue, Split
 from ivr_flows.state import FlowState
 from ivr_flows.trials.marks import texts_of
+from ivr_flows.trials.scenario import PHONE
 from ivr_flows.walk import Walk
 
 Plain = dict[str, Any]
@@ -50,7 +51,7 @@ def worlds(flow: Flow) -> list[Plain]:
             _callers(flow, known),
             *_hours(flow, known),
             _times(known),
-            *_queues(known),
+            *_queues(flow, known),
             _dialled(known),
             *_shares(flow),
         )
@@ -143,17 +144,27 @@ def _times(known: Compared) -> list[Plain]:
     ]
 
 
-def _queues(known: Compared) -> Iterator[list[Plain]]:
-    names = sorted({name.split(".")[1] for name in known if name.startswith("queue.") and name.count(".") == 2})
-    for name in names:
-        changes: list[Plain] = []
-        if f"queue.{name}.open" in known:
-            changes.append({"open": "no"})
-        waiting = known.get(f"queue.{name}.waiting", ())
-        changes += [{"waiting": number} for each in waiting for number in _around(each) if number > 0]
-        waits = known.get(f"queue.{name}.estimated_wait", ())
-        changes += [{"estimated_wait": f"{number}s"} for each in waits for number in _around(each) if number > 0]
-        yield [{"queues": {name: change}} for change in sorted(changes, key=str)]
+def _queues(flow: Flow, known: Compared) -> Iterator[list[Plain]]:
+    """Yield how queues may stand, by what is compared with `queue("care").waiting`, or with a record of the same."""
+    facts: dict[str, dict[str, set[str | int | float]]] = {}
+    for name, constants in known.items():
+        group, _, rest = name.partition(".")
+        if group == "queue" and "." in rest:
+            facts.setdefault(rest.rpartition(".")[0], {})[rest.rpartition(".")[2]] = constants
+    for part in (flow, *flow.flows.values()):
+        for step in part.steps.values():
+            for fact in ("open", "waiting", "estimated_wait") if isinstance(step, ReadQueue) else ():
+                constants = known.get(f"{step.into}.{fact}", set())
+                facts.setdefault(step.of, {}).setdefault(fact, set()).update(constants)
+    for name, compared_ in sorted(facts.items()):
+        changes: list[Plain] = [{"open": "no"}] if "open" in compared_ else []
+        near = [(number, fact) for fact in ("waiting", "estimated_wait") for number in _near(compared_.get(fact, ()))]
+        changes += [{fact: number if fact == "waiting" else f"{number}s"} for number, fact in near if number > 0]
+        yield [{"queues": {name: change}} for change in changes]
+
+
+def _near(constants: Iterable[str | int | float]) -> list[int]:
+    return sorted({number for each in constants for number in _around(each)})
 
 
 def _hours(flow: Flow, known: Compared) -> Iterator[list[Plain]]:
@@ -171,11 +182,10 @@ def _shares(flow: Flow) -> Iterator[list[Plain]]:
             if isinstance(step, Split):
                 place = FlowState(step=name, language=flow.languages[0], flow="" if part is flow else part.name)
                 ways: dict[str, Plain] = {}
-                for number in range(MAX_NUMBERS):
-                    phone = f"+849{number:08}"
+                for phone in (PHONE, *(f"+849{number:08}" for number in range(MAX_NUMBERS))):
                     walk = Walk(flow, Facts(ani=phone), place, 0.0)
                     ways.setdefault(enter(walk) or "", {"caller": {"phone": phone}})
-                yield list(ways.values())
+                yield list(ways.values())[1:]  # the first is how callers go whose number does not matter
 
 
 def _dialled(known: Compared) -> list[Plain]:

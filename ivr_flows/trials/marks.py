@@ -5,14 +5,16 @@ and exit it is. The walker puts it into `FlowState.path` as it puts any name. Wh
 known here: a field is one if `exits` shows the change of it, so a new verb needs nothing of this module.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from ivr_flows.check import reached
-from ivr_flows.flow import END, Flow, Step, exits
+from ivr_flows.flow import END, Flow, Step, Subflow, exits
+from ivr_flows.graph import ways_on
+from ivr_flows.state import place_of
 
 T = TypeVar("T")
 Place = tuple[str | int, ...]
@@ -60,12 +62,12 @@ def marked(flow: Flow) -> Marked:
     """Return the flow with its exits marked."""
     named: dict[Exit, str] = {}
     for part in (flow, *flow.flows.values()):
-        named |= _named(part)
+        named |= _named(flow, part)
     parts = {name: _marked(part) for name, part in flow.flows.items()}
     return Marked(replace(_marked(flow), flows=parts), named)
 
 
-def _named(flow: Flow) -> dict[Exit, str]:
+def _named(root: Flow, flow: Flow) -> dict[Exit, str]:
     edges = {name: [target for _, target in exits(step)] for name, step in flow.steps.items()}
     known = reached([flow.start, flow.failed, *flow.keys.values()], edges)
     return {
@@ -73,7 +75,13 @@ def _named(flow: Flow) -> dict[Exit, str]:
         for name, step in flow.steps.items()
         if name in known
         for exit_, target in exits(step)
+        if not _is_for_faults(root, step, exit_)
     }
+
+
+def _is_for_faults(root: Flow, step: Step, name: str) -> bool:
+    """Whether an exit is where a fault of the flow itself leads, which no caller and no world brings about."""
+    return isinstance(step, Subflow) and name == "failed" and name not in root.part(step.flow).exits
 
 
 def _marked(flow: Flow) -> Flow:
@@ -132,3 +140,12 @@ def ending(prepared: Marked, place: str, outcome: str) -> Exit | None:
     flow, _, step = place.rpartition("/")
     exit_ = Exit(flow or prepared.flow.name, step, outcome)
     return exit_ if prepared.exits.get(exit_) == END else None
+
+
+def leading_to(flow: Flow, wanted: Iterable[Exit]) -> set[str]:
+    """Return the places, in a flow and in those that it may come to, from which a call may yet take a wanted exit."""
+    backwards: dict[str, list[str]] = {}
+    for place, following in ways_on(flow).items():
+        for target in following:
+            backwards.setdefault(target, []).append(place)
+    return reached({place_of("" if exit_.flow == flow.name else exit_.flow, exit_.step) for exit_ in wanted}, backwards)

@@ -14,7 +14,7 @@ from ivr_flows.flow import Callback, Flow, Held, Hours, Queue, ReadQueue, Voicem
 from ivr_flows.source import ListNode, MapNode, Node, Scalar, did_you_mean
 from ivr_flows.state import QueueOutcome
 from ivr_flows.trials.marks import texts_of
-from ivr_flows.trials.scenario import ANSWERED_AFTER_S, REPLY_AFTER_S, TALK_S, Reply, Visit, World
+from ivr_flows.trials.scenario import ANSWERED_AFTER_S, PHONE, REPLY_AFTER_S, TALK_S, Reply, Visit, World
 from ivr_flows.values import Fields, Reading
 from telephony.events import CallerContext, KnownField, OpenCase, PastInteraction
 
@@ -49,7 +49,6 @@ HOURS: Final = ("open", "closed", "holiday", "emergency")
 TIMEZONE: Final = "Asia/Ho_Chi_Minh"
 AT: Final = "2026-03-02 10:00"
 """A Monday, in working hours."""
-PHONE: Final = "+84900000000"
 DIALS: Final = "19001234"
 DAY_S: Final = 86_400.0
 _NAMED: Final = re.compile(r"\b(queue|hours)\(\s*[\"']([a-z0-9_]+)[\"']|\b(settings)\.([a-z0-9_]+)")

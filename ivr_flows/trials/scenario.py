@@ -17,6 +17,8 @@ ANSWERED_AFTER_S: Final = 20.0
 TALK_S: Final = 60.0
 REPLY_AFTER_S: Final = 0.2
 CONFIDENCE: Final = 0.9
+PHONE: Final = "+84900000000"
+"""Who calls, where a scenario does not say."""
 GAP: Final = "..."
 """In `steps:`, any steps or none."""
 

@@ -14,12 +14,12 @@ import msgspec
 from msgspec.structs import replace
 
 from ivr_flows.flow import exits
-from ivr_flows.state import Ask, EnterQueue, FlowState
+from ivr_flows.state import Ask, EnterQueue, FlowState, place_of
 from ivr_flows.trials.answering import answers_to, replies_to
 from ivr_flows.trials.call import Call, begin, play
 from ivr_flows.trials.conduct import Scene
 from ivr_flows.trials.hints import Compared, Plain, compared, worlds
-from ivr_flows.trials.marks import Exit, Marked
+from ivr_flows.trials.marks import Exit, Marked, leading_to
 from ivr_flows.trials.reading import read_scenario
 from ivr_flows.trials.reading_world import QUEUE_OUTCOMES
 from ivr_flows.trials.scenario import Scenario, Visit
@@ -94,6 +94,7 @@ def _explore(marked: Marked, known: Compared, world: Plain, wanted: set[Exit]) -
     if scenario is None:
         return
     wanted = set(wanted)
+    promising = leading_to(marked.flow, wanted)
     waiting = deque([_Node(begin(marked, scenario, _Explored))])
     seen: set[bytes] = set()
     for _ in range(MAX_NODES):
@@ -104,9 +105,12 @@ def _explore(marked: Marked, known: Compared, world: Plain, wanted: set[Exit]) -
         fresh = wanted & set(node.call.exits)
         if fresh:
             wanted -= fresh
+            promising = leading_to(marked.flow, wanted)
             yield _plain(world, node), fresh
         key = _key_of(node.call)
         if node.call.scene.ended or key in seen or len(node.deeds) >= MAX_DEEDS:
+            continue
+        if promising.isdisjoint(_places(node.call.state)):
             continue
         seen.add(key)
         waiting.extend(_decided(known, node))
@@ -136,13 +140,37 @@ def _decided(known: Compared, node: _Node) -> Iterator[_Node]:
                     call.press(keys)
                 else:
                     call.pass_time(math.inf)
-                yield _Node(call, (*node.deeds, {"press": keys} if keys else "silent"), node.came)
+                yield _Node(call, (*node.deeds, {"press": _written(keys)} if keys else "silent"), node.came)
+            if node.call.due.queue_at < math.inf:
+                yield _waited_out(node)
+
+
+def _waited_out(node: _Node) -> _Node:
+    """Return a copy of a call in which the caller only listens until the queue is over."""
+    call = node.call.fork()
+    seconds = math.ceil(call.due.queue_at - call.now)
+    until = call.now + seconds
+    while call.now < until and not call.scene.ended and call.pending is None and call.pass_time(until):
+        pass
+    return _Node(call, (*node.deeds, {"waits": f"{seconds}s"}), node.came)
+
+
+def _written(keys: str) -> str | int:
+    return int(keys) if keys.isdigit() and str(int(keys)) == keys else keys
 
 
 def _key_of(call: _Explored) -> bytes:
     """Return what tells one state from the next: all that decides how the call goes on, but the time."""
     waits = call.due.outcome if call.due.queue_at < math.inf else ""
     return _KEY.encode((_bare(call.state), waits, call.pending, call.facts.caller, call.scene.asking))
+
+
+def _places(state: FlowState) -> Iterator[str]:
+    """Yield where a call is: in its flow, in those that called it, in the one that it hears in a queue."""
+    yield state.place
+    yield from (place_of(frame.flow, frame.step) for frame in state.stack)
+    if state.waiting is not None:
+        yield from _places(state.waiting)
 
 
 def _bare(state: FlowState) -> FlowState:

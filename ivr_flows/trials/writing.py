@@ -1,6 +1,7 @@
 """Scenarios as YAML, to be pasted or put at the end of a test file. Pure."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -8,7 +9,8 @@ from ivr_flows.trials.marks import Exit
 from ivr_flows.trials.search import Found
 
 INDENT: Final = "  "
-_WORD: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.")
+_WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
+"""What needs no quotes: nothing that could be a number."""
 MAX_LINE: Final = 110
 
 
@@ -71,7 +73,7 @@ def flowing(value: Any) -> str:
             return "[" + ", ".join(map(flowing, value)) + "]"
         case bool():
             return "yes" if value else "no"
-        case str() if value and set(value) <= _WORD and value.strip("."):
+        case str() if _WORD.fullmatch(value):
             return value
         case str() if value == "...":
             return value

@@ -172,7 +172,7 @@ def _enter(walk: Walk) -> Following:
     """Enter a step, and the flow that is heard in the queue, where it leads into one."""
     following = entering.enter(walk)
     if following is not None or walk.state.phase != "queued":
-        return following  # which may be a step of another flow by now
+        return following
     here = walk.here
     if not isinstance(here, Queue) or not here.wait_flow:
         return None

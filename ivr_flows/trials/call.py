@@ -315,34 +315,48 @@ class Call:
         self.note("says", text)
         self.give(SpeechHeard(text, confidence))
 
+    def next_at(self) -> float:
+        """Return when something happens by itself next; infinity for never."""
+        due, deadline = self.due, self.state.due
+        at = min(due.queue_at, due.said_at, due.taken_at)
+        if self.talks:
+            return at
+        return min(at, due.talk_at, due.playback_at, math.inf if deadline is None else deadline)
+
     def pass_time(self, until: float) -> bool:
         """Let time go to the next thing that happens by itself, or to `until`; false where nothing would happen."""
-        due, deadline = self.due, self.state.due
-        playback_at = math.inf if self.talks else due.playback_at
-        flow_at = math.inf if deadline is None or self.talks else deadline
-        talk_at = due.talk_at if due.talk_at > self.now else math.inf
-        at = min(playback_at, talk_at, due.queue_at, due.said_at, due.taken_at, flow_at, until)
-        if at == math.inf:
+        next_at, talked = self.next_at(), self.talks
+        if min(next_at, until) == math.inf:
             return False
-        self.now = max(self.now, at)
-        if playback_at <= self.now:
+        self.now = max(self.now, min(next_at, until))
+        if next_at <= self.now:
+            self.happen(talked)
+        return True
+
+    def happen(self, talked: bool) -> None:
+        """What is due now happens, one thing of it. While the caller talks with an agent the flow stands still."""
+        due = self.due
+        if not talked and due.playback_at <= self.now:
             due.playback_at = math.inf
             self.give(PromptsFinished(due.playback, "finished"))
         elif due.queue_at <= self.now:
-            due.queue_at = due.talk_at = math.inf
-            self.note("queue over", due.outcome)
-            self.give(QueueLeft(due.outcome), due.outcome)
+            self.leave_queue(due.outcome)
         elif due.said_at <= self.now and due.said is not None:
             self.answer(due.said)
         elif due.taken_at <= self.now:
             due.taken_at = math.inf
             self.give(CallTaken())
-        elif talk_at <= self.now:
+        elif not talked and due.talk_at <= self.now:
             self.note("talks", "")
             self.look()
-        elif flow_at <= self.now:
+        elif not talked:
             self.time_out()
-        return True
+
+    def leave_queue(self, outcome: QueueOutcome) -> None:
+        """The queue is over for the call."""
+        self.due.queue_at = self.due.talk_at = math.inf
+        self.note("queue over", outcome)
+        self.give(QueueLeft(outcome), outcome)
 
     def answer(self, said: Said) -> None:
         self.due.said_at = math.inf

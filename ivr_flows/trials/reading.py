@@ -218,6 +218,8 @@ class _File:
                 self.fault(key, "undefined-variable", f"'{name}' is not among the flow's variables{hint}")
             elif isinstance(value, Scalar) and value.empty:
                 held[name] = None
+            elif isinstance(value, Scalar) and value.quoted:
+                held[name] = value.text
             elif isinstance(value, MapNode):
                 held[name] = plain_of(value)
             elif declared.kind == "flag":

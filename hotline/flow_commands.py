@@ -19,6 +19,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 def add_to(group: typer.Typer) -> None:
     """Put the commands into their group."""
     group.command("test")(try_out)
+    group.command("simulate")(simulate)
 
 
 # ------------------------------------------------------------------------------------------------------------ testing
@@ -107,3 +108,41 @@ def _put_down(examined: "Examined", found: Sequence["Found"], *, write: bool) ->
         typer.echo(writing.yaml_of(found), nl=False)
     what = f"{len(found)} scenarios {'written to' if write else 'for'} {file}" if found else "nothing to add"
     say(f"{examined.beside.file}: {what}")
+
+
+# --------------------------------------------------------------------------------------------------------- simulating
+
+
+def simulate(
+    file: Annotated[Path, typer.Argument(metavar="F", help="The flow.")],
+    calls: Annotated[int, typer.Option(metavar="N", min=1, max=1_000_000, help="So many callers.")] = 1000,
+    seed: Annotated[int, typer.Option(metavar="S", help="The same seed gives the same result.")] = 1,
+    agents: Annotated[
+        int | None, typer.Option(metavar="N", min=1, max=10_000, help="So many agents serve all queues.")
+    ] = None,
+    arrivals: Annotated[str, typer.Option(metavar="120/h", help="How often somebody calls.")] = "",
+    behaviour: Annotated[
+        Path | None, typer.Option("--file", metavar="F", help="What callers do; else `.sim.yaml` beside the flow.")
+    ] = None,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Let callers by stated probabilities call a flow, with real queues, in virtual time."""
+    import msgspec  # noqa: PLC0415
+
+    from hotline.simulate import center, figures, reading, telling  # noqa: PLC0415
+    from ivr_flows.load import load  # noqa: PLC0415
+
+    settings_of(config)
+    flow = load(file)
+    beside = reading.behaviour_beside(file)
+    known = reading.read_behaviour(behaviour or (beside if beside.is_file() else None), flow)
+    rate = reading.read_rate(arrivals) if arrivals else None
+    if arrivals and rate is None:
+        raise Failed(f"--arrivals: '{arrivals}' is not a rate such as 120/h or 2/min")
+    told = figures.figures(center.simulate(flow, reading.changed(known, agents, rate), calls, seed))
+    if json:
+        typer.echo(msgspec.json.encode(told).decode())
+        return
+    for line in telling.lines_of(told):
+        typer.echo(line)

@@ -1,7 +1,6 @@
 """The answers that are worth trying: a caller's to a question, the world's to a request. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -35,57 +34,87 @@ SAMPLES: Final[Mapping[str, Any]] = {
 }
 
 
-def answers_to(call: Call, known: Compared) -> Iterator[str]:
-    """Yield the keys that the question tells apart; "" for silence."""
-    state = call.state if call.state.waiting is None else call.state.waiting
-    part = call.marked.flow.part(state.flow)
-    here = part.steps[state.step]
-    question = here.question if isinstance(here, Survey) else here
-    match question:
-        case Menu():
-            yield from question.choices
-            yield from _global_keys(part, question.choices)
-            yield from [key for key in KEYS if key not in question.choices and key not in part.keys][:1]
-        case Gather() if state.confirming:
-            yield from "123"
-        case Gather():
-            zone = ZoneInfo(call.facts.timezone)
-            today = datetime_of(call.now).astimezone(zone).date()
-            kind = "number" if isinstance(here, Survey) else _kind_of(part, question.into)
-            yield from _digits(question, kind, known.get(question.into, ()), today, call.facts.region)
-            yield from _global_keys(part, f"0123456789{question.finish}")
-            yield from [key for key in "*#" if key != question.finish and key not in part.keys][:1]
-    yield ""
+class Answering:
+    """The question that a call is at, and its answers."""
+
+    def __init__(self, call: Call) -> None:
+        self._state, self._facts = call.inner, call.facts
+        self._part = call.marked.flow.part(self._state.flow)
+        self._here = self._part.steps[self._state.step]
+        self._now = call.now
+
+    @property
+    def question(self) -> Menu | Gather | None:
+        """What is asked; None where nothing is."""
+        here = self._here.question if isinstance(self._here, Survey) else self._here
+        return here if isinstance(here, Menu | Gather) else None
+
+    def all(self, known: Compared) -> Iterator[str]:
+        """Yield the keys that the question tells apart; "" for silence."""
+        match self.question:
+            case Menu(choices=choices):
+                yield from choices
+                yield from self._global_keys(choices)
+                yield self.wrong()
+            case Gather() if self._state.confirming:
+                yield from "123"
+            case Gather() as here:
+                right = [keys for keys in self._named(here, known) if self._is_right(here, keys)][:MAX_VARIANTS]
+                right += self._tried(here, right=True)[:2]
+                yield from map(self.finished, dict.fromkeys(right))
+                yield from map(self.finished, self._tried(here, right=False)[:1])
+                yield from [_counted(here.length[0] - 1) + here.finish] if here.length[0] > 1 and here.finish else []
+                yield from self._global_keys(f"0123456789{here.finish}")
+                yield self.wrong()
+        yield ""
+
+    def right(self) -> str:
+        """Return keys that answer the question."""
+        match self.question:
+            case Gather() as here if not self._state.confirming:
+                return self.finished(next(iter(self._tried(here, right=True)), _counted(here.length[0])))
+            case Menu(choices=choices):
+                return next(iter(choices))
+        return "1"
+
+    def wrong(self) -> str:
+        """Return keys that do not."""
+        match self.question:
+            case Menu(choices=choices):
+                return next((key for key in KEYS if key not in choices and key not in self._part.keys), "*")
+            case Gather(finish=finish) if not self._state.confirming:
+                return next((key for key in "*#" if key != finish and key not in self._part.keys), finish or "*")
+        return "3"
+
+    def finished(self, keys: str) -> str:
+        """Return digits with the key that finishes them, where one is needed."""
+        here = self.question
+        if not isinstance(here, Gather) or self._state.confirming or not keys.isdigit() or len(keys) == here.length[1]:
+            return keys
+        return keys + here.finish
+
+    def _global_keys(self, taken: Iterable[str]) -> Iterator[str]:
+        yield from (key for key in self._part.keys if key not in taken)
+
+    def _is_right(self, here: Gather, keys: str) -> bool:
+        today = datetime_of(self._now).astimezone(ZoneInfo(self._facts.timezone)).date()
+        variable = self._part.variables.get(here.into)
+        kind = "number" if isinstance(self._here, Survey) else "text" if variable is None else variable.kind
+        return understand(here.check, kind, keys, today, self._facts.region) is not None
+
+    def _named(self, here: Gather, known: Compared) -> list[str]:
+        """Return answers that the flow's conditions name."""
+        constants = sorted(known.get(here.into, ()), key=str)
+        return [text for each in constants for text in _near(each) if _fits(here, text)]
+
+    def _tried(self, here: Gather, *, right: bool) -> list[str]:
+        plain = [_counted(length) for length in dict.fromkeys(here.length)]
+        tried = [text for text in (*plain, *NUMBERS, *map(_with_check_digit, plain)) if _fits(here, text)]
+        return [text for text in dict.fromkeys(tried) if self._is_right(here, text) is right]
 
 
-def _kind_of(part: Flow, name: str) -> str:
-    variable = part.variables.get(name)
-    return "text" if variable is None else variable.kind
-
-
-def _global_keys(part: Flow, taken: Iterable[str]) -> Iterator[str]:
-    yield from (key for key in part.keys if key not in taken)
-
-
-def _digits(here: Gather, kind: str, constants: Iterable[object], today: date, region: str) -> Iterator[str]:
-    """Yield answers that the flow's conditions name, two more that are right, one that is wrong."""
-    shortest, longest = here.length
-
-    def is_right(keys: str) -> bool:
-        return understand(here.check, kind, keys, today, region) is not None
-
-    def fits(keys: str) -> bool:
-        return keys.isascii() and keys.isdigit() and shortest <= len(keys) <= longest
-
-    named = [text for each in sorted(constants, key=str) for text in _near(each) if fits(text)]
-    plain = [_counted(length) for length in dict.fromkeys((shortest, longest))]
-    tried = [text for text in (*plain, *NUMBERS, *map(_with_check_digit, plain)) if fits(text)]
-    chosen = [text for text in named if is_right(text)][:MAX_VARIANTS]
-    chosen += [text for text in tried if is_right(text)][:2]
-    chosen += [text for text in tried if not is_right(text)][:1]
-    chosen += [_counted(shortest - 1)] if shortest > 1 and here.finish else []
-    for text in dict.fromkeys(chosen):
-        yield text if len(text) == longest else text + here.finish
+def _fits(here: Gather, keys: str) -> bool:
+    return keys.isascii() and keys.isdigit() and here.length[0] <= len(keys) <= here.length[1]
 
 
 def _near(value: object) -> tuple[str, ...]:
@@ -111,9 +140,8 @@ def _with_check_digit(digits: str) -> str:
 
 def replies_to(call: Call, asked: Ask, known: Compared) -> Iterator[tuple[Said | None, Came | None]]:
     """Yield what the world may say to a request, and how a scenario writes that; (None, None) for nothing."""
-    state = call.state if call.state.waiting is None else call.state.waiting
-    part = call.marked.flow.part(state.flow)
-    here = part.steps[state.step]
+    part = call.marked.flow.part(call.inner.flow)
+    here = part.steps[call.inner.step]
     if not isinstance(here, Request):
         return
     kind = kind_of(asked.request)

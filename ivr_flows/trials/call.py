@@ -1,7 +1,7 @@
 """One call of a scenario on a virtual clock: the flow for real, the rest of the world as the scenario has it. Pure."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeVar
 
@@ -51,7 +51,6 @@ from telephony.requests import CallHttp, TakeMessage, kind_of
 CHARS_PER_S: Final = 15.0
 FILE_S: Final = 3.0
 KEY_S: Final = 0.2
-"""From one key to the next."""
 TAKEN_S: Final = 0.1
 MAX_CALL_S: Final = 6 * 3600.0
 MAX_EVENTS: Final = 20_000
@@ -128,7 +127,8 @@ class Told:
 
 @dataclass(slots=True)
 class Call:
-    """A call that goes on. `unanswered` is a request that the scenario has no answer to."""
+    """A call that goes on. `unanswered` is a request that the scenario has no answer to, `key_s` the time from one key
+    to the next."""
 
     marked: Marked
     scenario: Scenario
@@ -143,6 +143,7 @@ class Call:
     told: Told = field(default_factory=Told)
     noted: int = 0
     unanswered: str = ""
+    key_s: float = KEY_S
 
     # ------------------------------------------------------------------------------------------ what happens
 
@@ -170,10 +171,14 @@ class Call:
 
     def look(self) -> None:
         """See what the caller sees of it."""
-        state = self.state if self.state.waiting is None else self.state.waiting
-        self.scene.asking = state.phase == "listening" and not self.talks
+        self.scene.asking = self.inner.phase == "listening" and not self.talks
         self.scene.listening = self.scene.asking and bool(hearing_language(self.marked.flow, self.state))
-        self.scene.where = state.place
+        self.scene.where = self.inner.place
+
+    @property
+    def inner(self) -> FlowState:
+        """The place that the caller hears: in a queue, that in the flow for waiting."""
+        return self.state if self.state.waiting is None else self.state.waiting
 
     @property
     def talks(self) -> bool:
@@ -297,8 +302,8 @@ class Call:
         """Press keys, one after another. A key ends a prompt that is interruptible, before its end is told."""
         self.note("press", keys)
         for index, key in enumerate(keys):
-            if index:
-                self.pass_time(self.now + KEY_S)
+            if index and self.key_s:
+                self.pass_time(self.now + self.key_s)
             if self.scene.ended:
                 return
             if self.talks:
@@ -396,9 +401,10 @@ class Call:
 
 
 AnyCall = TypeVar("AnyCall", bound=Call)
+Kind = Callable[[Marked, Scenario, Facts, float, FlowState, Answers], AnyCall]
 
 
-def begin(prepared: Marked, scenario: Scenario, kind: type[AnyCall]) -> AnyCall:
+def begin(prepared: Marked, scenario: Scenario, kind: Kind[AnyCall]) -> AnyCall:
     """Answer the call: the flow begins. Where it is one with parameters, the scenario gives them."""
     world = scenario.world
     if world.parameters:

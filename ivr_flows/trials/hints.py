@@ -153,9 +153,10 @@ def _queues(flow: Flow, known: Compared) -> Iterator[list[Plain]]:
             facts.setdefault(rest.rpartition(".")[0], {})[rest.rpartition(".")[2]] = constants
     for part in (flow, *flow.flows.values()):
         for step in part.steps.values():
-            for fact in ("open", "waiting", "estimated_wait") if isinstance(step, ReadQueue) else ():
-                constants = known.get(f"{step.into}.{fact}", set())
-                facts.setdefault(step.of, {}).setdefault(fact, set()).update(constants)
+            if isinstance(step, ReadQueue):
+                for fact in ("open", "waiting", "estimated_wait"):
+                    constants = known.get(f"{step.into}.{fact}", set())
+                    facts.setdefault(step.of, {}).setdefault(fact, set()).update(constants)
     for name, compared_ in sorted(facts.items()):
         changes: list[Plain] = [{"open": "no"}] if "open" in compared_ else []
         near = [(number, fact) for fact in ("waiting", "estimated_wait") for number in _near(compared_.get(fact, ()))]

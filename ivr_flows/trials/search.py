@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from ivr_flows.flow import exits
 from ivr_flows.state import Ask, EnterQueue, FlowState, place_of
-from ivr_flows.trials.answering import answers_to, replies_to
+from ivr_flows.trials.answering import Answering, replies_to
 from ivr_flows.trials.call import Call, begin, play
 from ivr_flows.trials.conduct import Scene
 from ivr_flows.trials.hints import Compared, Plain, compared, worlds
@@ -134,7 +134,7 @@ def _decided(known: Compared, node: _Node) -> Iterator[_Node]:
                     call.will_be_told(pending, said)
                 yield _Node(call, node.deeds, (*node.came, written) if written is not None else node.came)
         case None:
-            for keys in answers_to(node.call, known) if node.call.scene.asking else ():
+            for keys in Answering(node.call).all(known) if node.call.scene.asking else ():
                 call = node.call.fork()
                 if keys:
                     call.press(keys)

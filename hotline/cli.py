@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import select
 
-from hotline import auth, customers_cli, database, flow_commands, privacy_cli
+from hotline import auth, customers_cli, database, flow_commands, hours_cli, privacy_cli
 from hotline.auth import NewUser, Role
 from hotline.config import chosen_file
 from hotline.config_values import host_port
@@ -62,6 +62,7 @@ db = _group("db", "The database.")
 customers = _group("customers", "Customers.")
 customers_cli.add_to(customers)
 privacy_cli.add_to(customers)
+hours_cli.add_to(_group("hours", "Opening hours."))
 connectors = _group("connectors", "The CRM that you have already.")
 recordings = _group("recordings", "Recordings.")
 models_group = _group("models", "Speech models.")
@@ -328,6 +329,14 @@ def flow_check(
     say(f"{len(files)} sound." if len(files) > 1 else "Sound.")
 
 
+@flow.command("schema")
+def flow_schema() -> None:
+    """Print the JSON Schema of flows, for editors: they complete verbs and mark what is misspelt."""
+    from ivr_flows.schema import schema  # noqa: PLC0415
+
+    typer.echo(json_text.dumps(schema(), indent=2, ensure_ascii=False))
+
+
 @connectors.command("check")
 def connectors_check(
     what: Annotated[str, typer.Argument(metavar="C", help="A connector of the settings, or a file.")],
@@ -463,6 +472,18 @@ def bench_lookup(
 ) -> None:
     """Measure how long it takes to know who calls, among a million customers."""
     _measure("lookup", config, case, n, seconds, as_json=json)
+
+
+@bench.command("flows")
+def bench_flows(
+    case: Case = None,
+    n: Annotated[int | None, typer.Option("--n", min=10, help="So many simulated callers.")] = None,
+    seconds: Seconds = None,
+    json: Rows = False,
+    config: Config = None,
+) -> None:
+    """Measure flows alone: calls a second on one core, in virtual time."""
+    _measure("flows", config, case, n, seconds, as_json=json)
 
 
 def _measure(

@@ -21,6 +21,7 @@ from ivr_flows.step import (
     KeyPressed,
     LeaveQueue,
     PromptsFinished,
+    QueueEntered,
     QueueLeft,
     RejectCall,
     RingCaller,
@@ -267,7 +268,11 @@ def test_a_flow_answers_its_call_itself(tmp_path: Path) -> None:
     assert caller.does(TimePassed(), 4.0) == (TakeCall(),)
     caller.does(KeyPressed("5"))
     caller.does(CallTaken())
-    assert (caller.state.taken, caller.state.phase, ended(caller)) == (True, "ended", "done")  # the key skipped the greeting
+    assert (caller.state.taken, caller.state.phase, ended(caller)) == (
+        True,
+        "ended",
+        "done",
+    )  # the key skipped the greeting
 
 
 @pytest.mark.parametrize("reason", ["busy", "declined", "unavailable", "not_found"])
@@ -641,7 +646,9 @@ booked: fourth
 @pytest.fixture
 def waiting(tmp_path: Path) -> Caller:
     flow = flow_with(tmp_path, QUEUE, room=ROOM_FLOW)
-    return Caller(flow, replace(facts(), waiting=WaitingFacts("care", 3, 0.0, 60.0)))
+    caller = Caller(flow, replace(facts(), waiting=WaitingFacts("care", 3, 0.0, 60.0)))
+    caller.does(QueueEntered())
+    return caller
 
 
 def test_a_flow_is_heard_in_the_queue(waiting: Caller) -> None:
@@ -692,6 +699,7 @@ def test_who_is_tired_of_waiting_is_gone(waiting: Caller) -> None:
 def test_a_flow_that_fails_keeps_the_place(tmp_path: Path) -> None:
     room = ROOM_FLOW.replace("waiting.position", "caller.tags[99]")
     caller = Caller(flow_with(tmp_path, QUEUE, room=room))
+    caller.does(QueueEntered())
     assert caller.state.phase == "queued"
     assert caller.state.failures[0].step == "room/place"
     assert words(caller) == ["waiting"]

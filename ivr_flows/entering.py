@@ -4,11 +4,9 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from msgspec.structs import replace
-
 from ivr_flows import questions, requesting
 from ivr_flows.expression import ExpressionError, evaluate, holds, render
-from ivr_flows.facts import Facts, QueueFacts, WaitingFacts
+from ivr_flows.facts import QueueFacts
 from ivr_flows.flow import (
     Answer,
     Assign,
@@ -93,18 +91,9 @@ def start_waiting(walk: Walk, here: Queue) -> Walk:
         step=waiting.start, language=walk.state.language, flow=here.wait_flow, variables=initial(waiting),
         playbacks=walk.state.playbacks, requests=walk.state.requests, case=walk.state.case,
     )  # fmt: skip
-    inner = Walk(walk.root, _facts_at_the_end(walk, here.to), state, walk.now, is_waiting=True)
+    inner = Walk(walk.root, walk.facts, state, walk.now, is_waiting=True)
     inner.follow(lambda: waiting.start, lambda: enter(inner))
     return inner
-
-
-def _facts_at_the_end(walk: Walk, queue: str) -> Facts:
-    """Return the facts of who comes into a queue now: they are told their place before the queue has them."""
-    known = walk.facts.queues.get(queue)
-    if known is None:
-        return walk.facts
-    waiting = WaitingFacts(queue, known.waiting + 1, walk.now, known.estimated_wait_s)
-    return replace(walk.facts, waiting=waiting)
 
 
 # ------------------------------------------------------------------------------------------ speaking and asking

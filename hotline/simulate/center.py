@@ -211,6 +211,8 @@ class Center:
             self.tell(CallQueued(str(index), queued.queue, queued.limit_s, priority))
             if self.calls.get(index) is not call or call.scene.ended:
                 return
+            if call.queued is queued:
+                call.due.entered_at = self.now
         next_at = call.next_at()
         if next_at < math.inf:
             self.due(max(next_at, self.now), "goes_on", index)

@@ -28,6 +28,7 @@ from ivr_flows.state import (
     LeaveQueue,
     PlayPrompts,
     PromptsFinished,
+    QueueEntered,
     QueueLeft,
     QueueOutcome,
     RejectCall,
@@ -101,7 +102,7 @@ class Played(msgspec.Struct, frozen=True):
 @dataclass(slots=True)
 class Due:
     """What will happen by itself, and when: the end of a playback, that of a queue and the talk before it, the world's
-    answer to a request, the call taken."""
+    answer to a request, the call taken, its place in a queue given."""
 
     playback: int = 0
     interruptible: bool = False
@@ -113,6 +114,7 @@ class Due:
     said: Said | None = None
     said_at: float = math.inf
     taken_at: float = math.inf
+    entered_at: float = math.inf
 
 
 @dataclass(slots=True)
@@ -245,6 +247,8 @@ class Call:
         if action.wait and visit.outcome in ("answered", "timeout"):
             self.hear(action.wait)
         self.due.outcome, self.due.queue_at = visit.outcome, self.now
+        if visit.outcome in ("answered", "timeout"):
+            self.due.entered_at = self.now
         if visit.outcome == "answered" and visit.after_s < action.limit_s:
             self.due.talk_at = self.now + visit.after_s
             self.due.queue_at = self.due.talk_at + visit.talk_s
@@ -323,7 +327,7 @@ class Call:
     def next_at(self) -> float:
         """Return when something happens by itself next; infinity for never."""
         due, deadline = self.due, self.state.due
-        at = min(due.queue_at, due.said_at, due.taken_at)
+        at = min(due.queue_at, due.said_at, due.taken_at, due.entered_at)
         if self.talks:
             return at
         return min(at, due.talk_at, due.playback_at, math.inf if deadline is None else deadline)
@@ -341,7 +345,10 @@ class Call:
     def happen(self, talked: bool) -> None:
         """What is due now happens, one thing of it. While the caller talks with an agent the flow stands still."""
         due = self.due
-        if not talked and due.playback_at <= self.now:
+        if due.entered_at <= self.now:
+            due.entered_at = math.inf
+            self.give(QueueEntered())
+        elif not talked and due.playback_at <= self.now:
             due.playback_at = math.inf
             self.give(PromptsFinished(due.playback, "finished"))
         elif due.queue_at <= self.now:
@@ -359,7 +366,7 @@ class Call:
 
     def leave_queue(self, outcome: QueueOutcome) -> None:
         """The queue is over for the call."""
-        self.due.queue_at = self.due.talk_at = math.inf
+        self.due.queue_at = self.due.talk_at = self.due.entered_at = math.inf
         self.note("queue over", outcome)
         self.give(QueueLeft(outcome), outcome)
 

@@ -1,8 +1,11 @@
 """The answers that are worth trying: a caller's to a question, the world's to a request. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
 
 from ivr_flows.answers import understand
 from ivr_flows.flow import Flow, Gather, Http, Lookup, Menu, Request, Survey, Transfer
@@ -22,6 +25,9 @@ MAX_VARIANTS: Final = 12
 NUMBERS: Final = (
     "0912345678", "02438251234", "02031990", "020390", "0203", "0930", "930", "150000", "5", "10", "4111111111111111",
 )  # fmt: skip
+SOON: Final = timedelta(days=30)
+DATES: Final = 6
+"""So many dates are tried: past and to come, with and without a year."""
 SAMPLES: Final[Mapping[str, Any]] = {
     "text": "text",
     "digits": "1234",
@@ -60,7 +66,7 @@ class Answering:
                 yield from "123"
             case Gather() as here:
                 right = [keys for keys in self._named(here, known) if self._is_right(here, keys)][:MAX_VARIANTS]
-                right += self._tried(here, right=True)[:2]
+                right += self._tried(here, right=True)[: DATES if self._kind(here) == "date" else 2]
                 yield from map(self.finished, dict.fromkeys(right))
                 yield from map(self.finished, self._tried(here, right=False)[:1])
                 yield from [_counted(here.length[0] - 1) + here.finish] if here.length[0] > 1 and here.finish else []
@@ -97,10 +103,15 @@ class Answering:
         yield from (key for key in self._part.keys if key not in taken)
 
     def _is_right(self, here: Gather, keys: str) -> bool:
-        today = datetime_of(self._now).astimezone(ZoneInfo(self._facts.timezone)).date()
+        return understand(here.check, self._kind(here), keys, self._today, self._facts.region) is not None
+
+    @property
+    def _today(self) -> date:
+        return datetime_of(self._now).astimezone(ZoneInfo(self._facts.timezone)).date()
+
+    def _kind(self, here: Gather) -> str:
         variable = self._part.variables.get(here.into)
-        kind = "number" if isinstance(self._here, Survey) else "text" if variable is None else variable.kind
-        return understand(here.check, kind, keys, today, self._facts.region) is not None
+        return "number" if isinstance(self._here, Survey) else "text" if variable is None else variable.kind
 
     def _named(self, here: Gather, known: Compared) -> list[str]:
         """Return answers that the flow's conditions name."""
@@ -109,7 +120,8 @@ class Answering:
 
     def _tried(self, here: Gather, *, right: bool) -> list[str]:
         plain = [_counted(length) for length in dict.fromkeys(here.length)]
-        tried = [text for text in (*plain, *NUMBERS, *map(_with_check_digit, plain)) if _fits(here, text)]
+        dates = [f"{day:{form}}" for form in ("%d%m%Y", "%d%m") for day in (self._today, self._today + SOON)]
+        tried = [text for text in (*plain, *NUMBERS, *dates, *map(_with_check_digit, plain)) if _fits(here, text)]
         return [text for text in dict.fromkeys(tried) if self._is_right(here, text) is right]
 
 
@@ -155,6 +167,9 @@ def replies_to(call: Call, asked: Ask, known: Compared) -> Iterator[tuple[Said |
                 reply = Reply(outcome, told)
                 said = Answers(World(replies={kind: (reply,)})).reply(asked.request, call.facts)
                 yield said, (kind, "", {"outcome": outcome, "values": told} if told else outcome)
+        if outcome == "verified" and "caller.assurance" in known:
+            doubted = Said(outcome, {}, REPLY_AFTER_S, replace(call.facts.caller, known=True, assurance=1))
+            yield doubted, (kind, "", {"outcome": outcome, "known_as": {"assurance": 1}})
 
 
 def _http(here: Request, part: Flow, request: CallHttp, outcome: str, known: Compared) -> Iterator[tuple[Said, Came]]:

@@ -11,7 +11,7 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 
 from ivr_flows.entering import enter
 from ivr_flows.facts import Facts
-from ivr_flows.flow import Flow, Hours, ReadQueue, Split
+from ivr_flows.flow import Flow, Hours, Queue, ReadQueue, Split
 from ivr_flows.state import FlowState
 from ivr_flows.trials.marks import texts_of
 from ivr_flows.trials.scenario import PHONE
@@ -157,11 +157,21 @@ def _queues(flow: Flow, known: Compared) -> Iterator[list[Plain]]:
                 for fact in ("open", "waiting", "estimated_wait"):
                     constants = known.get(f"{step.into}.{fact}", set())
                     facts.setdefault(step.of, {}).setdefault(fact, set()).update(constants)
+    for name in _waited_in(flow):
+        ahead = {number - 1 for number in _near(known.get("waiting.position", ()))}
+        facts.setdefault(name, {}).setdefault("waiting", set()).update(ahead)
+        facts[name].setdefault("estimated_wait", set()).update(known.get("waiting.estimated_wait", ()))
     for name, compared_ in sorted(facts.items()):
-        changes: list[Plain] = [{"open": "no"}] if "open" in compared_ else []
-        near = [(number, fact) for fact in ("waiting", "estimated_wait") for number in _near(compared_.get(fact, ()))]
-        changes += [{fact: number if fact == "waiting" else f"{number}s"} for number, fact in near if number > 0]
-        yield [{"queues": {name: change}} for change in changes]
+        yield [{"queues": {name: {"open": "no"}}}] if "open" in compared_ else []
+        for fact, unit in (("waiting", ""), ("estimated_wait", "s")):
+            near = [number for number in _near(compared_.get(fact, ())) if number > 0]
+            yield [{"queues": {name: {fact: f"{number}{unit}"}}} for number in near]
+
+
+def _waited_in(flow: Flow) -> set[str]:
+    """Return the queues in which a flow is heard."""
+    parts = (flow, *flow.flows.values())
+    return {step.to for part in parts for step in part.steps.values() if isinstance(step, Queue) and step.wait_flow}
 
 
 def _near(constants: Iterable[str | int | float]) -> list[int]:
@@ -198,10 +208,10 @@ def _around(value: str | float) -> tuple[int, ...]:
     return () if isinstance(value, str) else (int(value) - 1, int(value), int(value) + 1)
 
 
-def _merged(changes: Sequence[Mapping[str, Any]]) -> Plain:
+def _merged(changes: Iterable[Mapping[str, Any]]) -> Plain:
     merged: Plain = {}
     for change in changes:
         for key, value in change.items():
             here = merged.get(key)
-            merged[key] = {**here, **value} if isinstance(here, dict) and isinstance(value, dict) else value
+            merged[key] = _merged((here, value)) if isinstance(here, dict) and isinstance(value, dict) else value
     return merged

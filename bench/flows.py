@@ -1,15 +1,15 @@
 """Flows alone, without audio or a network: `hotline bench flows`.
 
 A call is a scenario of the shipped flow (`main.test.yaml`) from the first word to the last, played and
-judged as `hotline flow test` does it, all of them in turn, on one core. A row counts CPU time of this process, so
-that other work on the machine changes little.
+judged as `hotline flow test` does it, all of them in turn, on one core. A row counts CPU time of this process. A core
+that others share (its caches, its other thread) is slower for that: `best_calls_per_s` is the best of many rounds.
 
 Cases: `logic`, the calls; `load`, the flow read and checked; `simulate`, callers by chance with the real queues.
 """
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from itertools import cycle
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +25,8 @@ FLOW: Final = Path(__file__).parent.parent / "ivr_flows" / "examples" / "main.ya
 SECONDS: Final = 5.0
 TARGET_CALLS_PER_S: Final = 2000
 SIMULATED: Final = 500
+ROUND: Final = 20
+"""So often all scenarios are played between two looks at the clock."""
 
 
 def run(case: str | None = None, n: int | None = None, seconds: float | None = None) -> list[dict[str, object]]:
@@ -46,20 +48,23 @@ def _logic(_: int, seconds: float) -> dict[str, object]:
     prepared = marked(beside.flow)
     for scenario in beside.trials.scenarios:  # compiles the expressions
         judge(prepared, scenario)
-    calls = inputs = 0
-    begun, until = time.process_time(), time.perf_counter() + seconds
-    for scenario in cycle(beside.trials.scenarios):
-        played = judge(prepared, scenario).played
-        calls, inputs = calls + 1, inputs + len(played.steps)
-        if time.perf_counter() >= until:
-            break
-    spent = time.process_time() - begun
+    calls = steps = 0
+    best_s = spent = 0.0
+    scenarios, until = beside.trials.scenarios, time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        begun = time.process_time()
+        for scenario in islice(cycle(scenarios), ROUND * len(scenarios)):
+            steps += len(judge(prepared, scenario).played.steps)
+        took_s = time.process_time() - begun
+        calls, spent = calls + ROUND * len(scenarios), spent + took_s
+        best_s = min(best_s or took_s, took_s)
     return {
         "case": "logic",
         "calls": calls,
-        "steps_per_call": round(inputs / calls, 1),
+        "steps_per_call": round(steps / calls, 1),
         "calls_per_s": round(calls / spent),
-        "ms_per_call": round(1000 * spent / calls, 3),
+        "best_calls_per_s": round(ROUND * len(scenarios) / best_s),
+        "ms_per_call": round(1000 * best_s / ROUND / len(scenarios), 3),
         "target": TARGET_CALLS_PER_S,
     }
 

@@ -288,14 +288,19 @@ def _bare(source: str) -> TemplateExpression:
 
 def render(source: str, scope: Mapping[str, object]) -> str:
     """Return a text with its expressions filled in, spaces folded, bounded. Raises `ExpressionError`."""
-    text: str = _guarded(lambda: _text(source).render(scope))
+    text: str = _guarded(lambda: _filled(_text(source), scope))
     return _SPACES.sub(" ", text).strip()[:MAX_TEXT_CHARS]
 
 
 def address(source: str, scope: Mapping[str, object]) -> str:
     """Return an address with its expressions filled in, each as one part of it. Raises `ExpressionError`."""
-    text: str = _guarded(lambda: _address(source).render(scope))
+    text: str = _guarded(lambda: _filled(_address(source), scope))
     return text.strip()[:MAX_TEXT_CHARS]
+
+
+def _filled(template: Template, scope: Mapping[str, object]) -> str:
+    """Fill in a template as `Template.render` does, without a copy of the scope: nothing here could change it."""
+    return "".join(template.root_render_func(template.new_context(scope, shared=True)))  # type: ignore[arg-type]
 
 
 def evaluate(source: str, scope: Mapping[str, object]) -> object:

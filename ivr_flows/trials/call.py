@@ -161,21 +161,24 @@ class Call:
 
     def take(self, actions: Iterable[FlowAction]) -> None:
         """Note where the call went, and do what the flow wants done."""
-        for entry in self.state.path[self.noted :]:
-            exit_ = taken(entry)
-            if exit_ is not None:
-                self.exits.append(exit_)
-            self.note("step", entry)
-        self.noted = len(self.state.path)
+        path = self.state.path
+        if self.noted < len(path):
+            for entry in path[self.noted :]:
+                exit_ = taken(entry)
+                if exit_ is not None:
+                    self.exits.append(exit_)
+                self.note("step", entry)
+            self.noted = len(path)
         for action in actions:
             self.perform(action)
         self.look()
 
     def look(self) -> None:
         """See what the caller sees of it."""
-        self.scene.asking = self.inner.phase == "listening" and not self.talks
-        self.scene.listening = self.scene.asking and bool(hearing_language(self.marked.flow, self.state))
-        self.scene.where = self.inner.place
+        scene, inner = self.scene, self.inner
+        scene.asking = inner.phase == "listening" and not self.talks
+        scene.listening = scene.asking and bool(hearing_language(self.marked.flow, self.state))
+        scene.where = inner.place
 
     @property
     def inner(self) -> FlowState:

@@ -133,6 +133,6 @@ def test_any_source_is_checked_or_refused(source: str) -> None:
     check_condition(source, ["order"])
 
 
-@given(st.one_of(st.text(), st.from_regex(r"[\w ]{0,40}", fullmatch=True), st.just("Nguyễn Thị Lan"), st.just("e\u0301")))
+@given(st.one_of(st.text(), st.from_regex(r"[\w ]{0,40}", fullmatch=True), st.sampled_from(["Thị Lan", "e\u0301"])))
 def test_what_is_plain_is_spoken_as_if_it_were_cleaned(text: str) -> None:
     assert spoken(text) == cleaned(text)

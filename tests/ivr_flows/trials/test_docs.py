@@ -42,7 +42,8 @@ steps:
 
 
 def _example(word: str) -> str:
-    return next(text for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if f"\n{word}:" in text)
+    examples: list[str] = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    return next(text for text in examples if f"\n{word}:" in text)
 
 
 def _folder(folder: Path) -> Path:

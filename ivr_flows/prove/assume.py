@@ -117,6 +117,8 @@ class Assumption:
             return []
         operator = node.ops[0].op if truth else OPPOSITE[node.ops[0].op]
         left_node, right_node = node.expr, node.ops[0].expr
+        if self._fails(left_node, world) or self._fails(right_node, world):
+            return []
         left, right = self.value(left_node, world), self.value(right_node, world)
         if left.anything or right.anything:
             return self._decided(node, world, truth)
@@ -133,6 +135,10 @@ class Assumption:
         worlds = self._store(left_node, narrowed, world)
         worlds = [after for each in worlds for after in self._store(right_node, other, each)]
         return [after for each in worlds for after in self._decided(node, each, truth)]
+
+    def _fails(self, node: nodes.Node, world: World) -> bool:
+        """Whether it is a field of nothing."""
+        return isinstance(node, nodes.Getattr) and self.value(node.node, world).kinds == {"none"}
 
     def _assume_in(self, node: nodes.Compare, world: World, truth: bool, operator: str) -> list[World]:
         left, right_node = self.value(node.expr, world), node.ops[0].expr
@@ -174,6 +180,19 @@ class Assumption:
                 if measured is None:
                     return []
                 return [each.with_term(self.scope.term(node), kept) for each in measured]
+            case nodes.Getattr():
+                world = _there(node.node, world)
+                base = self.value(node.node, world)
+                if base.none:  # what has a field is something
+                    there = replace(base, none=False)
+                    return [
+                        after
+                        for each in (self._store(node.node, there, world) if there.is_defined() else [])
+                        for after in self._stored(node, kept, each)
+                    ]
+        return self._stored(node, kept, world)
+
+    def _stored(self, node: nodes.Node, kept: Value, world: World) -> list[World]:
         if kept.anything or not self._names(node):
             return [world]
         stored = world.with_term(self.scope.term(node), kept.telling(NOBODY))
@@ -205,6 +224,14 @@ class Assumption:
         known = world.terms.get(ASSURANCE, number(between(0, 3)))
         raised = replace(known, numbers=known.numbers.meet(between(level, 3)))
         return world.with_term(ASSURANCE, raised) if raised.numbers else None
+
+
+def _there(node: nodes.Node, world: World) -> World:
+    """Take a variable that has a field for set."""
+    held = world.variables.get(node.name) if isinstance(node, nodes.Name) else None
+    if held is None or not held.unset or not held.is_defined() or not isinstance(node, nodes.Name):
+        return world
+    return world.refined(node.name, replace(held, unset=False))
 
 
 def limited(worlds: list[World]) -> list[World]:

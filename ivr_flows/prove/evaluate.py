@@ -112,8 +112,7 @@ class Evaluation(Assumption):
             return self.scope.views.get(name, ANYTHING)
         if held.unset:
             self.wrong("unset-variable", f"'{name}' may have no value here: not every way to this step sets it")
-            if not held.is_defined():
-                return self.scope.declared(name)
+            return self.scope.declared(name)  # one fault, not one more for each that follows from it
         return replace(held, unset=False, tells=frozenset(self._tells(name, held, world)))
 
     def _tells(self, name: str, held: Value, world: World) -> Iterator[str]:

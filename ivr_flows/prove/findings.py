@@ -172,7 +172,7 @@ class Findings:
     # -------------------------------------------------------------------------------------------- conditions
 
     def _conditions(self, name: str, step: When, world: World) -> Iterator[Finding]:
-        left = [world]
+        left, is_sound = [world], True
         seen: dict[str, int] = {}
         quiet = Evaluation(self.scope)
         for branch in step.branches:
@@ -187,10 +187,11 @@ class Findings:
                 evaluation.value(tree, here)
             yield from (Finding(name, wrong.code, wrong.text, branch.condition, nth) for wrong in found)
             holding, failing = quiet.assume_all(tree, left, True), quiet.assume_all(tree, left, False)
-            if not found and not holding:
+            is_sound = is_sound and not found
+            if is_sound and not holding:
                 alone = bool(quiet.assume(tree, world, True))
                 yield Finding(name, "never-holds", _never(branch.condition, alone), branch.condition, nth, shown=False)
-            if not found and not failing:
+            if is_sound and not failing:
                 words = f"'{branch.condition}' always holds here: what stands after it is never reached"
                 yield Finding(name, "always-holds", words, branch.condition, nth, shown=False)
             left = failing

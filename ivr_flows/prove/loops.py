@@ -7,13 +7,13 @@ Rule 2: a way round that needs nothing of the caller (who is silent, or wrong, o
 breaks it. A flow for waiting may go round: the queue ends it.
 
 Rule 3: a counter bounds a way round which passes a `set` that always moves it the same way (`n: n + 1`), and a `when`
-whose way on bounds it (`n < 3`, or else of `n >= 3`), provided nothing on the loop moves it otherwise.
+whose way on bounds it (`n < 3`, or else of `n >= limit`), provided nothing on the loop moves it otherwise.
 
 Rule 4: a loop without bound that callers can go round by what they press, from which no way leads to a person, is
 `no-way-to-person`; unless people are behind it already (after `answered`) or nobody is there (`closed`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,11 +39,13 @@ from ivr_flows.flow import (
 from ivr_flows.flow import (
     Transfer as TransferStep,
 )
+from ivr_flows.prove.assume import OPPOSITE, SWAPPED
 from ivr_flows.prove.dataflow import Known
 from ivr_flows.prove.graph import components
 from ivr_flows.prove.numbers import ANY_NUMBER
 from ivr_flows.prove.transfer import AT_ONCE, Transfer, Way, verb
 from ivr_flows.prove.value import number
+from ivr_flows.prove.world import CHANGING
 
 AT_ONCE_EXITS: Final = {"queue": ("full", "closed")}
 """Exits that are taken without waiting, of verbs that do wait otherwise."""
@@ -175,7 +177,8 @@ class Loops:
         left: list[list[Edge]] = []
         for name, upwards in self._counters(knot) if depth < DEEP else ():
             moving = {edge.step for edge in knot if name in _moved(self.flow.steps[edge.step])}
-            guards = [edge for edge in knot if self._guards(edge, name, upwards)]
+            changed = {each for edge in knot for each in filled_by(self.flow.steps[edge.step])}
+            guards = [edge for edge in knot if self._guards(edge, name, upwards, changed)]
             if guards:
                 unmoved = self.unbounded([edge for edge in knot if edge.step not in moving], depth + 1)
                 unguarded = self.unbounded([edge for edge in knot if edge not in guards], depth + 1)
@@ -192,11 +195,11 @@ class Loops:
             for name, way in _moved(step).items():
                 moves.setdefault(name, set()).add(way)
         for name, ways in sorted(moves.items()):
-            if ways in ({1}, {-1}) and not any(_fills(step, name) for step in steps.values()):
+            if ways in ({1}, {-1}) and not any(name in _filled_by_others(step) for step in steps.values()):
                 yield name, ways == {1}
 
-    def _guards(self, edge: Edge, name: str, upwards: bool) -> bool:
-        """Whether going this way bounds a counter."""
+    def _guards(self, edge: Edge, name: str, upwards: bool, changed: Set[str]) -> bool:
+        """Whether going this way bounds a counter: by a number, or by what does not change on the loop."""
         if not isinstance(self.flow.steps[edge.step], When):
             return False
         world = self.known.worlds[edge.step]
@@ -207,7 +210,27 @@ class Loops:
         if way.world is None:
             return True
         bounded = way.world.variables[name].numbers
-        return (bounded.high < float("inf")) if upwards else (bounded.low > -float("inf"))
+        if (bounded.high < float("inf")) if upwards else (bounded.low > -float("inf")):
+            return True
+        operators = ("lt", "lteq", "eq") if upwards else ("gt", "gteq", "eq")
+        return any(
+            self._compares(term, value.flags, name, operators, changed) for term, value in way.world.terms.items()
+        )
+
+    def _compares(self, term: str, truths: Set[bool], name: str, operators: tuple[str, ...], changed: Set[str]) -> bool:
+        """Whether a condition that was decided holds a counter below (or above) something that does not change."""
+        node = self.transfer.scope.read.get(term)
+        if not isinstance(node, nodes.Compare) or len(node.ops) != 1 or len(truths) != 1:
+            return False
+        operator, other = node.ops[0].op, node.ops[0].expr
+        if isinstance(other, nodes.Name) and other.name == name:
+            operator, other = SWAPPED.get(operator, ""), node.expr
+        elif not (isinstance(node.expr, nodes.Name) and node.expr.name == name):
+            return False
+        if truths == {False}:
+            operator = OPPOSITE.get(operator, "")
+        names = self.transfer.scope.names_of(self.transfer.scope.term(other))
+        return operator in operators and not names & changed and not names & CHANGING
 
 
 def _moved(step: Step) -> dict[str, int]:
@@ -232,11 +255,14 @@ def _way(by: object) -> int:
     return (by > 0) - (by < 0) if isinstance(by, int | float) else 0
 
 
-def _fills(step: Step, name: str) -> bool:
-    into = getattr(step, "into", "")
-    if isinstance(step, Survey):
-        into = step.question.into
-    return name in into if isinstance(into, Mapping) else into == name
+def filled_by(step: Step) -> set[str]:
+    """Return the variables that a step may give a value."""
+    return {*_moved(step), *_filled_by_others(step)}
+
+
+def _filled_by_others(step: Step) -> set[str]:
+    into = step.question.into if isinstance(step, Survey) else getattr(step, "into", "")
+    return set(into) if isinstance(into, Mapping) else {into}
 
 
 # --------------------------------------------------------------------------------------------------------- graphs

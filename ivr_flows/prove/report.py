@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from ivr_flows.flow import Flow
+from ivr_flows.flow import Assign, Flow, When
 from ivr_flows.load import Checked, read_folder, read_linked
 from ivr_flows.prove.called import Library, beginning, calls
 from ivr_flows.prove.dataflow import Dataflow
@@ -60,6 +60,8 @@ class Prover:
         self.findings = Findings(flow, self.transfer.scope, self.transfer)
         self.silent = self.library.exits_by("silent")
         self.at_once = self.library.exits_by("at_once")
+        self.wrong: set[str] = set()
+        """The steps that set or compare something, and are wrong in that."""
         self.uses: dict[tuple[str, str], list[Node]] = {}
         for use in checked.reading.uses:
             self.uses.setdefault((use.step, use.source), []).append(use.place)
@@ -94,6 +96,9 @@ class Prover:
 
     def _of_steps(self) -> Iterator[FlowError]:
         found = [finding for name, world in self.known.worlds.items() for finding in self.findings.at(name, world)]
+        self.wrong = {
+            each.step for each in found if each.shown and isinstance(self.flow.steps[each.step], Assign | When)
+        }
         yield from (self.error(self.place(finding), finding) for finding in found if not finding.shown)
         yield from self._shown([finding for finding in found if finding.shown])
         yield from self._of_failing()
@@ -142,13 +147,14 @@ class Prover:
     # -------------------------------------------------------------------------------------------------- loops
 
     def _of_loops(self) -> Iterator[FlowError]:
+        """Find loops without end; not those with a step that is wrong in itself, which may be what counts the rounds."""
         loops = Loops(self.flow, self.known, self.transfer, self.silent, self.at_once)
-        for loop in loops.spinning():
+        for loop in self._sound(loops.spinning()):
             text = f"nothing on the way {_round(loop)} waits for anything: the call would spin and then fail"
             yield self._loop("spin", text, loop)
         if self.flow.for_waiting:
             return
-        endless = loops.endless()
+        endless = list(self._sound(loops.endless()))
         for loop in endless:
             text = (
                 f"a caller who does nothing goes round {_round(loop)} for ever; count the rounds (set n: n + 1, and"
@@ -163,6 +169,9 @@ class Prover:
                     f"who goes round {_round(loop)} has no way to a person: offer a queue, a call back or a voicemail"
                 )
                 yield self._loop("no-way-to-person", text, loop, warning=not matters)
+
+    def _sound(self, loops: Iterable[list[Edge]]) -> Iterator[list[Edge]]:
+        return (loop for loop in loops if not any(edge.step in self.wrong for edge in loop))
 
     def _loop(self, code: str, text: str, loop: list[Edge], warning: bool = False) -> FlowError:
         head = loop[0].step

@@ -216,7 +216,7 @@ class Value:
             element=_either(self.element, other.element),
             length=self.length.join(other.length),
             fields=_both_records(self.fields, other.fields),
-            kept=self.kept and other.kept,
+            kept=(self.kept or self.fields is None) and (other.kept or other.fields is None),
             moment=self.moment or other.moment,
             anything=self.anything or other.anything,
             tells=self.tells | other.tells,

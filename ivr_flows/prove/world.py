@@ -116,12 +116,17 @@ class Scope:
     views: dict[str, Value] = field(default_factory=dict)
     secret: frozenset[str] = frozenset()
     mentions: dict[str, frozenset[str]] = field(default_factory=dict)
+    read: dict[str, nodes.Node] = field(default_factory=dict)
+    """Terms as they were read."""
     written: dict[int, tuple[nodes.Node, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, view in VIEWS.items():
             self.views[name] = ANYTHING if view is None else _view(view)
         self.views["now"] = MOMENT
+        self.views["waiting"] = record(
+            {name: number(NOT_NEGATIVE) for name, _ in self.views["waiting"].fields or ()}, True
+        )
         languages = words(*self.flow.languages)
         self.views["caller"] = _with_field(self.views["caller"], "assurance", number(LEVELS))
         self.views["call"] = _with_field(self.views["call"], "language", languages)
@@ -165,6 +170,7 @@ class Scope:
         if found is None:
             found = self.written[id(node)] = node, _written(node)
             names = {each.name for each in node.find_all(nodes.Name)}
+            self.read[found[1]] = node
             self.mentions[found[1]] = frozenset(names | {node.name} if isinstance(node, nodes.Name) else names)
         return found[1]
 

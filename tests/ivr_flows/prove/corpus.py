@@ -1,4 +1,4 @@
-"""Flows that are good, and what may be broken in them.
+r"""Flows that are good, and what may be broken in them.
 
 `corpus/good/` has flows in which nothing is wrong. `corpus/faults/NAME.faults` has faults that are put into
 `good/NAME.yaml`, one after the other, each into the good flow as it stands:
@@ -67,8 +67,9 @@ def _changed(text: str, lines: list[str], where: str) -> str:
     for old, new in zip(pieces[::2], pieces[1::2], strict=True):
         assert old.startswith("< "), f"{where}: {old}"
         assert new.startswith(">"), f"{where}: {new}"
-        assert text.count(old[2:]) == 1, f"{where}: this stands {text.count(old[2:])} times: {old[2:]}"
-        text = text.replace(old[2:], new[2:].replace("\\n", "\n"))
+        was, becomes = (piece[1:].strip().replace("\\n", "\n") for piece in (old, new))
+        assert text.count(was) == 1, f"{where}: this stands {text.count(was)} times: {was}"
+        text = text.replace(was, becomes)
     return text
 
 

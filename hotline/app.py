@@ -34,13 +34,14 @@ from hotline.config import Settings, TlsFiles
 from hotline.metrics import Metrics
 from hotline.sip_listeners import SipListeners, told_address
 from ivr_flows import prompts as prompt_cache
-from ivr_flows.flow import Flow
+from ivr_flows.flow import Flow, Http
 from ivr_flows.load import load_folder
 from recordings import store
 from recordings.journal import Journal
 from telephony import acd, sdp
 from telephony.edge import collector, number_tables, recovery, rows
 from telephony.edge.alarms import watch_disk
+from telephony.edge.case_requests import CaseRequests
 from telephony.edge.funnel import Funnel
 from telephony.edge.media_settings import ICE_SERVERS, MediaSettings
 from telephony.edge.media_workers import MediaWorkers
@@ -51,6 +52,7 @@ from telephony.edge.websocket import SipWebSockets
 from telephony.edge.wire import FromMedia, FromSpeech
 from telephony.edge.workers import Worker
 from telephony.events import BindingChanged, HangupRequested, Prompt, SaveAgent, WorkerDied
+from telephony.requests import CallHttp, ChangeCase
 from telephony.sip.digest import Ha1
 from telephony.sip.endpoint import Endpoint, EndpointSettings
 from telephony.sip.settings import SubscriptionSettings, TextSettings
@@ -122,6 +124,7 @@ class Hotline:
             self.sessions, settings.region, notify.routes(settings), self.funnel.webhooks, self.funnel.publish
         )
         self.funnel.notifier = self.notifier
+        self._serve_flows(flows)
         if self.connectors.clients:
             self.funnel.name_of = self.connectors.name_of
         # What a caller hears in the middle of a talk is to be there at once.
@@ -152,6 +155,17 @@ class Hotline:
         for worker in self.speech:
             if worker.kind not in NEEDED:
                 worker.come_up()
+
+    def _serve_flows(self, flows: Mapping[str, Flow]) -> None:
+        """Have what flows ask of the world performed."""
+        requests = self.funnel.requests
+        requests.register(ChangeCase, CaseRequests(self.sessions, self.clock.now).perform)
+        if any(isinstance(step, Http) for flow in flows.values() for step in flow.steps.values()):
+            from telephony.edge.web_service import WebServices  # noqa: PLC0415 - brings an HTTP client along
+
+            services = WebServices(self.settings.flow_settings)
+            self._exit.push_async_callback(services.close)
+            requests.register(CallHttp, services.perform, late="timed_out")
 
     def _make_connectors(self) -> list[webhook_endpoint.Endpoint]:
         """Make the CRMs of the settings; return the endpoints of those that are to have finished calls."""
@@ -209,6 +223,7 @@ class Hotline:
                 region=settings.region,
                 language=settings.languages[0],
                 record_channels=settings.recordings.channels,
+                flow_settings=settings.flow_settings,
             ),
             flows,
             acd.Acd(queues, {}),  # agents are known once the database is open

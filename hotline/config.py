@@ -40,6 +40,7 @@ from hotline.config_values import (
     Days,
     Domain,
     Duration,
+    FlowSetting,
     Folder,
     Language,
     Listen,
@@ -269,6 +270,7 @@ class Settings(Section):
     web: Web
     flows: Folder | None = None
     numbers: dict[Number, Name]
+    flow_settings: dict[FlowSetting, str] = Field(default_factory=dict, repr=False)
     queues: dict[Name, Queue]
     desk: Desk
     channels: Channels

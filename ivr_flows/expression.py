@@ -88,6 +88,9 @@ def spoken(value: object) -> str:
 
 
 def _finalize(value: object) -> str:
+    # What the settings say stands as it is: nobody but who runs the hotline writes that.
+    if isinstance(value, Setting):
+        return str(value)
     # An `if` without `else` gives Jinja2's plain Undefined, which is nothing to say; any other undefined is strict
     # and raises here.
     return "" if type(value) is Undefined else spoken(value)
@@ -122,7 +125,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
 def _quoted(value: object) -> str:
     """Return a value as one part of an address; what the settings say stands as it is."""
-    return str(value) if isinstance(value, Setting) else quote(_finalize(value), safe="")
+    return _finalize(value) if isinstance(value, Setting) else quote(_finalize(value), safe="")
 
 
 def _sandbox(finalize: Callable[[object], str] = _finalize) -> _Sandbox:

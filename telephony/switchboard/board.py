@@ -66,6 +66,8 @@ class SwitchboardSettings:
     language: str = ""
     """That of talks with somebody of whom no language is known."""
     record_channels: Channels = "stereo"
+    flow_settings: Mapping[str, str] = field(default_factory=dict)
+    """Values for flows, by name: addresses of services, say."""
 
 
 @dataclass(slots=True)

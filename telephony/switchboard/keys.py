@@ -50,7 +50,7 @@ def why_not(board: Board, call_id: str) -> str:
 def _choose(board: Board, leg: str, digit: str) -> bool:
     """Give a caller's key to its flow; False where it is in none."""
     call = board.by_leg(leg)
-    if call is None or leg != call.leg or not call.is_in_flow:
+    if call is None or leg != call.leg or not call.takes_keys:
         return False
     board.tell_flow(call, KeyPressed(digit))
     return True

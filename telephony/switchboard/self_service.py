@@ -101,6 +101,7 @@ def _facts(board: Board, call: Call, now: float) -> Facts:
         timezone=board.settings.timezone,
         queues=queues,
         waiting=_waiting(board, call, now),
+        settings=board.settings.flow_settings,
         region=board.settings.region,
         call=call.id,
     )

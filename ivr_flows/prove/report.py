@@ -147,7 +147,7 @@ class Prover:
     # -------------------------------------------------------------------------------------------------- loops
 
     def _of_loops(self) -> Iterator[FlowError]:
-        """Find loops without end; not those with a step that is wrong in itself, which may be what counts the rounds."""
+        """Find loops without end, but for those with a step that is wrong in itself: that may be what counts them."""
         loops = Loops(self.flow, self.known, self.transfer, self.silent, self.at_once)
         for loop in self._sound(loops.spinning()):
             text = f"nothing on the way {_round(loop)} waits for anything: the call would spin and then fail"

@@ -83,14 +83,15 @@ debian:
 	  fi; \
 	fi
 
-# What listens to voice has the machine for itself; the rest runs in two workers.
+# What measures how soon or how well voice comes has the machine for itself. The rest runs in a worker more than there
+# are cores: a third of it waits for calls.
 test: debian $(VENV)/.dev $(PAGES)
 	cd ui && npx --no-install vitest run
 ifdef ARGS
 	$(BIN)/pytest $(ARGS)
 else
 	$(BIN)/pytest -m alone tests/end_to_end
-	$(BIN)/pytest -m "not alone" --numprocesses 2 --dist loadfile
+	$(BIN)/pytest -m "not alone" --numprocesses 3 --dist loadfile --no-loadscope-reorder
 endif
 
 fuzz: $(VENV)/.dev

@@ -11,13 +11,15 @@ from typing import Final
 from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge import case, identity, known_caller, person, timeline, told
+from crm_bridge import case, facts, identity, known_caller, person, timeline
+from crm_bridge.advice import Advice
 from crm_bridge.known_caller import MAX_INTERACTIONS, MAX_OPEN_CASES, shortened
 from crm_bridge.match import CLAIMED_CONFIDENCE, claim, find_or_create
 from crm_bridge.tables import Case, Interaction
 from telephony.events import CallerContext, OpenCase, PastInteraction
 
 CALLER_NUMBER_ASSURANCE: Final = 1
+NO_OFFERS: Final = Advice()
 CLAIMED_BY: Final = "web"
 """The channel of a number that was typed."""
 
@@ -42,7 +44,7 @@ async def find_caller(
     ani = "" if withheld else identity.phone(number, region)
     if not ani:
         return "", CallerContext()
-    if (known := await find_known(session, ani, claimed=claimed)) is not None:
+    if (known := await find_known(session, ani, now, claimed=claimed)) is not None:
         return ani, known
     found = await find_or_create(
         session,
@@ -54,25 +56,29 @@ async def find_caller(
     assurance = _assurance(found.confidence, claimed=claimed)
     if found.created:
         return ani, CallerContext(customer=found.customer, assurance=assurance)
-    return ani, await read(session, found.customer, assurance)
+    return ani, await read(session, found.customer, assurance, now)
 
 
-async def find_known(session: AsyncSession, ani: str, *, claimed: bool = False) -> CallerContext | None:
+async def find_known(
+    session: AsyncSession, ani: str, now: float, *, claimed: bool = False, advice: Advice = NO_OFFERS
+) -> CallerContext | None:
     """Return what is known of whose number (E.164) it is, None for nobody's. Only reads: once, as a rule."""
     found = await known_caller.read(session, ani)
     if found is None:
         return None
     assurance = _assurance(found.confidence, claimed=claimed)
     if not found.is_alone:
-        return await read(session, found.context.customer, assurance)
-    return replace(found.context, assurance=assurance)
+        return await read(session, found.context.customer, assurance, now, advice)
+    return advice.on(replace(found.context, assurance=assurance), found.orders, now)
 
 
 def _assurance(confidence: float, *, claimed: bool) -> int:
     return 0 if claimed or confidence < CLAIMED_CONFIDENCE else CALLER_NUMBER_ASSURANCE
 
 
-async def read(session: AsyncSession, customer_id: str, assurance: int) -> CallerContext:
+async def read(
+    session: AsyncSession, customer_id: str, assurance: int, now: float, advice: Advice = NO_OFFERS
+) -> CallerContext:
     """Return the context of a known customer: open cases and last interactions newest first, at most ten of each.
 
     It is that of the whole person; `customer` is the profile alone, which the call will stay with.
@@ -80,7 +86,9 @@ async def read(session: AsyncSession, customer_id: str, assurance: int) -> Calle
     who = await person.whole(session, customer_id)
     cases = await case.open_cases(session, who.ids, MAX_OPEN_CASES)
     interactions = await timeline.page(session, who.ids, limit=MAX_INTERACTIONS)
-    return CallerContext(
+    # What a guest told answers no question for the others.
+    known = await known_caller.around(session, who.ids, {customer_id} | set(who.ids) - who.guests)
+    context = CallerContext(
         customer=customer_id,
         known=True,
         name=who.name,
@@ -89,9 +97,11 @@ async def read(session: AsyncSession, customer_id: str, assurance: int) -> Calle
         tags=tuple(who.tags),
         open_cases=tuple(map(_open_case, cases)),
         last_interactions=tuple(map(_past_interaction, interactions)),
-        # What a guest told answers no question for the others.
-        fields=await told.read(session, {customer_id} | set(who.ids) - who.guests),
+        fields=known.fields,
+        last_by_channel=known.last_by_channel,
+        last_agent=known.last_agent,
     )
+    return advice.on(known_caller.with_facts(context, known.facts), facts.orders(known.facts), now)
 
 
 def _open_case(row: Case) -> OpenCase:

@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge import link, person, suggestion
 from crm_bridge.asker import audited, name_of, source_of
+from crm_bridge.lines import Line, Shape
 from crm_bridge.link import Effect, LinkKind
 from crm_bridge.person import Grounds, Linked, LinkRefused, NoLink, NoProfile
 from crm_bridge.routes import NO_CUSTOMER, Reading, invalid, person_of
-from crm_bridge.shapes import Line, Shape
 from crm_bridge.tables import CustomerLink
 from telephony.clock import iso
 

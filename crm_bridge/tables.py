@@ -137,6 +137,7 @@ class Interaction(Base):
     __table_args__ = (
         UniqueConstraint("channel", "external_id"),
         Index(None, "customer_id", "occurred_at", "id"),
+        Index(None, "customer_id", "channel", "occurred_at", "id"),
         Index(None, "case_id"),
     )
 
@@ -171,6 +172,49 @@ class CustomerField(Base):
     value: Mapped[str] = mapped_column(String(500))
     channel: Mapped[str] = mapped_column(String(64))
     at: Mapped[float] = mapped_column(Double)
+
+
+class CustomerFact(Base):
+    """An order, a payment, a visit, a need, an answer to a survey, or what the customer likes: what its statements make
+    of it (`crm_bridge.facts`), and nothing that does not stand in them.
+
+    `said` are its fields, `told` when each was said last; `at` is when the last word came, `first_at` the first.
+    """
+
+    __tablename__ = "customer_facts"
+    __table_args__ = (UniqueConstraint("customer_id", "kind", "key"), Index(None, "customer_id", "at"))
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    customer_id: Mapped[str] = mapped_column(ForeignKey("customers.id"))
+    kind: Mapped[str] = mapped_column(String(16))  # facts.Kind
+    key: Mapped[str] = mapped_column(String(200))
+    said: Mapped[dict[str, Any]] = mapped_column(JSON)
+    told: Mapped[dict[str, float]] = mapped_column(JSON)
+    first_at: Mapped[float] = mapped_column(Double)
+    at: Mapped[float] = mapped_column(Double)
+    channel: Mapped[str] = mapped_column(String(64))
+
+
+class FactStatement(Base):
+    """What somebody said of a fact, kept as it was said: the history of each, and the ground that an undo goes back to.
+
+    `origin` is the interaction, the import (`import:ID`) or the CRM (`crm:NAME`) that said it, empty for a person, who
+    stands in `by`. `at` is when it was so, `created_at` when we heard of it.
+    """
+
+    __tablename__ = "fact_statements"
+    __table_args__ = (Index(None, "customer_id", "kind", "key"), Index(None, "origin"))
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    customer_id: Mapped[str] = mapped_column(ForeignKey("customers.id"))
+    kind: Mapped[str] = mapped_column(String(16))
+    key: Mapped[str] = mapped_column(String(200))
+    said: Mapped[dict[str, Any]] = mapped_column(JSON)
+    at: Mapped[float] = mapped_column(Double)
+    channel: Mapped[str] = mapped_column(String(64))
+    by: Mapped[str] = mapped_column(String(64))
+    origin: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[float] = mapped_column(Double)
 
 
 class MailFolder(Base):

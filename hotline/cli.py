@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import select
 
-from hotline import auth, customers_cli, database, privacy_cli
+from hotline import auth, customers_cli, database, hours_cli, privacy_cli
 from hotline.auth import NewUser, Role
 from hotline.config import chosen_file
 from hotline.config_values import host_port
@@ -61,6 +61,7 @@ db = _group("db", "The database.")
 customers = _group("customers", "Customers.")
 customers_cli.add_to(customers)
 privacy_cli.add_to(customers)
+hours_cli.add_to(_group("hours", "Opening hours."))
 connectors = _group("connectors", "The CRM that you have already.")
 recordings = _group("recordings", "Recordings.")
 models_group = _group("models", "Speech models.")
@@ -329,6 +330,14 @@ def flow_check(
     if any(strict or not error.warning for error in found):
         raise typer.Exit(FAILED)
     say(f"{len(files)} sound." if len(files) > 1 else "Sound.")
+
+
+@flow.command("schema")
+def flow_schema() -> None:
+    """Print the JSON Schema of flows, for editors: they complete verbs and mark what is misspelt."""
+    from ivr_flows.schema import schema  # noqa: PLC0415
+
+    typer.echo(json_text.dumps(schema(), indent=2, ensure_ascii=False))
 
 
 @connectors.command("check")

@@ -10,7 +10,11 @@ from ivr_flows.source import FlowError
 
 def outside_of(settings: Settings) -> Outside:
     """Return the names that flows may use of the settings."""
-    return Outside(queues=frozenset(settings.queues), settings=frozenset(settings.flow_settings))
+    return Outside(
+        queues=frozenset(settings.queues),
+        hours=frozenset(settings.hours),
+        settings=frozenset(settings.flow_settings),
+    )
 
 
 def check(files: Iterable[Path], settings: Settings | None) -> list[FlowError]:

@@ -46,6 +46,7 @@ SIP: Final = "/sip"
 RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("POST", "/api/v1/interactions", ("interactions",)),
     ("POST", "/api/v1/interactions/*/case", ("interactions", "desk")),
+    ("PATCH", "/api/v1/customers/*", ("customers", "desk")),
     ("POST", "/api/v1/customers/*/merge", ("customers",)),
     ("POST", "/api/v1/customers/*/split", ("customers",)),
     ("POST", "/api/v1/customers/*/crm/*", ("customers",)),
@@ -75,7 +76,8 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("POST", "/api/v1/calls/*/wrap_up", ("desk",)),
     ("POST", "/api/v1/session/phone", ("desk",)),
     ("DELETE", "/api/v1/session", ("desk",)),
-    ("POST", "/api/v1/webhooks/*/replay", ("audit",)),  # of supervisors and admins
+    ("PUT", "/api/v1/hours/*", ("audit",)),  # of supervisors and admins
+    ("POST", "/api/v1/webhooks/*/replay", ("audit",)),  # likewise
     ("POST", "/api/v1/webhooks/*/dead/*/replay", ("audit",)),
     ("WEBSOCKET", "/api/v1/events", ("live", "desk")),
     ("WEBSOCKET", "/api/v1/calls/*/audio", ("listen",)),
@@ -87,6 +89,8 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("GET", "/api/v1/customers/*", ("read", "desk")),
     ("GET", "/api/v1/customers/*/timeline", ("read", "desk")),
     ("GET", "/api/v1/customers/*/crm", ("read", "desk")),
+    ("GET", "/api/v1/customers/*/facts", ("read", "desk")),
+    ("GET", "/api/v1/customers/*/context", ("read", "desk")),
     ("GET", "/api/v1/calls/*", ("read", "desk")),
     ("GET", "/api/v1/calls/*/phrases", ("read", "desk")),
     ("GET", "/api/v1/customers/*/export", ("customers",)),

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import crm_bridge.channels.routes
 import crm_bridge.connectors.routes
+import crm_bridge.edit_routes
 import crm_bridge.importing.routes
 import crm_bridge.link_routes
 import crm_bridge.notify.routes
@@ -29,6 +30,7 @@ import recordings.routes
 import telephony.alarm_routes
 import telephony.audio_routes
 import telephony.desk_routes
+import telephony.hours_routes
 import telephony.routes
 from crm_bridge.connectors.lookup import Connectors
 from crm_bridge.notify.outbox import Notifier
@@ -157,6 +159,7 @@ def create_app(
         audit,
         crm_bridge.routes,
         crm_bridge.webhooks.routes,
+        crm_bridge.edit_routes,
         crm_bridge.link_routes,
         crm_bridge.notify.routes,
         crm_bridge.importing.routes,
@@ -168,6 +171,7 @@ def create_app(
         telephony.desk_routes,
         telephony.audio_routes,
         telephony.alarm_routes,
+        telephony.hours_routes,
     ):
         app.include_router(room.router, prefix=API)
     app.include_router(crm_bridge.channels.routes.router)

@@ -15,7 +15,8 @@ from urllib.parse import parse_qsl
 
 from crm_bridge.channels.message import MAX_TEXT_LENGTH, interaction, line_of
 from crm_bridge.identity import Kind, normalise
-from crm_bridge.shapes import InteractionIn, storable
+from crm_bridge.lines import storable
+from crm_bridge.shapes import InteractionIn
 
 MAX_FIELDS: Final = 50
 MAX_OTHER_LENGTH: Final = 1000

@@ -15,8 +15,8 @@ from typing import Final
 from crm_bridge.identity import MAX_VALUE_LENGTH, Kind, fold, normalise
 from crm_bridge.importing.headings import Field, field_of
 from crm_bridge.importing.records import Record, Trouble
+from crm_bridge.lines import LANGUAGE, storable
 from crm_bridge.match import Claim
-from crm_bridge.shapes import LANGUAGE, storable
 
 KEPT_CONFIDENCE: Final = 0.8
 MAX_IDENTITIES: Final = 20

@@ -21,7 +21,7 @@ from crm_bridge.importing.tables import Import, ImportIdentity, ImportNote, Impo
 from crm_bridge.importing.write import write_notes
 from crm_bridge.privacy.hold import held_profiles
 from crm_bridge.privacy.tables import Consent, LegalHold, PrivacyRequest
-from crm_bridge.tables import Case, Customer, CustomerField, CustomerLink, Identity, Interaction
+from crm_bridge.tables import Case, Customer, CustomerFact, CustomerField, CustomerLink, Identity, Interaction
 
 BATCH_PROFILES: Final = 500
 ATTEMPTS: Final = 5
@@ -177,7 +177,7 @@ def _says_something(profile: Customer) -> bool:
 
 async def _in_use(session: AsyncSession, ids: Collection[str]) -> set[str]:
     """Return the profiles that have anything, or that an event of merging or splitting names."""
-    owned = (Identity, Interaction, Case, CustomerField, Consent, LegalHold, PrivacyRequest)
+    owned = (Identity, Interaction, Case, CustomerField, CustomerFact, Consent, LegalHold, PrivacyRequest)
     return await _pointing(
         session, (*(each.customer_id for each in owned), CustomerLink.customer_id, CustomerLink.other_id), ids
     )

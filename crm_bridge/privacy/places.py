@@ -103,6 +103,16 @@ PLACES: Final[tuple[Place, ...]] = (
         | _uses("hidden", "name language tags through updated_was updated_to"),
     ),
     Place("connector_cache", {"key": "identity"}, _uses("told", "connector key found as_of")),
+    Place(
+        "fact_statements",
+        {"customer_id": "profile"},
+        _uses("told", "id customer_id kind key said at channel by origin created_at"),
+    ),
+    Place(
+        "customer_facts",
+        {"customer_id": "profile"},
+        _uses("told", "id customer_id kind key said first_at at channel") | _uses("hidden", "told"),
+    ),
     Place("customer_fields", {"customer_id": "profile"}, _uses("told", "id customer_id name value channel at")),
     Place(
         "interactions",

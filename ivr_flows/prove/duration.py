@@ -10,7 +10,6 @@ import heapq
 import re
 import wave
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
 from typing import Final
 
 from ivr_flows.flow import (
@@ -80,7 +79,6 @@ def _part_s(part: object, language: str) -> float:
     return 0.0
 
 
-@lru_cache(maxsize=4096)
 def file_s(path: str) -> float:
     """Return how long a `.wav` file is; 0 for one that cannot be read."""
     try:
@@ -140,10 +138,15 @@ class Longest:
     ) -> None:
         self.flow, self.known, self.is_there, self.within, self.beyond = flow, known, is_there, within, beyond
         self.order = order_of(flow, [flow.start])
+        self.taken: dict[tuple[str, str], float] = {}
         self.left = self._left()
 
     def seconds(self, name: str, way: Way) -> float:
-        return step_s(self.flow.steps[name], way.exit, self.flow.languages, self.within)
+        """Return the longest that a step may take until it is left by a way."""
+        key = name, way.exit
+        if key not in self.taken:
+            self.taken[key] = step_s(self.flow.steps[name], way.exit, self.flow.languages, self.within)
+        return self.taken[key]
 
     def _left(self) -> Mapping[str, float]:
         """Return, for each step, the longest that is left from there; ways back into a loop are not gone."""

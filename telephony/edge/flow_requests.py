@@ -66,6 +66,10 @@ class FlowRequests:
         """Have requests of a kind performed so; of what it raises only the log is told."""
         self._performers[kind] = Performer(perform, late, failed)
 
+    def performs(self, kind: type[Request]) -> bool:
+        """Whether somebody performs requests of a kind."""
+        return kind in self._performers
+
     def perform(self, request: FlowRequest) -> None:
         """Perform a request; its answer comes as an event, never before this returns."""
         self.start(self._answer(request))

@@ -19,6 +19,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from crm_bridge import context, customer, identity
+from crm_bridge.advice import Advice
 from crm_bridge.notify.outbox import Notifier
 from crm_bridge.webhooks.outbox import Webhooks
 from recordings.journal import Journal
@@ -144,6 +145,7 @@ class Funnel:
     webhooks: Webhooks = field(default_factory=Webhooks)
     notifier: Notifier | None = None
     name_of: Callable[[str], Awaitable[str]] | None = None
+    advice: Advice = context.NO_OFFERS
     """What a CRM calls whoever has a number in E.164, "" for nobody; it answers soon, and never raises."""
     ticks: Counter[str] = field(default_factory=Counter)
     """What became of the media workers' ticks: how many were `on_time`, `late` and `skipped`."""
@@ -512,7 +514,7 @@ class Funnel:
         """Look up without writing: whoever is known waits for no writer."""
         async with self.sessions() as session:
             await session.connection(execution_options={"read_only": True})
-            return await context.find_known(session, ani, claimed=claimed)
+            return await context.find_known(session, ani, self.clock.now(), claimed=claimed, advice=self.advice)
 
     async def _made(self, command: FindCaller) -> CallerContext:
         async with self._turn, self.sessions() as session:

@@ -15,7 +15,7 @@ from ivr_flows.step import (
     WaitingFacts,
 )
 from telephony.events import FlowAnswered, Note, Play, Prompt
-from telephony.switchboard import acts, ending, secret_keys
+from telephony.switchboard import acts, ending, opening, secret_keys
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import Call
 
@@ -31,6 +31,7 @@ def begin(board: Board, call: Call, now: float) -> None:
     if call.flow_state is not None:
         board.tell_flow(call, CallTaken())
         return
+    board.emit(Note(call.id, "flow", f"{call.flow.name} {call.flow.version}"))
     _walk(board, call, flow_step.start(call.flow, _facts(board, call, now), now), now)
     for key in call.early_keys:
         board.tell_flow(call, key)
@@ -100,6 +101,7 @@ def _facts(board: Board, call: Call, now: float) -> Facts:
         started_at=call.started_at,
         timezone=board.settings.timezone,
         queues=queues,
+        hours=opening.states(board, now),
         waiting=_waiting(board, call, now),
         settings=board.settings.flow_settings,
         region=board.settings.region,

@@ -28,6 +28,7 @@ from telephony.events import (
     FlowAnswered,
     HangupRequested,
     HoldRequested,
+    HoursChanged,
     IceRestarted,
     InviteReceived,
     KeySignalled,
@@ -67,6 +68,7 @@ from telephony.switchboard import (
     ice,
     keys,
     lamps,
+    opening,
     outside,
     queueing,
     recording_pause,
@@ -131,6 +133,10 @@ class Switchboard:
         """Return the instant at which something is due, or None."""
         deadlines = (self._board.deadlines.next(), self._board.acd.deadline())
         return min((when for when in deadlines if when is not None), default=None)
+
+    def publish(self, flows: Mapping[str, Flow]) -> None:
+        """Have calls that come from now on go through these flows; running ones keep theirs."""
+        self._board.flows = flows
 
     def drain(self) -> None:
         """Take no new calls from now on; running ones go on."""
@@ -416,6 +422,7 @@ ON: Final[dict[type[Event], Takes]] = {
     ResumeRequested: talk.resume,
     TransferRequested: _transfer_requested,
     TrunkChanged: outside.trunk_changed,
+    HoursChanged: opening.changed,
     RecordingStopped: lambda board, event, _now: ending.recording_stopped(board, event),
     AgentStateRequested: _agent_state_requested,
     BindingChanged: _binding_changed,

@@ -8,6 +8,7 @@ import numpy as np
 from crm_bridge import timeline
 from crm_bridge.case import CaseReference
 from crm_bridge.connectors.tables import CachedAnswer
+from crm_bridge.facts import Saying
 from crm_bridge.importing.tables import ImportIdentity, ImportNote, ImportProfile
 from crm_bridge.match import claim
 from crm_bridge.notify.tables import OutgoingMessage
@@ -76,6 +77,7 @@ async def someone(
                 language="vi",
                 tags=("Zebra",),
                 attributes={"name": NAME, "address": "1 Zebra"},
+                facts=(Saying("order", f"Zebra-{mark}", {"state": "placed", "products": ["Zebra"]}),),
             ),
             now,
         )

@@ -86,7 +86,7 @@ class Dataflow:
         if before is world:
             return False
         after = before.join(world)
-        if after.variables == before.variables and after.terms == before.terms:
+        if after is before:
             return False
         if name in self.heads and self.visits[name] >= PATIENCE:
             self.is_widened = True

@@ -78,6 +78,10 @@ class Evaluation(Assumption):
                 return constant(node.value)
             case nodes.Name():
                 return self._name(node.name, world)
+            case nodes.Getattr(node=nodes.Name(name="caller")) if world.most_assurance < self.scope.fact_level(
+                node.attr
+            ):
+                return self._field(node, self.value(node.node, world), node.attr).counting(False)
             case nodes.Getattr():
                 return self._field(node, self.value(node.node, world), node.attr)
             case nodes.Getitem():

@@ -15,6 +15,7 @@ from ivr_flows.prove.value import DIGITS, Texts, Value, text
 from ivr_flows.prove.world import CHANGING, LANGUAGE, Scope, World, joined, of_kind
 
 FLEETING: Final = frozenset({"judged"})
+HOLDS: Final = {"digits": "digits", "choice": "one of its values", "amount": "an amount"}
 CLOSED: Final = frozenset({"agent", "web", "sent"})
 """Where what is private does not go. The caller may hear it."""
 
@@ -145,7 +146,13 @@ class Findings:
             yield Finding(name, "may-be-missing", f"'{use.source}' may give nothing; say what else", use.source, nth)
         why = misfit(value, wanted, kind)
         if why:
-            yield Finding(name, "wrong-type", f"'{use.into}' is a {kind}, and is given {why}", use.source, nth)
+            yield Finding(
+                name,
+                "wrong-type",
+                f"'{use.into}' holds {HOLDS.get(kind, f'a {kind}')}, and is given {why}",
+                use.source,
+                nth,
+            )
 
     def _plain(self, name: str, use: Use, nth: int, value: Value) -> Iterator[Finding]:
         """Check that what is told to the world is one plain value."""

@@ -149,7 +149,8 @@ class Prover:
     def _of_loops(self) -> Iterator[FlowError]:
         """Find loops without end, but for those with a step that is wrong in itself: that may be what counts them."""
         loops = Loops(self.flow, self.known, self.transfer, self.silent, self.at_once)
-        for loop in self._sound(loops.spinning()):
+        spinning = list(self._sound(loops.spinning()))
+        for loop in spinning:
             text = f"nothing on the way {_round(loop)} waits for anything: the call would spin and then fail"
             yield self._loop("spin", text, loop)
         if self.flow.for_waiting:
@@ -161,7 +162,7 @@ class Prover:
                 " when n >= 3 leave), or go elsewhere"
             )
             yield self._loop("endless-loop", text, loop)
-        told = {edge.step for loop in endless for edge in loop}
+        told = {edge.step for loop in (*spinning, *endless) for edge in loop}
         matters = loops.has_person() or self.flow.max_time_to_human_s > 0
         for loop in loops.without_person():
             if not told & {edge.step for edge in loop}:

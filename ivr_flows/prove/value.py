@@ -204,10 +204,10 @@ class Value:
         )
 
     def join(self, other: "Value") -> "Value":
-        """Return what is in either."""
+        """Return what is in either; this value itself, where the other adds nothing."""
         if self is other or self == other:
             return self
-        return Value(
+        found = Value(
             unset=self.unset or other.unset,
             none=self.none or other.none,
             flags=self.flags | other.flags,
@@ -221,6 +221,7 @@ class Value:
             anything=self.anything or other.anything,
             tells=self.tells | other.tells,
         )
+        return self if found == self else found
 
     def widened(self, later: "Value", stops: Iterable[float]) -> "Value":
         """Return what holds `later` too, and comes to an end when it grows again and again."""

@@ -46,6 +46,14 @@ MOMENT_FIELDS: Final[Mapping[str, Numbers]] = {
 QUEUE_FIELDS: Final = {
     "open": flag(), "waiting": number(between(0, float("inf"))), "estimated_wait": number(NOT_NEGATIVE),
 }  # fmt: skip
+NAMED_OTHERWISE: Final = {"open_cases": "case_topic", "last_by_channel": "last_interaction"}
+"""Facts of the caller whose level in `speak` has another name."""
+ONE_OF: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
+    ("SurveyView", "kind"): ("csat", "nps"),
+    ("SurveyView", "sentiment"): ("good", "neutral", "bad"),
+    ("ReasonView", "kind"): ("case", "order", "message", "survey", "need"),
+}
+"""Facts that are one of a few words."""
 HOURS: Final = ("open", "closed", "holiday", "emergency")
 
 
@@ -74,15 +82,12 @@ class World:
         return World(self.variables, {t: v for t, v in self.terms.items() if not scope.names_of(t) & gone})
 
     def join(self, other: "World") -> "World":
-        """Return what is known in both."""
+        """Return what is known in both; this world itself, where the other adds nothing."""
         if self is other:
             return self
-        variables = self.variables
-        if variables is not other.variables:
-            variables = {name: value.join(other.variables[name]) for name, value in variables.items()}
-        terms = self.terms
-        if terms is not other.terms:
-            terms = {term: value.join(other.terms[term]) for term, value in terms.items() if term in other.terms}
+        variables, terms = _joined(self.variables, other.variables), _joined(self.terms, other.terms)
+        if variables is self.variables and terms is self.terms:
+            return self
         return World(variables, terms)
 
     def widened(self, later: "World", stops: Mapping[str, tuple[float, ...]]) -> "World":
@@ -98,6 +103,34 @@ class World:
         """The least assurance of the caller."""
         known = self.terms.get(ASSURANCE)
         return 0 if known is None or not known.numbers else int(known.numbers.low)
+
+    @property
+    def most_assurance(self) -> int:
+        """The greatest assurance that the caller may have."""
+        known = self.terms.get(ASSURANCE)
+        return 3 if known is None or not known.numbers else int(known.numbers.high)
+
+
+def _joined(one: Mapping[str, Value], other: Mapping[str, Value]) -> Mapping[str, Value]:
+    """Join what both name; `one` itself, where that changes nothing."""
+    if one is other:
+        return one
+    changed: dict[str, Value] = {}
+    missing = []
+    for name, value in one.items():
+        its = other.get(name)
+        if its is None:
+            missing.append(name)
+        elif its is not value:
+            after = value.join(its)
+            if after is not value:
+                changed[name] = after
+    if not changed and not missing:
+        return one
+    found = {**one, **changed}
+    for name in missing:
+        del found[name]
+    return found
 
 
 def joined(worlds: Iterable[World]) -> World | None:
@@ -161,8 +194,7 @@ class Scope:
 
     def fact_level(self, fact: str) -> int:
         """Return the assurance below which a fact of the caller is blank."""
-        known = {"name": "name", "open_cases": "case_topic", "last_interaction": "last_interaction"}.get(fact)
-        return 0 if known is None else {**SPEAK, **self.flow.speak}[known]
+        return {**SPEAK, **self.flow.speak}.get(NAMED_OTHERWISE.get(fact, fact), 0)
 
     def term(self, node: nodes.Node) -> str:
         """Return an expression as it is written."""
@@ -210,7 +242,11 @@ def of_kind(kind: str) -> Value:
 
 def _view(view: type[msgspec.Struct]) -> Value:
     hints = get_type_hints(view)
-    return record({name: _annotated(hints[name]) for name in view.__struct_fields__}, kept=True)
+    fields = {
+        name: words(*ONE_OF[view.__name__, name]) if (view.__name__, name) in ONE_OF else _annotated(hints[name])
+        for name in view.__struct_fields__
+    }
+    return record(fields, kept=True)
 
 
 def _annotated(hint: Any) -> Value:

@@ -180,7 +180,7 @@ class Hotline:
         if any(isinstance(step, Http) for flow in flows.values() for step in flow.steps.values()):
             from telephony.edge.web_service import WebServices  # noqa: PLC0415 - brings an HTTP client along
 
-            services = WebServices(self.settings.flow_settings)
+            services = WebServices(self.settings.flow_settings, self.funnel.switchboard.secret)
             self._exit.push_async_callback(services.close)
             requests.register(CallHttp, services.perform, late="timed_out")
 

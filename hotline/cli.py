@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import select
 
-from hotline import auth, customers_cli, database, hours_cli, privacy_cli
+from hotline import auth, customers_cli, database, flow_draw, hours_cli, privacy_cli
 from hotline.auth import NewUser, Role
 from hotline.config import chosen_file
 from hotline.config_values import host_port
@@ -55,6 +55,7 @@ def _group(name: str, about: str) -> typer.Typer:
 
 
 flow = _group("flow", "IVR flows.")
+flow_draw.add_to(flow)
 users = _group("users", "People.")
 tokens = _group("tokens", "API tokens.")
 db = _group("db", "The database.")

@@ -212,6 +212,7 @@ VIEWS: Final[Mapping[str, type[msgspec.Struct] | None]] = {
     "hours": None,
     "settings": None,
     "now": None,
+    "today": None,
 }
 
 
@@ -240,6 +241,7 @@ def views(facts: Facts, speak: Mapping[str, int], language: str, now: float) -> 
         "waiting": _waiting(facts.waiting or WaitingFacts(since=now), now),
         "settings": Named({name: Setting(value) for name, value in facts.settings.items()}),
         "now": datetime_of(now).astimezone(zone),
+        "today": datetime_of(now).astimezone(zone).date().isoformat(),
     }
 
 

@@ -111,6 +111,7 @@ def _http(walk: Walk, here: Http) -> CallHttp:
         url=f"{url}{'&' if '?' in url else '?'}{query}" if query else url,
         headers={name: render(text, unnamed) for name, text in here.headers.items()},
         body={name: _plain(walk, source) for name, source in here.body.items()},
+        secrets=here.secrets,
         fields=here.fields,
         timeout_s=here.timeout_s,
         retries=here.retries,

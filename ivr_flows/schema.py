@@ -54,6 +54,7 @@ COUNT: Final = {"type": ["integer", "string"]}
 ANY: Final = {"type": ["string", "object", "array"]}
 
 INTO: Final = {"anyOf": [{"$ref": "#/$defs/name"}, _map(_ref("name"))]}
+FILLED: Final = _map(_ref("name"))
 PRIORITY: Final = {"type": "integer", "minimum": 0, "maximum": 10}
 SPOKEN: Final = {"anyOf": [TEXT, {"type": "array"}, _object({"text": TEXT, "language": _ref("language")}, ("text",))]}
 LINE: Final = {"anyOf": [_object({"if": EXPRESSION, "next": STEP}, ("if", "next")), _object({"else": STEP}, ("else",))]}
@@ -72,7 +73,7 @@ SHAPES: Final[Mapping[str, Schema]] = {
     "limit": DURATION, "map": _map(_one("A path in the JSON answer, such as items.0.day")), "music": _ref("music"),
     "note": TEXT, "number": TEXT, "of": _ref("name"), "open": TEXT, "priority": PRIORITY,
     "prompt": PROMPT, "query": _map(TEXT, "."), "queue": _ref("name"), "reason": _ref("name"), "retries": COUNT,
-    "room": TEXT, "secret": FLAG, "skills": _map(COUNT, "."), "speech": FLAG, "subject": ANY, "text": ANY,
+    "room": TEXT, "secret": FLAG, "secrets": FILLED, "skills": _map(COUNT, "."), "speech": FLAG, "subject": ANY, "text": ANY,
     "timeout": DURATION, "to": _one("A queue, a number, or a language"), "topic": TEXT,
     "value": EXPRESSION, "values": _map(EXPRESSION), "wait": PROMPT, "with": _map(EXPRESSION),
     **dict.fromkeys(METHODS, TEXT),

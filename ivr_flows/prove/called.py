@@ -87,9 +87,12 @@ class Library:
         return self.times[key]
 
     def beyond(self, step: Step) -> float:
-        """Return how long it may take to a person within the flow that a step goes to; `NEVER` where there is none."""
+        """Return how long it may take to a person within the flow that a step goes to; `NEVER` where there is none, or
+        where a call is given to a flow that answers for its own time."""
         name = step.flow if isinstance(step, Subflow | TransferStep) else ""
         if not name or name not in self.flows:
+            return NEVER
+        if isinstance(step, TransferStep) and self.flows[name].max_time_to_human_s:
             return NEVER
         if name not in self.ahead:
             self.ahead[name] = NEVER

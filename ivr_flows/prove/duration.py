@@ -2,8 +2,8 @@
 voicemail.
 
 What is counted: words at a pace of 3.3 syllables a second in Vietnamese and 14 characters a second in other languages,
-a second for each `{{ }}`, files as long as they are; questions as often as they are put to somebody who is silent
-until the last time, or wrong until then; what is waited for as long as it may take. Each loop is gone through once.
+a second for each `{{ }}`, files as long as they are; questions once and as late as can be where they are answered, and as
+often as they are put where somebody is silent, or wrong, until the end; what is waited for as long as it may take. Each loop is gone through once.
 """
 
 import heapq
@@ -35,7 +35,8 @@ from ivr_flows.flow import (
 )
 from ivr_flows.prompts import base_language
 from ivr_flows.prove.dataflow import Known, order_of
-from ivr_flows.prove.transfer import Transfer, Way
+from ivr_flows.prove.loops import NOBODY_THERE
+from ivr_flows.prove.transfer import Transfer, Way, verb
 from ivr_flows.prove.witness import Place
 
 SYLLABLES_PER_S: Final = 3.3
@@ -122,7 +123,7 @@ def _question_s(step: Menu | Gather, exit_name: str, languages: Iterable[str]) -
         return silent
     if exit_name == "no_match":
         return wrong
-    return max(silent, wrong)
+    return typed
 
 
 class Longest:
@@ -148,6 +149,12 @@ class Longest:
             self.taken[key] = step_s(self.flow.steps[name], way.exit, self.flow.languages, self.within)
         return self.taken[key]
 
+    def is_gone(self, name: str, way: Way) -> bool:
+        """Whether a way counts: not back into a loop, and not where it is known that nobody is there."""
+        if way.exit in NOBODY_THERE.get(verb(self.flow.steps[name]), ()):
+            return False
+        return way.world is not None and self.order.get(way.to, -1) > self.order[name]
+
     def _left(self) -> Mapping[str, float]:
         """Return, for each step, the longest that is left from there; ways back into a loop are not gone."""
         left: dict[str, float] = {}
@@ -159,7 +166,7 @@ class Longest:
                 (
                     self.seconds(name, way) + left.get(way.to, NEVER)
                     for way in self.known.ways.get(name, ())
-                    if way.world is not None and self.order.get(way.to, -1) > self.order[name]
+                    if self.is_gone(name, way)
                 ),
                 default=NEVER,
             )
@@ -181,9 +188,7 @@ class Longest:
             if self.is_there(step) or passed + self.beyond(step) >= -bound:
                 return -bound, place
             for way in transfer.ways(place.step, place.world):
-                if way.world is None or self.order.get(way.to, -1) <= self.order[place.step]:
-                    continue
-                if self.left.get(way.to, NEVER) == NEVER:
+                if way.world is None or not self.is_gone(place.step, way) or self.left.get(way.to, NEVER) == NEVER:
                     continue
                 count += 1
                 so_far = passed + self.seconds(place.step, way)

@@ -64,6 +64,7 @@ def http(step: StepReading) -> Http:
         headers=step.templates("headers", "asked of a web service"),
         query=step.templates("query", "asked of a web service"),
         body={name: step.bare(value, "asked of a web service") for name, value in step.mapping("body").items()},
+        secrets={name: step.filled(node, f"secrets.{name}") for name, node in step.mapping("secrets").items()},
         into=step.variable("into", ("record",)),
         fields=_fields(step),
         timeout_s=step.duration("timeout", ANSWER_LIMIT_S),

@@ -31,6 +31,7 @@ AT_ONCE: Final = 100
 SAFE_TWICE: Final = ("get", "put", "delete")
 """Methods that do no more when they are done again (RFC 9110 section 9.2.2)."""
 SETTING: Final = re.compile(r"\{settings\.(\w+)\}")
+LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 GONE: Final = (404, 410)
 BUSY: Final = (429, 500, 502, 503, 504)
 """Answers after which it is worth asking again."""
@@ -53,6 +54,8 @@ class WebServices:
     system's authorities."""
 
     settings: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secret: Callable[[str, str], Scalar] = field(default=lambda _call, _name: None, repr=False)
+    """What a call's flow holds secretly in a variable, None for nothing (any more)."""
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context, repr=False)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _transport: httpx.AsyncHTTPTransport = field(init=False)
@@ -72,7 +75,7 @@ class WebServices:
             raise TypeError(f"{type(request).__name__} is no request of a web service")
         for tried in range(request.retries + 1):
             try:
-                return Outcome("next", await self._try(request))
+                return Outcome("next", await self._try(request, self._body(asked.call, request)))
             except Failed as error:
                 about = {"call": asked.call, "number": asked.number, "host": _host(request.url), "cause": str(error)}
                 if error.outcome != "not_found":
@@ -82,11 +85,20 @@ class WebServices:
             await self.sleep(RETRY_PAUSE_S)
         return Outcome("failed")
 
-    async def _try(self, request: CallHttp) -> dict[str, Scalar]:
+    def _body(self, call: str, request: CallHttp) -> bytes:
+        """Return the JSON to be sent. What is secret goes by TLS alone, or to this very machine."""
+        secrets = {name: self.secret(call, variable) for name, variable in request.secrets.items()}
+        if secrets and not (request.url.startswith("https://") or _host(request.url) in LOOPBACK):
+            raise Failed("something secret goes to https:// addresses alone", again=False)
+        if None in secrets.values():
+            raise Failed("a secret is not there any more", again=False)
+        return json.dumps({**request.body, **secrets}).encode() if request.body or secrets else b""
+
+    async def _try(self, request: CallHttp, content: bytes) -> dict[str, Scalar]:
         again = request.method in SAFE_TWICE
         try:
             async with asyncio.timeout(request.timeout_s):
-                status, body = await self._send(request)
+                status, body = await self._send(request, content)
         except TimeoutError:
             raise Failed(f"no answer within {request.timeout_s:g} s", again=again, outcome="timed_out") from None
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
@@ -102,14 +114,13 @@ class WebServices:
     def _filled(self, value: str) -> str:
         return SETTING.sub(lambda named: self.settings.get(named[1], ""), value)
 
-    async def _send(self, request: CallHttp) -> tuple[int, bytes]:
+    async def _send(self, request: CallHttp, content: bytes) -> tuple[int, bytes]:
         url = httpx.URL(request.url)
         if url.scheme not in ("http", "https") or not url.host:
             raise httpx.InvalidURL("an address begins with http:// or https://")
         headers = {"User-Agent": USER_AGENT, "Accept": "application/json"}
         headers |= {name: self._filled(value) for name, value in request.headers.items()}
-        content = json.dumps(dict(request.body)).encode() if request.body else b""
-        if request.body:
+        if content:
             headers = {"Content-Type": "application/json", **headers}
         asked = httpx.Request(request.method.upper(), url, headers=headers, content=content)
         response = await self._transport.handle_async_request(asked)

@@ -134,6 +134,14 @@ class Switchboard:
         deadlines = (self._board.deadlines.next(), self._board.acd.deadline())
         return min((when for when in deadlines if when is not None), default=None)
 
+    def secret(self, call: str, variable: str) -> str | int | float | bool | None:
+        """Return what a call's flow holds in one of its variables that nobody is to see; None for nothing."""
+        found = self._board.calls.get(call)
+        if found is None or found.flow_state is None or variable not in found.secrecy.variables:
+            return None
+        value = found.flow_state.variables.get(variable)
+        return None if isinstance(value, Mapping) else value
+
     def publish(self, flows: Mapping[str, Flow]) -> None:
         """Have calls that come from now on go through these flows; running ones keep theirs."""
         self._board.flows = flows

@@ -12,10 +12,11 @@ from typing import Final
 from jinja2 import nodes
 
 from ivr_flows.expression import tree_of_condition
-from ivr_flows.flow import Flow, When, ways
+from ivr_flows.flow import Assign, Flow, Step, When, ways
 from ivr_flows.prove.graph import finished
 from ivr_flows.prove.numbers import ends, only
 from ivr_flows.prove.transfer import Transfer, Way
+from ivr_flows.prove.uses import filled_from_outside, names_read
 from ivr_flows.prove.world import World
 
 PATIENCE: Final = 3
@@ -53,6 +54,7 @@ class Dataflow:
             if self.order.get(to, len(self.order)) <= self.order[name]
         }
         self.stops = _stops(flow) if self.heads else {}
+        self.live = _live(flow, self.order)
         self.visits: dict[str, int] = dict.fromkeys(self.order, 0)
         self.is_widened = False
 
@@ -85,7 +87,7 @@ class Dataflow:
             return True
         if before is world:
             return False
-        after = before.join(world)
+        after = before.join(world, self.live[name])
         if after is before:
             return False
         if name in self.heads and self.visits[name] >= PATIENCE:
@@ -101,11 +103,36 @@ class Dataflow:
             for way in known.ways[name]:
                 if way.world is not None and way.to in self.order:
                     before = arriving.get(way.to)
-                    arriving[way.to] = way.world if before is None else before.join(way.world)
+                    arriving[way.to] = way.world if before is None else before.join(way.world, self.live[way.to])
         for name in known.worlds:
             if name in arriving:
                 known.worlds[name] = arriving[name]
                 known.ways[name] = tuple(self.transfer.ways(name, arriving[name]))
+
+
+def _live(flow: Flow, order: Mapping[str, int]) -> dict[str, frozenset[str]]:
+    """Return, for each step, the variables that are read there or later, before they are given another value."""
+    reads = {name: frozenset(names_read(flow.steps[name]) & flow.variables.keys()) for name in order}
+    live = dict(reads)
+    backwards = sorted(order, key=order.__getitem__, reverse=True)
+    changes = True
+    while changes:
+        changes = False
+        for name in backwards:
+            step = flow.steps[name]
+            found = reads[name].union(
+                *(live[to] - _given(step, exit_name) for exit_name, to in ways(flow, name) if to in live)
+            )
+            if found != live[name]:
+                live[name], changes = found, True
+    return live
+
+
+def _given(step: Step, exit_name: str) -> frozenset[str]:
+    """Return the variables that have another value after an exit."""
+    if isinstance(step, Assign):
+        return frozenset(step.values)
+    return frozenset(filled_from_outside(step)) if exit_name in ("next", "found") else frozenset()
 
 
 def _stops(flow: Flow) -> dict[str, tuple[float, ...]]:

@@ -2,8 +2,9 @@
 voicemail.
 
 What is counted: words at a pace of 3.3 syllables a second in Vietnamese and 14 characters a second in other languages,
-a second for each `{{ }}`, files as long as they are; questions once and as late as can be where they are answered, and as
-often as they are put where somebody is silent, or wrong, until the end; what is waited for as long as it may take. Each loop is gone through once.
+a second for each `{{ }}`, files as long as they are; questions once and as late as can be where they are answered, and
+as often as they are put where somebody is silent, or wrong, until the end; what is waited for as long as it may take.
+Each loop is gone through once. Ways on which nobody is there (`closed`) are not gone.
 """
 
 import heapq

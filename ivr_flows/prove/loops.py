@@ -44,6 +44,7 @@ from ivr_flows.prove.dataflow import Known
 from ivr_flows.prove.graph import components
 from ivr_flows.prove.numbers import ANY_NUMBER
 from ivr_flows.prove.transfer import AT_ONCE, Transfer, Way, verb
+from ivr_flows.prove.uses import filled_from_outside
 from ivr_flows.prove.value import number
 from ivr_flows.prove.world import CHANGING
 
@@ -195,7 +196,7 @@ class Loops:
             for name, way in _moved(step).items():
                 moves.setdefault(name, set()).add(way)
         for name, ways in sorted(moves.items()):
-            if ways in ({1}, {-1}) and not any(name in _filled_by_others(step) for step in steps.values()):
+            if ways in ({1}, {-1}) and not any(name in filled_from_outside(step) for step in steps.values()):
                 yield name, ways == {1}
 
     def _guards(self, edge: Edge, name: str, upwards: bool, changed: Set[str]) -> bool:
@@ -257,12 +258,7 @@ def _way(by: object) -> int:
 
 def filled_by(step: Step) -> set[str]:
     """Return the variables that a step may give a value."""
-    return {*_moved(step), *_filled_by_others(step)}
-
-
-def _filled_by_others(step: Step) -> set[str]:
-    into = step.question.into if isinstance(step, Survey) else getattr(step, "into", "")
-    return set(into) if isinstance(into, Mapping) else {into}
+    return {*_moved(step), *filled_from_outside(step)}
 
 
 # --------------------------------------------------------------------------------------------------------- graphs

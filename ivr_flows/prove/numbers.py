@@ -28,6 +28,8 @@ class Numbers:
         return bool(self.spans)
 
     def __contains__(self, number: float) -> bool:
+        if self.whole and not (math.isinf(number) or float(number).is_integer()):
+            return False
         return any(low <= (number, 0) <= high for low, high in self.spans)
 
     @property

@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal, NamedTuple
 
+from jinja2 import nodes
+
+from ivr_flows.expression import tree_of_condition, tree_of_text
 from ivr_flows.flow import (
     Assign,
     Callback,
@@ -111,6 +114,18 @@ def later_uses(step: Step) -> Iterator[Use]:
         yield from _heard(question.no_match.prompt)
 
 
+def names_read(step: Step) -> set[str]:
+    """Return every name that the expressions of a step speak of."""
+    texts = [use.source for use in (*uses_of(step), *later_uses(step)) if not use.bare and "{{" in use.source]
+    if isinstance(step, Gather):
+        texts += [use.source for use in _heard(step.confirm) if "{{" in use.source]
+    bare = [use.source for use in uses_of(step) if use.bare]
+    trees: list[nodes.Node] = [tree_of_text(text) for text in texts]
+    trees += [tree_of_condition(source) for source in (*bare, *conditions_of(step))]
+    found = {tree.name for tree in trees if isinstance(tree, nodes.Name)}
+    return found.union(*({each.name for each in tree.find_all(nodes.Name)} for tree in trees))
+
+
 def conditions_of(step: Step) -> Iterator[str]:
     """Yield the conditions of a step, in order."""
     if isinstance(step, When):
@@ -125,3 +140,9 @@ def _spoken(parts: PromptParts, sink: Sink) -> Iterator[Use]:
     for part in parts:
         if isinstance(part, Words):
             yield from (Use(text, sink, language=language) for language, text in part.text.items())
+
+
+def filled_from_outside(step: Step) -> set[str]:
+    """Return the variables that a step fills with an answer, on the exit of its success."""
+    into = step.question.into if isinstance(step, Survey) else getattr(step, "into", "")
+    return set(into) if isinstance(into, Mapping) else {into} - {""}

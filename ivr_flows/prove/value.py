@@ -205,7 +205,13 @@ class Value:
 
     def join(self, other: "Value") -> "Value":
         """Return what is in either; this value itself, where the other adds nothing."""
-        if self is other or self == other:
+        if self is other:
+            return self
+        if other is UNSET:
+            return self if self.unset else replace(self, unset=True)
+        if self is UNSET:
+            return other if other.unset else replace(other, unset=True)
+        if self == other:
             return self
         found = Value(
             unset=self.unset or other.unset,

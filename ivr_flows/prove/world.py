@@ -21,6 +21,7 @@ from ivr_flows.prove.value import (
     ANYTHING,
     MOMENT,
     NONE,
+    UNSET,
     Texts,
     Value,
     constant,
@@ -81,11 +82,13 @@ class World:
             return self
         return World(self.variables, {t: v for t, v in self.terms.items() if not scope.names_of(t) & gone})
 
-    def join(self, other: "World") -> "World":
-        """Return what is known in both; this world itself, where the other adds nothing."""
+    def join(self, other: "World", live: Iterable[str] | None = None) -> "World":
+        """Return what is known in both; this world itself, where the other adds nothing. Of variables, only those that
+        are `live` are looked at: nobody reads the others any more."""
         if self is other:
             return self
-        variables, terms = _joined(self.variables, other.variables), _joined(self.terms, other.terms)
+        variables = _joined(self.variables, other.variables, self.variables if live is None else live)
+        terms = _joined(self.terms, other.terms, self.terms)
         if variables is self.variables and terms is self.terms:
             return self
         return World(variables, terms)
@@ -111,14 +114,14 @@ class World:
         return 3 if known is None or not known.numbers else int(known.numbers.high)
 
 
-def _joined(one: Mapping[str, Value], other: Mapping[str, Value]) -> Mapping[str, Value]:
-    """Join what both name; `one` itself, where that changes nothing."""
+def _joined(one: Mapping[str, Value], other: Mapping[str, Value], names: Iterable[str]) -> Mapping[str, Value]:
+    """Join what both name, as far as it is looked at; `one` itself, where that changes nothing."""
     if one is other:
         return one
     changed: dict[str, Value] = {}
     missing = []
-    for name, value in one.items():
-        its = other.get(name)
+    for name in names:
+        value, its = one[name], other.get(name)
         if its is None:
             missing.append(name)
         elif its is not value:
@@ -151,6 +154,7 @@ class Scope:
     mentions: dict[str, frozenset[str]] = field(default_factory=dict)
     read: dict[str, nodes.Node] = field(default_factory=dict)
     """Terms as they were read."""
+    holding: dict[str, Value] = field(default_factory=dict)
     written: dict[int, tuple[nodes.Node, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -176,13 +180,15 @@ class Scope:
         if name in self.flow.parameters:
             return self.declared(name)
         if declared.initial is None:
-            return Value(unset=True)
+            return UNSET
         return constant(declared.initial)
 
     def declared(self, name: str) -> Value:
         """Return all that a variable may hold."""
-        variable = self.flow.variables.get(name)
-        return ANYTHING if variable is None else of_variable(variable)
+        if name not in self.holding:
+            variable = self.flow.variables.get(name)
+            self.holding[name] = ANYTHING if variable is None else of_variable(variable)
+        return self.holding[name]
 
     def of(self, variable: Variable) -> Value:
         """Return all that a variable like this may hold."""

@@ -7,8 +7,7 @@ r"""Flows that are good, and what may be broken in them.
     < a piece of the good flow, which stands in it once
     > what stands there instead, with «code» just before the place that is reported
 
-A line of `>` without text takes the piece away. Several pieces may be changed. What has no base is written whole, in
-`corpus/faults/whole/`, with its marks in it. A mark may say «warning: code».
+`\n` is a new line. Several pieces may be changed. A mark may say «warning: code».
 """
 
 import re
@@ -56,9 +55,6 @@ def faults() -> Iterator[Fault]:
             name, *lines = part.splitlines()
             text, expected = _marked(_changed(good, lines, f"{path.name}: {name}"))
             yield Fault(base.as_posix(), name, text, expected)
-    for path in sorted((FOLDER / "faults" / "whole").glob("*.yaml")):
-        text, expected = _marked(path.read_text(encoding="utf-8"))
-        yield Fault(f"whole/{path.name}", path.stem, text, expected)
 
 
 def _changed(text: str, lines: list[str], where: str) -> str:

@@ -334,8 +334,9 @@ def flow_check(
 
 
 @flow.command("schema")
-def flow_schema() -> None:
+def flow_schema(config: Config = None) -> None:
     """Print the JSON Schema of flows, for editors: they complete verbs and mark what is misspelt."""
+    settings_of(config)
     from ivr_flows.schema import schema  # noqa: PLC0415
 
     typer.echo(json_text.dumps(schema(), indent=2, ensure_ascii=False))

@@ -1168,6 +1168,22 @@ class SendMessage(Command, frozen=True):
     subject: str
 
 
+class SaveConsent(Command, frozen=True, kw_only=True):
+    """Keep that a caller agreed to something in a flow: to the words `notice`, which the flow's text of
+    `notice_version` has. The proof is a piece of a recording, seconds from its start; an empty `recording` for none."""
+
+    call: str
+    customer: str
+    purpose: str
+    at: float
+    notice: str
+    notice_version: str
+    flow: str
+    recording: str = ""
+    since: float = 0.0
+    until: float = 0.0
+
+
 class SaveAgent(Command, frozen=True):
     """Write an agent's state."""
 

@@ -23,7 +23,7 @@ from crm_bridge.notify.outbox import Notifier
 from crm_bridge.webhooks.outbox import Webhooks
 from recordings.journal import Journal
 from telephony.clock import iso, tick_at
-from telephony.edge import call_rows, messages, rows, texts
+from telephony.edge import call_rows, consents, messages, rows, texts
 from telephony.edge.alarms import Alarms
 from telephony.edge.audio_streams import AudioStreams
 from telephony.edge.flow_requests import FlowRequests
@@ -85,6 +85,7 @@ from telephony.events import (
     Ring,
     SaveAgent,
     SaveCall,
+    SaveConsent,
     SaveText,
     SeekPlaying,
     SendKeys,
@@ -369,7 +370,7 @@ class Funnel:
             case TellLamp():
                 # Behind the row of the agent's state, and behind the INVITE that rings the agent's phone.
                 self.lane.put("lamp", self._later(lambda: self._to_sip(command)))
-            case SaveCall() | SaveAgent() | SaveText() | SendMessage():
+            case SaveCall() | SaveAgent() | SaveText() | SendMessage() | SaveConsent():
                 self._put_row(command)
             case Note():
                 pass  # written into the journal, where everything is, and performed by being there
@@ -422,7 +423,7 @@ class Funnel:
 
         return run
 
-    def _put_row(self, command: SaveCall | SaveAgent | SaveText | SendMessage) -> None:
+    def _put_row(self, command: SaveCall | SaveAgent | SaveText | SendMessage | SaveConsent) -> None:
         match command:
             case SaveCall():
                 save = self._in_session(
@@ -434,6 +435,9 @@ class Funnel:
                 self.lane.put_row("agent", command.agent, save)
             case SaveText():
                 self.lane.put_row("text", command.external_id, partial(self._save_text, command))
+            case SaveConsent():
+                save = self._in_session(lambda session: consents.save(session, command, self.clock.now()))
+                self.lane.put_row("consent", f"{command.call} {command.at}", save)
             case SendMessage():
                 key = f"{command.call} {command.number}"
                 self.lane.put_row("message", key, partial(self._send_message, command))

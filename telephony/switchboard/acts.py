@@ -6,6 +6,7 @@ from typing import Any, Final
 from ivr_flows.step import (
     Ask,
     ChangeLanguage,
+    ControlRecording,
     EndCall,
     EnterQueue,
     FlowAction,
@@ -20,7 +21,7 @@ from ivr_flows.step import (
 )
 from telephony import events, requests
 from telephony.events import FlowRequest, Note, Play, StopPlaying
-from telephony.switchboard import ending, taking, waiting
+from telephony.switchboard import ending, recording, taking, waiting
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import Call
 
@@ -43,6 +44,7 @@ def perform(board: Board, call: Call, actions: tuple[FlowAction, ...], now: floa
 
 def _play(board: Board, call: Call, action: PlayPrompts, _now: float) -> None:
     call.talk_ended_by = ""
+    call.words = " ".join(prompt.value for prompt in action.prompts if prompt.kind in ("text", "file")) or call.words
     by_voice = action.by_voice
     playback = f"flow.{action.playback}"
     board.emit(Play(call.leg, playback, action.prompts, action.interruptible, action.loop, barge_in_by_voice=by_voice))
@@ -106,6 +108,10 @@ def _note(board: Board, call: Call, action: WriteNote, _now: float) -> None:
     board.publish("call.noted", call, text=action.text)
 
 
+def _record(board: Board, call: Call, action: ControlRecording, now: float) -> None:
+    recording.control(board, call, action, now)
+
+
 def _ask(board: Board, call: Call, action: Ask, _now: float) -> None:
     if isinstance(action.request, AT_THE_EDGE):
         request = FlowRequest(
@@ -135,5 +141,6 @@ ACTS: Final[Mapping[type[FlowAction], Callable[[Board, Call, Any, float], None]]
     RingCaller: _ring,
     RejectCall: _reject,
     WriteNote: _note,
+    ControlRecording: _record,
     Ask: _ask,
 }

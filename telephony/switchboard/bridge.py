@@ -3,8 +3,8 @@
 from ivr_flows.step import QueueLeft
 from telephony import sdp
 from telephony.acd import OfferAnswered, OfferDeclined, TalkEnded
-from telephony.events import DialogAnswered, Hangup, Join, Leave, Record
-from telephony.switchboard import direct, ending, forward, party, queueing, talk, waiting
+from telephony.events import DialogAnswered, Hangup, Join, Leave
+from telephony.switchboard import direct, ending, forward, party, queueing, recording, talk, waiting
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import AgentLeg, Call
 
@@ -53,15 +53,7 @@ def begin_talk(board: Board, call: Call, agent_leg: AgentLeg, now: float) -> Non
         Join(call.leg, call.id),
         Join(agent_leg.leg, call.id),
     )
-    if call.recording not in board.open_recordings or call.recording in board.stopping:
-        # Otherwise it is that of the talk before a transfer, and goes on.
-        call.recording = board.new_id()
-        board.open_recordings[call.recording] = (call.id, call.language)
-        board.emit(
-            Record(
-                call.recording, call.id, call.leg, call.context.customer, call.language, board.settings.record_channels
-            )
-        )
+    recording.begin(board, call, now)  # that of the talk before a transfer goes on
     board.save(call)
     board.publish("call.talking", call)
 
@@ -72,7 +64,7 @@ def agent_gone(board: Board, call: Call, now: float, *, by: str = "agent", dialo
     if agent_leg is None:
         return
     board.emit(Leave(call.leg))
-    ending.stop_recording(board, call)
+    recording.talk_over(board, call)
     ending.drop_agent_leg(board, call, dialog_open=dialog_open)
     talk.set_sound(board, call, none=True)
     call.held_at = call.away_at = 0.0

@@ -151,6 +151,14 @@ class Call:
     """What the caller hears in a talk besides the agent: `hold`, `comfort` or nothing."""
     sound_playback: str = ""
     recording: str = ""
+    recording_at: float = 0.0
+    """When it began."""
+    recorded: Literal["talks", "all", "nothing"] = "talks"
+    """What of the call is recorded, as its flow has it (`telephony.switchboard.recording`)."""
+    hushed: bool = False
+    """Whether its flow has paused the recording."""
+    words: str = ""
+    """What its flow said last."""
     transferred_by: str = ""
     held_at: float = 0.0
     away_at: float = 0.0

@@ -18,7 +18,7 @@ from telephony.acd import (
 from telephony.acd.messages import DeclineCause
 from telephony.clock import iso
 from telephony.events import DialogEnded, DialogRinging, Invite, LegOpened, LegRefused, Publish, SaveAgent
-from telephony.switchboard import encryption, ending, party, pickup, talk, waiting
+from telephony.switchboard import encryption, ending, party, pickup, recording, talk, waiting
 from telephony.switchboard.board import Board, context_body
 from telephony.switchboard.call import AgentLeg, Call
 
@@ -177,7 +177,7 @@ def _leave_queue(board: Board, call_id: str, outcome: QueueOutcome, now: float) 
         _open_to_all(board, call, now)
         return
     call.directed_to = ""
-    ending.stop_recording(board, call)
+    recording.talk_over(board, call)
     ending.drop_agent_leg(board, call)
     waiting.stop_waiting_music(board, call)
     call.move("returned")

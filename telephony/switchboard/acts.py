@@ -21,16 +21,17 @@ from ivr_flows.step import (
 )
 from telephony import events, requests
 from telephony.events import FlowRequest, Note, Play, StopPlaying
-from telephony.switchboard import ending, recording, taking, waiting
+from telephony.switchboard import asking, dial, ending, recording, taking, waiting
 from telephony.switchboard.board import Board
-from telephony.switchboard.call import Call
+from telephony.switchboard.call import Asked, Call
 
 REJECTIONS: Final = {"busy": 486, "declined": 603, "unavailable": 480, "not_found": 404}
 """SIP's words for why a call is refused (RFC 3261 section 21)."""
-AT_THE_EDGE: Final = (
-    requests.FindCustomer, requests.VerifyCaller, requests.CallHttp, requests.ChangeCase, requests.BookCallback,
-)  # fmt: skip
-"""What is asked of the world outside; the rest is done with the call itself."""
+WITH_THE_CALL: Final[Mapping[type[requests.Request], Callable[[Board, Call, Any, float], None]]] = {
+    requests.DialOut: dial.dial,
+    requests.TransferCall: dial.transfer,
+}
+"""What is done with the call itself; the rest is asked of the world outside."""
 
 
 def perform(board: Board, call: Call, actions: tuple[FlowAction, ...], now: float) -> None:
@@ -112,8 +113,16 @@ def _record(board: Board, call: Call, action: ControlRecording, now: float) -> N
     recording.control(board, call, action, now)
 
 
-def _ask(board: Board, call: Call, action: Ask, _now: float) -> None:
-    if isinstance(action.request, AT_THE_EDGE):
+def _ask(board: Board, call: Call, action: Ask, now: float) -> None:
+    begin = WITH_THE_CALL.get(type(action.request))
+    if begin is not None:
+        call.asked = Asked(action.number, action.request)
+        if call.state == "in_flow":
+            begin(board, call, action.request, now)
+        else:
+            board.emit(Note(call.id, "failure", f"{requests.kind_of(action.request)} is not for a call that waits"))
+            asking.answer(board, call, "failed")
+    else:
         request = FlowRequest(
             call=call.id,
             number=action.number,

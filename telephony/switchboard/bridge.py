@@ -4,7 +4,7 @@ from ivr_flows.step import QueueLeft
 from telephony import sdp
 from telephony.acd import OfferAnswered, OfferDeclined, TalkEnded
 from telephony.events import DialogAnswered, Hangup, Join, Leave
-from telephony.switchboard import direct, ending, forward, party, queueing, recording, talk, waiting
+from telephony.switchboard import asking, direct, ending, forward, party, queueing, recording, talk, waiting
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import AgentLeg, Call
 
@@ -44,7 +44,9 @@ def begin_talk(board: Board, call: Call, agent_leg: AgentLeg, now: float) -> Non
     """Put caller and agent together."""
     agent_leg.answered = True
     call.move("bridged")
-    call.directed_to = ""
+    call.directed_to = call.talk_ended_by = ""
+    if call.asked is not None:
+        asking.give_away(call)
     call.queue_left_at = call.talk_started_at = now
     call.talk_ended_at = 0.0
     waiting.stop_waiting_music(board, call)

@@ -11,6 +11,7 @@ from ivr_flows.flow import Flow
 from ivr_flows.secrecy import Secrecy, secrecy_of
 from ivr_flows.step import FlowState, KeyPressed
 from telephony.events import CallerContext, CallSnapshot, LegOpened, Prompt
+from telephony.requests import AnyRequest
 from telephony.sdp import Negotiated
 from telephony.switchboard.side import Side
 
@@ -57,6 +58,10 @@ CALL: Final[dict[tuple[CallState, CallInput], CallState]] = {
     ("held", "forwarded"): "forwarding",
     ("forwarding", "reached"): "outside",
     ("forwarding", "unreached"): "queued",
+    # Called for the flow, which goes on after it.
+    ("in_flow", "forwarded"): "forwarding",
+    ("forwarding", "returned"): "in_flow",
+    ("outside", "returned"): "in_flow",
     ("forwarding", "ended"): "ended",
     ("outside", "ended"): "ended",
     ("arriving", "ended"): "ended",
@@ -101,6 +106,14 @@ class AgentLeg:
         self.dialog = self.dialog or self.leg
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a flow has asked of its call, and waits for: the answer has the `number`."""
+
+    number: int
+    request: AnyRequest
+
+
 @dataclass(slots=True)
 class Call:
     """What the customer experiences, from INVITE to the last BYE."""
@@ -140,7 +153,10 @@ class Call:
     """Whether it hears the tone after which it ends."""
     agent_leg: AgentLeg | None = None
     outsider: Side | None = None
-    """The party outside to whom the call was given away."""
+    """The party outside to whom the call was given away, or whom its flow has called: perhaps one of our users."""
+    asked: Asked | None = None
+    given_away: bool = False
+    """Whether its flow has given it away: it does not go on there any more."""
     agent: str = ""
     offers: int = 0
     playbacks: int = 0

@@ -12,7 +12,7 @@ from typing import Final
 
 import phonenumbers
 from phonenumbers import PhoneNumberType
-from phonenumbers.shortnumberinfo import is_emergency_number
+from phonenumbers.shortnumberinfo import connects_to_emergency_number, is_emergency_number
 
 from telephony.sip.numbering import read, write
 
@@ -58,6 +58,11 @@ def dialled(number: str, region: str) -> str:
     """Return what was dialled in E.164, or as it is where that is no telephone number; "" for what nobody can dial."""
     written = _SEPARATORS.sub("", number)
     return (read(written, region) or written) if _DIALLED.fullmatch(written) else ""
+
+
+def is_emergency(number: str, region: str) -> bool:
+    """Whether a number (as `dialled` returns it) may lead to an emergency service."""
+    return number.isdecimal() and connects_to_emergency_number(number, region)
 
 
 def refusal(rules: TrunkRules, number: str, region: str) -> str:

@@ -44,7 +44,7 @@ def end(
         elif call.agent_leg.engaged:
             board.tell_queues(AgentDisengaged(call.agent_leg.agent, call.id), now)
         drop_agent_leg(board, call)
-    drop_outsider(board, call)
+    drop_outsider(board, call, now)
     if was in {"queued", "ringing"}:
         board.tell_queues(CallLeft(call.id), now)
     stop_recording(board, call)
@@ -83,13 +83,16 @@ def drop_agent_leg(board: Board, call: Call, *, dialog_open: bool = True) -> Non
     board.call_of_leg.pop(agent_leg.leg, None)
 
 
-def drop_outsider(board: Board, call: Call, *, dialog_open: bool = True) -> None:
+def drop_outsider(board: Board, call: Call, now: float, *, dialog_open: bool = True) -> None:
     """Let go of the party outside, ringing or talking."""
     side = call.outsider
     if side is None:
         return
     call.outsider = None
     board.deadlines.put((call.id, "forward"), None)
+    if side.agent:
+        board.lamps_due.add(side.agent)
+        board.tell_queues(AgentDisengaged(side.agent, call.id), now)
     if dialog_open:
         board.emit(Hangup(side.dialog))
     board.emit(CloseLeg(side.leg))

@@ -79,6 +79,8 @@ def _end(board: Board, found: Party, by: str, now: float) -> None:
         bridge.agent_gone(board, call, now, by=by, dialog_open=True)
     elif found is call.outsider and call.state == "forwarding":
         forward.failed(board, call, now)
+    elif found is call.outsider and call.asked is not None:
+        forward.gone(board, call, now, by=by)
     else:
         ending.end(board, call, by, now, status=500)
 

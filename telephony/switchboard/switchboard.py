@@ -313,7 +313,7 @@ def _media_timed_out(board: Board, event: MediaTimedOut, now: float) -> None:
     elif call.outsider is not None and event.leg == call.outsider.leg:
         if call.state == "forwarding":
             return  # likewise
-        ending.end(board, call, f"no audio from {forward.BY}", now)
+        forward.gone(board, call, now, by=f"no audio from {forward.BY}")
     elif call.agent_leg is not None and call.agent_leg.answered:
         bridge.agent_gone(board, call, now, by="no audio from the agent", dialog_open=True)
 

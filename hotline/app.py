@@ -209,6 +209,7 @@ class Hotline:
                 region=settings.region,
                 language=settings.languages[0],
                 record_channels=settings.recordings.channels,
+                max_room=settings.limits.conference,
             ),
             flows,
             acd.Acd(queues, {}),  # agents are known once the database is open

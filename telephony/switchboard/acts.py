@@ -21,7 +21,7 @@ from ivr_flows.step import (
 )
 from telephony import events, requests
 from telephony.events import FlowRequest, Note, Play, StopPlaying
-from telephony.switchboard import asking, dial, ending, recording, taking, waiting
+from telephony.switchboard import asking, conference, dial, ending, recording, taking, waiting
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import Asked, Call
 
@@ -30,6 +30,7 @@ REJECTIONS: Final = {"busy": 486, "declined": 603, "unavailable": 480, "not_foun
 WITH_THE_CALL: Final[Mapping[type[requests.Request], Callable[[Board, Call, Any, float], None]]] = {
     requests.DialOut: dial.dial,
     requests.TransferCall: dial.transfer,
+    requests.JoinConference: conference.join,
 }
 """What is done with the call itself; the rest is asked of the world outside."""
 

@@ -16,7 +16,17 @@ from telephony.sdp import Negotiated
 from telephony.switchboard.side import Side
 
 CallState = Literal[
-    "arriving", "answering", "in_flow", "queued", "ringing", "talking", "held", "forwarding", "outside", "ended"
+    "arriving",
+    "answering",
+    "in_flow",
+    "queued",
+    "ringing",
+    "talking",
+    "held",
+    "forwarding",
+    "outside",
+    "conferring",
+    "ended",
 ]
 CallInput = Literal[
     "answered",
@@ -32,6 +42,7 @@ CallInput = Literal[
     "forwarded",
     "reached",
     "unreached",
+    "conferred",
     "ended",
 ]
 TALKS: Final[frozenset[CallState]] = frozenset({"talking", "held"})
@@ -62,6 +73,10 @@ CALL: Final[dict[tuple[CallState, CallInput], CallState]] = {
     ("in_flow", "forwarded"): "forwarding",
     ("forwarding", "returned"): "in_flow",
     ("outside", "returned"): "in_flow",
+    # In a room with others, for the flow likewise.
+    ("in_flow", "conferred"): "conferring",
+    ("conferring", "returned"): "in_flow",
+    ("conferring", "ended"): "ended",
     ("forwarding", "ended"): "ended",
     ("outside", "ended"): "ended",
     ("arriving", "ended"): "ended",
@@ -154,6 +169,8 @@ class Call:
     agent_leg: AgentLeg | None = None
     outsider: Side | None = None
     """The party outside to whom the call was given away, or whom its flow has called: perhaps one of our users."""
+    room: str = ""
+    """The conference room that it is in."""
     asked: Asked | None = None
     given_away: bool = False
     """Whether its flow has given it away: it does not go on there any more."""

@@ -55,6 +55,8 @@ def end(
             board.emit(Hangup(call.dialog))
     board.emit(CloseLeg(call.leg))
     call.move("ended")
+    if call.room:
+        board.rooms_due.add(call.room)
     call.ended_at = now
     if was in {"queued", "ringing"}:
         call.queue_left_at = now
@@ -136,5 +138,16 @@ def _forget(board: Board, call: Call) -> None:
     del board.calls[call.id]
     board.call_of_dialog.pop(call.dialog, None)
     board.call_of_leg.pop(call.leg, None)
-    for what in ("find_caller", "answer", "greet", "max_call", "flow", "away", "forward", "part", "guard"):
+    for what in (
+        "find_caller",
+        "answer",
+        "greet",
+        "max_call",
+        "flow",
+        "away",
+        "forward",
+        "part",
+        "guard",
+        "conference",
+    ):
         board.deadlines.put((call.id, what), None)

@@ -59,6 +59,7 @@ from telephony.events import (
 from telephony.switchboard import (
     arrival,
     bridge,
+    conference,
     desk,
     direct,
     ending,
@@ -107,6 +108,7 @@ class Switchboard:
         if isinstance(event, DialogAnswered | DialogConfirmed | DialogReachable):
             failover.tell(self._board, event.dialog)
         self._settle(now)
+        conference.settle(self._board)
         lamps.tell(self._board)
         commands, self._board.commands = self._board.commands, []
         return commands
@@ -377,6 +379,7 @@ _DUE: Final[dict[str, Callable[[Board, Call, float], None]]] = {
     "max_call": _max_call_due,
     "away": talk.lost_for_good,
     "forward": forward.due,
+    "conference": conference.leave,
     "part": self_service.part,
     "guard": secret_keys.guard,
 }

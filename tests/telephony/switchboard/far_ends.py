@@ -236,6 +236,10 @@ class World:
         if call.state == "talking" and call.agent_leg is not None and (call.agent_leg.returning or not other):
             other = ""  # it is being called back
         heard = self._together(call.leg)
+        if call.room:
+            others = {each.leg for each in self.room.switchboard.board.calls.values() if each.room == call.room}
+            assert heard == others, f"{call.leg} in room {call.room} hears {heard}"
+            return
         assert heard - {call.leg} == ({other} if other else set()), f"{call.state}: {call.leg} hears {heard}"
 
     def _together(self, leg: str) -> set[str]:
@@ -245,7 +249,10 @@ class World:
     def _check_agent(self, name: str, state: str, call: str) -> None:
         board = self.room.switchboard._board
         of_calls = [
-            each.id for each in board.calls.values() if each.agent_leg is not None and each.agent_leg.agent == name
+            each.id
+            for each in board.calls.values()
+            if (each.agent_leg is not None and each.agent_leg.agent == name)
+            or (each.outsider is not None and each.outsider.agent == name)
         ]
         of_directs = [each.id for each in board.directs.values() if name in (each.near.agent, each.far.agent)]
         if state in ("ringing", "talking"):

@@ -15,6 +15,8 @@ from ivr_flows.step import (
     RejectCall,
     RingCaller,
     SendMessage,
+    SetHold,
+    SetWhisper,
     StopPrompts,
     TakeCall,
     WriteNote,
@@ -114,6 +116,14 @@ def _record(board: Board, call: Call, action: ControlRecording, now: float) -> N
     recording.control(board, call, action, now)
 
 
+def _whisper(_board: Board, call: Call, action: SetWhisper, _now: float) -> None:
+    call.whisper = action.prompts
+
+
+def _hold(_board: Board, call: Call, action: SetHold, _now: float) -> None:
+    call.hold = action.prompts
+
+
 def _ask(board: Board, call: Call, action: Ask, now: float) -> None:
     begin = WITH_THE_CALL.get(type(action.request))
     if begin is not None:
@@ -152,5 +162,7 @@ ACTS: Final[Mapping[type[FlowAction], Callable[[Board, Call, Any, float], None]]
     RejectCall: _reject,
     WriteNote: _note,
     ControlRecording: _record,
+    SetWhisper: _whisper,
+    SetHold: _hold,
     Ask: _ask,
 }

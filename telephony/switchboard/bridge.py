@@ -4,7 +4,7 @@ from ivr_flows.step import QueueLeft
 from telephony import sdp
 from telephony.acd import OfferAnswered, OfferDeclined, TalkEnded
 from telephony.events import DialogAnswered, Hangup, Join, Leave
-from telephony.switchboard import asking, direct, ending, forward, party, queueing, recording, talk, waiting
+from telephony.switchboard import asking, direct, ending, forward, party, queueing, recording, talk, waiting, whisper
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import AgentLeg, Call
 
@@ -36,6 +36,12 @@ def agent_answered(board: Board, event: DialogAnswered, now: float) -> None:
         queueing.back_in_queue(board, call, "failed")
         board.tell_queues(OfferDeclined(call.id, agent_leg.agent, "failed"), now)
         return
+    if not whisper.begin(board, call, agent_leg, now):
+        take(board, call, agent_leg, now)
+
+
+def take(board: Board, call: Call, agent_leg: AgentLeg, now: float) -> None:
+    """The agent to whom the call was offered has it."""
     board.tell_queues(OfferAnswered(call.id, agent_leg.agent), now)
     begin_talk(board, call, agent_leg, now)
 

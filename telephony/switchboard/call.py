@@ -112,6 +112,8 @@ class AgentLeg:
     rang: bool = False
     engaged: bool = False
     """Its agent picks up what rang at a colleague's, and is engaged until the two are together."""
+    briefed: bool = False
+    """Its agent has picked up, and hears first who it is (`telephony.switchboard.whisper`)."""
     answered: bool = False
     stalled: bool = False
     unreachable: bool = False
@@ -178,6 +180,10 @@ class Call:
     offers: int = 0
     playbacks: int = 0
     early_keys: list[KeyPressed] = field(default_factory=list)
+    whisper: tuple[Prompt, ...] = ()
+    """What its flow wants the agent of the next talk to hear first."""
+    hold: tuple[Prompt, ...] = ()
+    """What its flow wants to be heard on hold; nothing for the usual music."""
     notes: list[str] = field(default_factory=list)
     """What its flow wrote down for the agent."""
     sound: str = ""

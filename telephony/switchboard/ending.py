@@ -75,7 +75,8 @@ def drop_agent_leg(board: Board, call: Call, *, dialog_open: bool = True) -> Non
         return
     call.agent_leg = None
     board.lamps_due.add(agent_leg.agent)
-    board.deadlines.put((call.id, "away"), None)
+    for what in ("away", "whisper"):
+        board.deadlines.put((call.id, what), None)
     if not agent_leg.leg:
         return
     if dialog_open:

@@ -97,5 +97,5 @@ def _is_confirmed_in(call: Call, found: Party) -> bool:
     if found is call:
         return call.state not in UNTOLD
     if found is call.agent_leg:
-        return call.agent_leg.answered
+        return call.agent_leg.answered or call.agent_leg.briefed
     return call.state == "outside"

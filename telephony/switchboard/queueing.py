@@ -18,7 +18,7 @@ from telephony.acd import (
 from telephony.acd.messages import DeclineCause
 from telephony.clock import iso
 from telephony.events import DialogEnded, DialogRinging, Invite, LegOpened, LegRefused, Publish, SaveAgent
-from telephony.switchboard import asking, encryption, ending, party, pickup, recording, talk, waiting
+from telephony.switchboard import asking, encryption, ending, party, pickup, recording, talk, waiting, whisper
 from telephony.switchboard.board import Board, context_body
 from telephony.switchboard.call import AgentLeg, Call
 
@@ -121,7 +121,7 @@ def agent_refused(board: Board, call: Call, event: DialogEnded, now: float) -> N
         talk.not_returned(board, call, dialog_open=False)
         return
     cause: DeclineCause = "failed"
-    if event.status in DECLINED:
+    if event.status in DECLINED or whisper.is_on(call):
         cause = "rejected"
     elif event.status in UNANSWERED:
         cause = "no_answer"

@@ -69,6 +69,7 @@ from telephony.switchboard import (
     keys,
     lamps,
     outside,
+    pickup,
     queueing,
     recording_pause,
     renegotiation,
@@ -78,6 +79,7 @@ from telephony.switchboard import (
     texts,
     transfer,
     waiting,
+    whisper,
 )
 from telephony.switchboard.board import Board, SwitchboardSettings, summary
 from telephony.switchboard.call import TALKS, Call
@@ -257,11 +259,22 @@ def _dialog_ringing(board: Board, event: DialogRinging, _now: float) -> None:
         queueing.agent_ringing(board, event)
 
 
-def _prompt_finished(board: Board, event: PromptFinished, _now: float) -> None:
+def _whispered(board: Board, call: Call, now: float) -> None:
+    """The agent knows who it is, or has waited for that long enough: the talk begins."""
+    agent_leg = call.agent_leg
+    if agent_leg is not None and whisper.is_on(call):
+        whisper.over(board, call)
+        (pickup.take if pickup.is_taken(call) else bridge.take)(board, call, agent_leg, now)
+
+
+def _prompt_finished(board: Board, event: PromptFinished, now: float) -> None:
     call = board.by_leg(event.leg)
-    if call is None or event.leg != call.leg:
+    if call is None:
         return
-    if event.playback == call.waiting_playback:
+    if event.leg != call.leg:
+        if event.playback == whisper.PLAYBACK:
+            _whispered(board, call, now)
+    elif event.playback == call.waiting_playback:
         waiting.waiting_prompt_finished(board, call, event)
     elif (playback := self_service.flow_playback(event.playback)) is not None:
         board.tell_flow(call, PromptsFinished(playback, event.ending))
@@ -380,6 +393,7 @@ _DUE: Final[dict[str, Callable[[Board, Call, float], None]]] = {
     "away": talk.lost_for_good,
     "forward": forward.due,
     "conference": conference.leave,
+    "whisper": _whispered,
     "part": self_service.part,
     "guard": secret_keys.guard,
 }

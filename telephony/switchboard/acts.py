@@ -9,7 +9,9 @@ from ivr_flows.step import (
     ControlRecording,
     EndCall,
     EnterQueue,
+    FinishMessage,
     FlowAction,
+    KeepScore,
     LeaveQueue,
     PlayPrompts,
     RejectCall,
@@ -22,8 +24,8 @@ from ivr_flows.step import (
     WriteNote,
 )
 from telephony import events, requests
-from telephony.events import FlowRequest, Note, Play, StopPlaying
-from telephony.switchboard import asking, conference, dial, ending, recording, taking, waiting
+from telephony.events import FlowRequest, Note, Play, SaveScore, StopPlaying
+from telephony.switchboard import asking, conference, dial, ending, recording, taking, voicemail, waiting
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import Asked, Call
 
@@ -33,6 +35,7 @@ WITH_THE_CALL: Final[Mapping[type[requests.Request], Callable[[Board, Call, Any,
     requests.DialOut: dial.dial,
     requests.TransferCall: dial.transfer,
     requests.JoinConference: conference.join,
+    requests.TakeMessage: voicemail.take,
 }
 """What is done with the call itself; the rest is asked of the world outside."""
 
@@ -124,6 +127,30 @@ def _hold(_board: Board, call: Call, action: SetHold, _now: float) -> None:
     call.hold = action.prompts
 
 
+def _finish_message(board: Board, call: Call, _: FinishMessage, now: float) -> None:
+    voicemail.finish(board, call, now)
+
+
+def _keep_score(board: Board, call: Call, action: KeepScore, now: float) -> None:
+    """An answer belongs to somebody; without them it is in the call's journal, and told to whoever listens."""
+    if call.context.customer:
+        score = SaveScore(
+            call=call.id,
+            number=action.number,
+            customer=call.context.customer,
+            survey=action.survey,
+            score=action.score,
+            language=call.language,
+            flow=call.flow.name,
+            case=call.case,
+            at=now,
+        )
+        board.emit(score)
+    else:
+        board.emit(Note(call.id, "note", f"{action.survey} {action.score}, of nobody known"))
+    board.publish("survey.answered", call, survey=action.survey, score=action.score)
+
+
 def _ask(board: Board, call: Call, action: Ask, now: float) -> None:
     begin = WITH_THE_CALL.get(type(action.request))
     if begin is not None:
@@ -164,5 +191,7 @@ ACTS: Final[Mapping[type[FlowAction], Callable[[Board, Call, Any, float], None]]
     ControlRecording: _record,
     SetWhisper: _whisper,
     SetHold: _hold,
+    KeepScore: _keep_score,
+    FinishMessage: _finish_message,
     Ask: _ask,
 }

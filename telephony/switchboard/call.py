@@ -132,6 +132,19 @@ class Asked:
 
 
 @dataclass(slots=True)
+class Message:
+    """A message that is being left for a queue. `recording` is empty while its beep is heard; `spoken`: somebody has
+    said something."""
+
+    queue: str
+    limit_s: float
+    playback: str
+    recording: str = ""
+    began_at: float = 0.0
+    spoken: bool = False
+
+
+@dataclass(slots=True)
 class Call:
     """What the customer experiences, from INVITE to the last BYE."""
 
@@ -173,6 +186,7 @@ class Call:
     """The party outside to whom the call was given away, or whom its flow has called: perhaps one of our users."""
     room: str = ""
     """The conference room that it is in."""
+    message: Message | None = None
     asked: Asked | None = None
     given_away: bool = False
     """Whether its flow has given it away: it does not go on there any more."""

@@ -12,6 +12,7 @@ from telephony.events import (
     Reject,
     StopRecording,
 )
+from telephony.switchboard import voicemail
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import TALKS, Call
 
@@ -45,6 +46,7 @@ def end(
             board.tell_queues(AgentDisengaged(call.agent_leg.agent, call.id), now)
         drop_agent_leg(board, call)
     drop_outsider(board, call, now)
+    voicemail.close(board, call, now)
     if was in {"queued", "ringing"}:
         board.tell_queues(CallLeft(call.id), now)
     stop_recording(board, call)
@@ -150,5 +152,6 @@ def _forget(board: Board, call: Call) -> None:
         "part",
         "guard",
         "conference",
+        "message",
     ):
         board.deadlines.put((call.id, what), None)

@@ -55,6 +55,8 @@ from telephony.events import (
     TimePassed,
     TransferRequested,
     TrunkChanged,
+    VoiceEnded,
+    VoiceStarted,
 )
 from telephony.switchboard import (
     arrival,
@@ -78,6 +80,7 @@ from telephony.switchboard import (
     talk,
     texts,
     transfer,
+    voicemail,
     waiting,
     whisper,
 )
@@ -274,6 +277,8 @@ def _prompt_finished(board: Board, event: PromptFinished, now: float) -> None:
     if event.leg != call.leg:
         if event.playback == whisper.PLAYBACK:
             _whispered(board, call, now)
+    elif event.playback.startswith(voicemail.PLAYBACK):
+        voicemail.beeped(board, call, event, now)
     elif event.playback == call.waiting_playback:
         waiting.waiting_prompt_finished(board, call, event)
     elif (playback := self_service.flow_playback(event.playback)) is not None:
@@ -376,6 +381,13 @@ def _time_passed(board: Board, _event: TimePassed, now: float) -> None:
             direct.end(board, between, now)
 
 
+def _recording_stopped(board: Board, event: RecordingStopped, now: float) -> None:
+    call = board.calls.get(board.open_recordings.get(event.recording, ("", ""))[0])
+    if call is not None:
+        voicemail.broken(board, call, event.recording, now)
+    ending.recording_stopped(board, event)
+
+
 def _flow_due(board: Board, call: Call, _now: float) -> None:
     board.tell_flow(call, FlowTimePassed())
 
@@ -394,6 +406,7 @@ _DUE: Final[dict[str, Callable[[Board, Call, float], None]]] = {
     "forward": forward.due,
     "conference": conference.leave,
     "whisper": _whispered,
+    "message": voicemail.due,
     "part": self_service.part,
     "guard": secret_keys.guard,
 }
@@ -433,7 +446,9 @@ ON: Final[dict[type[Event], Takes]] = {
     ResumeRequested: talk.resume,
     TransferRequested: _transfer_requested,
     TrunkChanged: outside.trunk_changed,
-    RecordingStopped: lambda board, event, _now: ending.recording_stopped(board, event),
+    RecordingStopped: _recording_stopped,
+    VoiceStarted: voicemail.voice,
+    VoiceEnded: voicemail.voice,
     AgentStateRequested: _agent_state_requested,
     BindingChanged: _binding_changed,
     HangupRequested: _hangup_requested,

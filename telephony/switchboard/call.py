@@ -187,6 +187,8 @@ class Call:
     room: str = ""
     """The conference room that it is in."""
     message: Message | None = None
+    referring: Side | None = None
+    """Whom its trunk was asked to put it through to."""
     asked: Asked | None = None
     given_away: bool = False
     """Whether its flow has given it away: it does not go on there any more."""

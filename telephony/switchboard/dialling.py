@@ -36,7 +36,8 @@ class TrunkRules:
     `countries` are regions as two letters. `allow` and `deny` are beginnings of numbers: of one in E.164 with its plus
     (`+8419`), of others as they are dialled; `deny` takes both, and stands above everything. `caller_number` is what
     calls show, `caller_numbers` what those of single agents do. With `passes_on` a caller who is given away to a number
-    shows the caller's own. `withholds`: nothing is shown.
+    shows the caller's own. `withholds`: nothing is shown. `refers`: it can put its
+    callers through to a number by itself (REFER).
     """
 
     name: str
@@ -48,6 +49,7 @@ class TrunkRules:
     caller_numbers: Mapping[str, str] = field(default_factory=dict)
     passes_on: bool = False
     withholds: bool = False
+    refers: bool = False
 
     def shown(self, agent: str) -> str:
         """Return the number that a call of an agent shows."""

@@ -17,12 +17,16 @@ from telephony.switchboard.board import Board
 from telephony.switchboard.call import TALKS, Call
 
 OUTSIDER: Final = "the party outside"
+REFERRED: Final = "transferred by its flow"
 
 
 def caller_gone(board: Board, call: Call, event: DialogEnded, now: float) -> None:
     """The caller's dialog is over."""
     if call.direction == "outbound" and event.ending == "bye":
         end(board, call, OUTSIDER, now, dialog_open=False)
+        return
+    if call.referring is not None and event.ending == "bye":
+        end(board, call, REFERRED, now, dialog_open=False)
         return
     by = {"bye": "caller", "cancelled": "caller", "timed_out": "caller lost"}.get(event.ending, "failure")
     end(board, call, by, now, dialog_open=False)
@@ -153,5 +157,6 @@ def _forget(board: Board, call: Call) -> None:
         "guard",
         "conference",
         "message",
+        "refer",
     ):
         board.deadlines.put((call.id, what), None)

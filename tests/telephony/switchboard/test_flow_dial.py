@@ -23,7 +23,10 @@ from telephony.events import (
     Play,
     Prompt,
     Record,
+    Refer,
+    ReferProgressed,
     RefuseNumber,
+    SaveCall,
     SendKeys,
     StopPlaying,
     StopRecording,
@@ -81,12 +84,14 @@ steps:
 class Dialling(Room):
     """A room with a trunk, and a caller in the menu."""
 
-    def __init__(self, folder: Path) -> None:
-        trunks = (TrunkRules("one", caller_number="+842873001000", allow=("113", "1900", "+841900")),)
+    def __init__(self, folder: Path, *, refers: bool = False) -> None:
+        allow = ("113", "1900", "+841900")
+        trunks = (TrunkRules("one", caller_number="+842873001000", allow=allow, refers=refers),)
         super().__init__(folder, flow=FLOW, trunks=trunks)
         self.agents_register()
         self.call = self.in_menu()
         self.leg = f"{self.call}.caller"
+        self.switchboard.board.calls[self.call].trunk = "one"  # it came by that
 
     def press(self, *keys: str) -> None:
         before = len(self.said(OpenLeg))
@@ -291,3 +296,48 @@ class TestGivenAway:
         room.wait(700.0)
         assert room.heard() == "congestion"
         assert room.state() == "ended"
+
+
+class TestPutThroughByTheTrunk:
+    @pytest.fixture
+    def room(self, tmp_path: Path) -> Dialling:
+        made = Dialling(tmp_path, refers=True)
+        made.press("4")
+        assert made.last(Refer) == Refer("d1", "+84987654321")
+        assert not made.said(Invite)
+        return made
+
+    def test_it_is_done_and_the_call_is_over(self, room: Dialling) -> None:
+        assert Hangup("d1") not in room.happened(ReferProgressed("d1", 100))
+        assert Hangup("d1") in room.happened(ReferProgressed("d1", 200))
+        assert (room.last(SaveCall).call.state, room.last(SaveCall).call.ended_by) == (
+            "ended",
+            "transferred by its flow",
+        )
+        assert room.happened(ReferProgressed("d1", 200)) == []
+        assert room.switchboard.deadline() is None
+
+    def test_a_trunk_that_hangs_up_instead_has_done_it_as_well(self, room: Dialling) -> None:
+        room.happened(DialogEnded("d1", "bye"))
+        assert room.last(SaveCall).call.ended_by == "transferred by its flow"
+
+    @pytest.mark.parametrize("says", ["no", "nothing"])
+    def test_where_it_cannot_we_call_ourselves(self, room: Dialling, says: str) -> None:
+        before = len(room.said(OpenLeg))
+        if says == "no":
+            room.happened(ReferProgressed("d1", 603))
+        else:
+            room.wait(30.1)
+        for opening in room.said(OpenLeg)[before:]:
+            room.happened(LegOpened(opening.leg, "127.0.0.1", next(room.ports)))
+        assert (room.state(), room.last(Invite).to) == ("forwarding", "+84987654321")
+        room.happened(ReferProgressed("d1", 200))  # too late
+        room.answers()
+        assert room.state() == "outside"
+
+    def test_a_caller_who_came_by_no_trunk_is_called_for(self, tmp_path: Path) -> None:
+        room = Dialling(tmp_path, refers=True)
+        room.switchboard.board.calls[room.call].trunk = ""
+        room.press("4")
+        assert not room.said(Refer)
+        assert room.said(Invite)

@@ -385,9 +385,9 @@ def _time_passed(board: Board, _event: TimePassed, now: float) -> None:
 
 def _recording_stopped(board: Board, event: RecordingStopped, now: float) -> None:
     call = board.calls.get(board.open_recordings.get(event.recording, ("", ""))[0])
+    ending.recording_stopped(board, event)
     if call is not None:
         voicemail.broken(board, call, event.recording, now)
-    ending.recording_stopped(board, event)
 
 
 def _flow_due(board: Board, call: Call, _now: float) -> None:

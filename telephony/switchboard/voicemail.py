@@ -102,8 +102,8 @@ def finish(board: Board, call: Call, now: float) -> None:
 
 
 def broken(board: Board, call: Call, recording: str, now: float) -> None:
-    """A recording has ended: where it is that of a message which is still being left, no more of it is kept."""
-    if call.message is not None and call.message.recording == recording and recording not in board.stopping:
+    """A recording has ended by itself: where it is that of a message which is being left, no more of it is kept."""
+    if call.message is not None and call.message.recording == recording:
         close(board, call, now)
         asking.answer(board, call, "failed")
 

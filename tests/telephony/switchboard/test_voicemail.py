@@ -216,6 +216,7 @@ def test_a_full_disk_ends_it_and_what_was_said_is_kept(room: Mailbox, spoken: bo
     commands = room.happened(RecordingStopped(recording, 5, "the disk is full"))
     assert len(room.said(SaveVoicemail)) == spoken
     assert [each.cause for each in commands if isinstance(each, FinishRecording)] == ["the disk is full"]
+    assert not [each for each in commands if isinstance(each, StopRecording)]
     assert (room.heard(), room.is_quiet()) == ("Failed.", True)
 
 

@@ -11,7 +11,7 @@ PAGES  := hotline/pages/index.html
 SOURCES := $(shell find ui -path ui/node_modules -prune -o -type f -print 2>/dev/null | grep -v src/api/schema) \
            $(wildcard crm_bridge/shapes.py crm_bridge/routes.py recordings/routes.py telephony/*routes.py hotline/*routes.py hotline/audit.py)
 
-.PHONY: run demo test fuzz lint bench soak ui screenshots format clean debian
+.PHONY: run demo test fuzz lint bench soak ui screenshots drawings format clean debian
 .DEFAULT_GOAL := help
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make bench - all benchmarks"
 	@echo "make soak  - calls coming and going for an hour (SECONDS=...)"
 	@echo "make ui    - build the web pages"
+	@echo "make drawings - draw the shipped flows into docs/flows/"
 
 # Debian keeps the venv module in a package of its own.
 $(VENV)/bin/python:
@@ -83,14 +84,15 @@ debian:
 	  fi; \
 	fi
 
-# What listens to voice has the machine for itself; the rest runs in two workers.
+# What measures how soon or how well voice comes has the machine for itself. The rest runs in a worker more than there
+# are cores: a third of it waits for calls.
 test: debian $(VENV)/.dev $(PAGES)
 	cd ui && npx --no-install vitest run
 ifdef ARGS
 	$(BIN)/pytest $(ARGS)
 else
 	$(BIN)/pytest -m alone tests/end_to_end
-	$(BIN)/pytest -m "not alone" --numprocesses 2 --dist loadfile
+	$(BIN)/pytest -m "not alone" --numprocesses 3 --dist loadfile --no-loadscope-reorder
 endif
 
 fuzz: $(VENV)/.dev
@@ -99,6 +101,14 @@ fuzz: $(VENV)/.dev
 # Pictures of every page, in both languages, light and dark, wide and narrow.
 screenshots: debian $(VENV)/.dev $(PAGES)
 	HOTLINE_SCREENSHOTS=docs/pages $(BIN)/pytest tests/end_to_end/test_pages.py
+
+# The pictures of the shipped flows; a test says when they are stale.
+drawings: $(VENV)/.dev
+	@mkdir -p docs/flows && rm -f docs/flows/*.svg
+	@for flow in $(filter-out %/prompts.yaml %.test.yaml %.sim.yaml,$(wildcard ivr_flows/examples/*.yaml)); do \
+	  $(BIN)/hotline flow draw $$flow -o docs/flows/$$(basename $$flow .yaml).svg || exit 1; \
+	done
+	@chmod a+r docs/flows/*.svg
 
 lint: $(VENV)/.dev ui/src/api/schema.d.ts
 	$(BIN)/ruff check .

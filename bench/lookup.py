@@ -2,8 +2,9 @@
 
 A database made by the migrations is filled with n interactions of n / 10 customers, in the order in which they would
 have happened, so that one customer's are far apart in the file; each has a number and a Zalo id, every third an open
-case. Then callers are looked up as the server does it (`crm_bridge.context.find_known`), one after another, each in a
-transaction of its own, with numbers in five spellings of customers drawn at random. Begin and end are in the figures.
+case, two orders, a survey, a wish and a birthday. Then callers are looked up as the server does it
+(`crm_bridge.context.find_known`), one after another, each in a transaction of its own, with numbers in five spellings
+of customers drawn at random. Begin and end are in the figures.
 
 Cases: `sqlite`, a file in a temporary folder, and `postgresql`, a cluster made for it, with the settings that it comes
 with. Both are read through a warm page cache where the memory suffices.
@@ -28,7 +29,7 @@ import numpy as np
 from sqlalchemy import text
 
 from bench.media import verdict
-from crm_bridge import context, identity, known_caller
+from crm_bridge import context, identity
 from hotline import database
 
 CASES: Final = ("sqlite", "postgresql")
@@ -43,13 +44,26 @@ EVERY_S: Final = 15
 TARGET_P99_MS: Final = 5.0
 PROGRAMS: Final = "/usr/lib/postgresql"
 BATCH: Final = 500_000
+NOW: Final = FIRST_AT + 86_400.0
 
+FACTS: Final = (
+    ("order", "7", '{"state": "shipped", "amount": "1250000", "currency": "VND", "items": 2, "products": ["tea"]}'),
+    ("order", "8", '{"state": "delivered", "amount": "99000", "currency": "VND", "items": 1, "products": ["cup"]}'),
+    ("survey", "s", '{"kind": "csat", "score": 4, "of": 5}'),
+    ("need", "kettle", '{"what": "kettle"}'),
+    ("profile", "self", '{"birthday": "1990-05-17", "preferred_channel": "zalo"}'),
+)
+"""What is known of each customer: kind, key and fields."""
+ORDERS: Final = sum(kind == "order" for kind, _, _ in FACTS)
 HEX: Final = {"sqlite": "printf('%032x', {})", "postgresql": "lpad(to_hex({}), 32, '0')"}
 ROWS: Final = {
     "sqlite": "WITH RECURSIVE n(i) AS (SELECT :first UNION ALL SELECT i + 1 FROM n WHERE i < :last)",
     "postgresql": "WITH n AS (SELECT i FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS i)",
 }
-INDEX: Final = "ix_interactions_customer_id_occurred_at_id"
+INDEXES: Final = {
+    "ix_interactions_customer_id_occurred_at_id": "customer_id, occurred_at, id",
+    "ix_interactions_customer_id_channel_occurred_at_id": "customer_id, channel, occurred_at, id",
+}
 
 
 def run(case: str | None = None, n: int | None = None, seconds: float | None = None) -> list[dict[str, object]]:
@@ -135,7 +149,8 @@ async def _fill(case: str, url: str, interactions: int) -> None:
     tags = "'[]'" if case == "sqlite" else "CAST('[]' AS json)"
     who = f"(i * {SPREAD}) % {customers}"
     async with engine.begin() as connection:
-        await connection.execute(text(f"DROP INDEX {INDEX}"))  # made at once at the end: much faster
+        for index in INDEXES:  # made at once at the end: much faster
+            await connection.execute(text(f"DROP INDEX {index}"))
     await insert(
         "customers",
         customers,
@@ -155,6 +170,16 @@ async def _fill(case: str, url: str, interactions: int) -> None:
         "id, customer_id, subject, topic, state, channel, opened_at",
         f"{hex_('i')}, {hex_('i * 3')}, 'Order ' || i, 'your order', 'open', 'email', {FIRST_AT}",
     )
+    for number, (kind, key, said) in enumerate(FACTS):
+        words = f"CAST('{said}' AS json)" if case == "postgresql" else f"'{said}'"
+        nothing = "CAST('{}' AS json)" if case == "postgresql" else "'{}'"
+        await insert(
+            "customer_facts",
+            customers,
+            "id, customer_id, kind, key, said, told, first_at, at, channel",
+            f"{hex_(f'i + {number * customers}')}, {hex_('i')}, '{kind}', '{key}', {words}, {nothing}, "
+            f"{FIRST_AT}, {FIRST_AT}, 'shop'",
+        )
     channel = (
         "CASE i % 5 WHEN 0 THEN 'zalo' WHEN 1 THEN 'facebook' WHEN 2 THEN 'email' WHEN 3 THEN 'form' ELSE 'call' END"
     )
@@ -168,7 +193,8 @@ async def _fill(case: str, url: str, interactions: int) -> None:
         f"'', {hex_('i')}, {json}, {json}, {FIRST_AT} + i * {EVERY_S}",
     )
     async with engine.begin() as connection:
-        await connection.execute(text(f"CREATE INDEX {INDEX} ON interactions (customer_id, occurred_at, id)"))
+        for index, columns in INDEXES.items():
+            await connection.execute(text(f"CREATE INDEX {index} ON interactions ({columns})"))
     async with engine.connect() as connection:
         plain = await connection.execution_options(isolation_level="AUTOCOMMIT")
         for statement in ("ANALYZE",) if case == "sqlite" else ("VACUUM ANALYZE", "CHECKPOINT"):
@@ -209,9 +235,9 @@ async def _measure(case: str, url: str, interactions: int, seconds: float) -> di
         start = time.perf_counter()
         async with sessions() as session:
             await session.connection(execution_options={"read_only": True})
-            found = await context.find_known(session, identity.phone(number))
+            found = await context.find_known(session, identity.phone(number), NOW)
         taken.append(time.perf_counter() - start)
-        if found is None or len(found.last_interactions) != min(OF_EACH, known_caller.MAX_INTERACTIONS):
+        if found is None or len(found.last_interactions) != OF_EACH or len(found.orders) != ORDERS:
             raise RuntimeError(f"the look-up of {number} found less than there is")
         count += 1
         if count == WARM_UP:

@@ -3,27 +3,40 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, get_args
 
-from crm_bridge import joining
+from crm_bridge import facts, joining
 from crm_bridge.customer import Profile
+from crm_bridge.fact_shapes import SurveyOut, need_out, order_out, payment_out, survey_out, visit_out
+from crm_bridge.facts import Fact
 from crm_bridge.privacy.consent import State, latest
 from crm_bridge.privacy.tables import Consent, LegalHold
 from crm_bridge.shapes import (
     CallOut,
     CaseOut,
     ConsentOut,
+    ContextOut,
     CustomerOut,
     HoldOut,
     IdentityOut,
     InteractionOut,
     InteractionRecorded,
+    LastOut,
+    OfferOut,
+    ReasonOut,
+    UsedIdentity,
 )
 from crm_bridge.tables import Case, Identity, Interaction
 from crm_bridge.timeline import Recorded
 from telephony.clock import iso, iso_or_none
+from telephony.events import CallerContext
+
+MAX_SHOWN: Final = 50
+"""Of each kind of fact."""
 
 
-def customer_out(profile: Profile, holds: Sequence[LegalHold], consents: Sequence[Consent]) -> CustomerOut:
-    """Return a whole profile, with the holds on it and its consents, the newest first."""
+def customer_out(
+    profile: Profile, holds: Sequence[LegalHold], consents: Sequence[Consent], known: Sequence[Fact]
+) -> CustomerOut:
+    """Return a whole profile, with the holds on it, its consents and what is known of it, each the newest first."""
     person = profile.person
     return CustomerOut(
         id=person.id,
@@ -31,12 +44,54 @@ def customer_out(profile: Profile, holds: Sequence[LegalHold], consents: Sequenc
         name=person.name,
         language=person.language,
         tags=person.tags,
+        birthday=facts.of_profile(known, "birthday") or None,
+        preferred_channel=facts.of_profile(known, "preferred_channel") or None,
         identities=[_identity_out(each, *joining.worth(each, person)) for each in profile.identities],
+        uses=[
+            UsedIdentity(kind=each.kind, value=each.value, source=each.source, evidence=each.evidence, at=iso(each.at))
+            for each in profile.uses
+        ],
         cases=[_case_out(each) for each in profile.cases],
+        orders=[order_out(each) for each in facts.orders(known)[:MAX_SHOWN]],
+        payments=[payment_out(each) for each in known if each.kind == "payment"][:MAX_SHOWN],
+        visits=[visit_out(each) for each in known if each.kind == "visit"][:MAX_SHOWN],
+        needs=[need_out(each) for each in facts.needs(known)[:MAX_SHOWN]],
+        survey=_survey_out(known),
         holds=[hold_out(each) for each in holds],
         consents=[consent_out(each) for each in latest(consents)],
         created_at=iso(person.profiles[0].created_at),
         updated_at=iso(person.updated_at),
+    )
+
+
+def _survey_out(known: Sequence[Fact]) -> SurveyOut | None:
+    last = next((each for each in known if each.kind == "survey"), None)
+    return None if last is None else survey_out(facts.survey(last), last.get("comment"))
+
+
+def context_out(known: CallerContext) -> ContextOut:
+    """Return what whoever talks with the customer should know first."""
+    reason, offer = known.reason, known.offer
+    return ContextOut(
+        last_by_channel=[
+            LastOut(
+                interaction=each.id,
+                channel=each.channel,
+                direction=each.direction,
+                occurred_at=iso(each.occurred_at),
+                subject=each.subject,
+            )
+            for each in known.last_by_channel
+        ],
+        last_agent=known.last_agent or None,
+        reason=(
+            None
+            if reason is None
+            else ReasonOut(
+                kind=reason.kind, id=reason.id or None, subject=reason.subject, why=reason.why, at=iso(reason.at)
+            )
+        ),
+        offer=None if offer is None else OfferOut(name=offer.name, text=offer.text, why=offer.why),
     )
 
 
@@ -106,6 +161,7 @@ def _identity_out(row: Identity, assurance: int, confidence: float) -> IdentityO
         confidence=confidence,
         source=row.source,
         created_at=iso(row.created_at),
+        shared=row.shared_at is not None,
     )
 
 

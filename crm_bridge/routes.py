@@ -2,8 +2,8 @@
 
 Reads `app.state.sessions` (async sessionmaker), `app.state.settings.region`, `app.state.clock`, `app.state.webhooks`
 (the outbox) and `app.state.publish` (type, body), which tells the listeners on the WebSocket. Where they are set,
-`app.state.attach_within_s` (seconds) has events without a case go to the one that is open, and `audit` is told of
-corrections. Who may ask is decided before it gets here.
+`app.state.attach_within_s` (seconds) has events without a case go to the one that is open, `audit` is told of
+corrections, and `advice` (`crm_bridge.advice.Advice`) knows the offers. Who may ask is decided before it gets here.
 """
 
 import base64
@@ -19,18 +19,20 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge import customer, person, timeline
+from crm_bridge import context, customer, fact_rows, facts, person, timeline
 from crm_bridge.asker import audited
 from crm_bridge.case import CaseOfAnother, CaseReference, CaseSubjectMissing, CaseUnknown
 from crm_bridge.identity import Kind, normalise
 from crm_bridge.keep import KeepContended, keep_event
+from crm_bridge.lines import storable
 from crm_bridge.match import Claim, claim
 from crm_bridge.person import Person
-from crm_bridge.present import customer_out, interaction_out, recorded_out
+from crm_bridge.present import context_out, customer_out, interaction_out, recorded_out
 from crm_bridge.privacy import consent, hold
 from crm_bridge.shapes import (
     CaseCorrection,
     CaseIn,
+    ContextOut,
     CustomerOut,
     CustomerPage,
     CustomerQuery,
@@ -39,7 +41,6 @@ from crm_bridge.shapes import (
     InteractionRecorded,
     TimelinePage,
     TimelineQuery,
-    storable,
 )
 from crm_bridge.tables import Customer
 
@@ -53,6 +54,7 @@ HOW_TO_MEND: Final[dict[Kind, str]] = {
     "email": "is no e-mail address: write it as name@example.com",
     "zalo": "is empty, longer than 255 characters, or not printable: send the user id as Zalo gives it",
     "facebook": "is empty, longer than 255 characters, or not printable: send the page-scoped id as Facebook gives it",
+    "web": "is empty, longer than 255 characters, or not printable: send the id that the website gave the browser",
     "external": "is empty, longer than 255 characters, or not printable: send the other system's id",
 }
 
@@ -112,6 +114,15 @@ async def list_customers(request: Request, session: Reading, wanted: Annotated[C
 async def get_customer(request: Request, session: Reading, customer_id: str) -> CustomerOut:
     """Show the whole profile of a person, by the id of any of their profiles."""
     return (await shown(session, [await profile_of(session, customer_id)], request.app.state.clock.now()))[0]
+
+
+@router.get("/customers/{customer_id}/context", responses={404: {"description": "There is no such customer."}})
+async def get_context(request: Request, session: Reading, customer_id: str) -> ContextOut:
+    """Show what whoever talks with a person should know first: who talked with them last, what they wrote last on each
+    channel, why they probably get in touch, and what they may be offered."""
+    who = await person_of(session, customer_id)
+    advice = getattr(request.app.state, "advice", context.NO_OFFERS)
+    return context_out(await context.read(session, who.id, 0, request.app.state.clock.now(), advice))
 
 
 @router.get("/customers/{customer_id}/timeline", responses={404: {"description": "There is no such customer."}})
@@ -192,6 +203,7 @@ def event_of(
         language=body.attributes.language,
         tags=tuple(body.attributes.tags),
         attributes=body.attributes.stored(),
+        facts=tuple(body.attributes.facts.sayings()),
         ignored=tuple(ignored),
         public=public,
     )
@@ -250,14 +262,16 @@ async def profile_of(session: AsyncSession, customer_id: str) -> customer.Profil
 
 
 async def shown(session: AsyncSession, people: Sequence[customer.Profile], now: float) -> list[CustomerOut]:
-    """Return people with the holds on them and their consents; two reads for all of them."""
+    """Return people with the holds on them, their consents and their facts; three reads for all of them."""
     ids = [profile for each in people for profile in each.person.ids]
     holds, consents = await hold.of(session, ids, now), await consent.history(session, ids)
+    known = await fact_rows.of_all(session, ids)
     return [
         customer_out(
             each,
             [row for row in holds if row.customer_id in each.person.ids],
             [row for row in consents if row.customer_id in each.person.ids],
+            facts.together(fact for profile in each.person.ids for fact in known.get(profile, ())),
         )
         for each in people
     ]

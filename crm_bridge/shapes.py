@@ -3,93 +3,23 @@
 Instants are ISO 8601: with a zone when they come in, in UTC with milliseconds when they go out.
 """
 
-import json
-import math
-import re
-from collections.abc import Iterator
-from datetime import datetime
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    JsonValue,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
+from crm_bridge.fact_shapes import FactsIn, NeedOut, OrderOut, PaymentOut, SurveyOut, VisitOut
 from crm_bridge.identity import Kind
-
-MAX_ATTRIBUTES_LENGTH: Final = 16_384
-LANGUAGE: Final = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"  # BCP 47, the shape alone
-_ISO_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
-
-
-def storable(text: str) -> str:
-    """Return `text` if every database and every JSON reader can hold it (no NUL, no half of a surrogate pair)."""
-    if "\x00" in text or any("\ud800" <= sign <= "\udfff" for sign in text):
-        raise ValueError("holds a NUL or half of a surrogate pair, which is no text: send it without")
-    return text
-
-
-def _one_line(text: str) -> str:
-    if not all(sign.isprintable() for sign in text):
-        raise ValueError("holds a control character or a line break: send one line of plain text")
-    return text
-
-
-def _written_as_text(value: object) -> object:
-    # pydantic would take a bare number for seconds or milliseconds, whichever it resembles.
-    if isinstance(value, datetime) or (isinstance(value, str) and _ISO_INSTANT.match(value)):
-        return value
-    raise ValueError("is not ISO 8601 with a zone: write it as 2026-11-22T10:41:00+07:00")
-
-
-def _in_living_memory(instant: datetime) -> datetime:
-    if not 1900 <= instant.year <= 2200:
-        raise ValueError("lies outside the years 1900 to 2200: check the date")
-    return instant
-
-
-def _leaves(value: JsonValue) -> Iterator[str | float]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield key
-            yield from _leaves(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _leaves(inner)
-    elif isinstance(value, str | float):
-        yield value
-
-
-def _storable_attributes(attributes: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    for leaf in _leaves(attributes):
-        if isinstance(leaf, str):
-            storable(leaf)
-        elif not math.isfinite(leaf):
-            raise ValueError("holds NaN or an infinity, which JSON has not: send null instead")
-    if len(json.dumps(attributes)) > MAX_ATTRIBUTES_LENGTH:
-        raise ValueError(f"is longer than {MAX_ATTRIBUTES_LENGTH} characters of JSON: send a link to the rest")
-    return attributes
-
-
-Text = Annotated[str, AfterValidator(storable)]
-Line = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_one_line)]
-Name = Annotated[Line, Field(max_length=200)]
-Language = Annotated[Line, Field(max_length=35, pattern=LANGUAGE)]
-ExternalId = Annotated[Line, Field(min_length=1, max_length=255)]
-Channel = Annotated[Line, StringConstraints(to_lower=True, min_length=1, max_length=64)]
-Instant = Annotated[AwareDatetime, BeforeValidator(_written_as_text), AfterValidator(_in_living_memory)]
-
-
-class Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+from crm_bridge.lines import (
+    Channel,
+    ExternalId,
+    Instant,
+    Language,
+    Line,
+    Name,
+    Shape,
+    Text,
+    storable_attributes,
+)
 
 # ------------------------------------------------------------------------------------------------------ in
 
@@ -121,7 +51,8 @@ class CaseIn(Shape):
 
 
 class AttributesIn(BaseModel):
-    """Anything else the channel knows. `name`, `language` and `tags` fill what the customer's profile lacks."""
+    """Anything else the channel knows. `name`, `language` and `tags` fill what the customer's profile lacks; `facts`,
+    such as orders, are kept with the customer."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     __pydantic_extra__: dict[str, JsonValue] = Field(init=False)
@@ -129,14 +60,19 @@ class AttributesIn(BaseModel):
     name: Name = ""
     language: Language | Literal[""] = ""
     tags: Annotated[list[Annotated[Line, Field(min_length=1, max_length=64)]], Field(max_length=50)] = []
+    facts: FactsIn = FactsIn()
 
     def stored(self) -> dict[str, JsonValue]:
         """Return the attributes as they came."""
-        return self.model_dump(exclude_unset=True)
+        return self.model_dump(exclude_unset=True, exclude={"facts"}) | self._stored_facts()
+
+    def _stored_facts(self) -> dict[str, JsonValue]:
+        sent = "facts" in self.model_fields_set
+        return {"facts": self.facts.model_dump(mode="json", exclude_unset=True)} if sent else {}
 
 
 def _checked_attributes(attributes: AttributesIn) -> AttributesIn:
-    _storable_attributes(attributes.stored())
+    storable_attributes(attributes.stored())
     return attributes
 
 
@@ -164,6 +100,7 @@ class CustomerQuery(Shape):
     email: Annotated[str, Field(max_length=255)] | None = None
     zalo: Annotated[str, Field(max_length=255)] | None = None
     facebook: Annotated[str, Field(max_length=255)] | None = None
+    web: Annotated[str, Field(max_length=255)] | None = None
     external: Annotated[str, Field(max_length=255)] | None = None
     q: Annotated[Text, Field(max_length=200, description="Words of the name, whatever their case and accents.")] = ""
     limit: Annotated[int, Field(ge=1, le=100)] = 20
@@ -219,12 +156,22 @@ class CaseCorrection(Shape):
 
 
 class IdentityOut(IdentityKey):
-    """An identity and the grounds for it: `assurance` 0 claimed, 1 carried by the channel, 2 signed, 3 verified."""
+    """An identity and the grounds for it: `assurance` 0 claimed, 1 carried by the channel, 2 signed, 3 verified.
+    `shared`: several people use it, and it identifies none of them."""
 
     assurance: int
     confidence: float
     source: str
     created_at: str
+    shared: bool = False
+
+
+class UsedIdentity(IdentityKey):
+    """An identity of somebody else that this person uses, too, and how that is known."""
+
+    source: str
+    evidence: str
+    at: str
 
 
 class CaseOut(Shape):
@@ -271,18 +218,65 @@ class ConsentOut(Shape):
     by: str
 
 
+class LastOut(Shape):
+    """The newest entry of a channel."""
+
+    interaction: str
+    channel: str
+    direction: str
+    occurred_at: str
+    subject: str
+
+
+class ReasonOut(Shape):
+    """Why the customer probably gets in touch: the newest matter that is not finished. `id` is that of the case, the
+    order or the message; `why` the ground in words."""
+
+    kind: str
+    id: str | None
+    subject: str
+    why: str
+    at: str
+
+
+class OfferOut(Shape):
+    """What the customer may be offered next: `text` by language, `why` the ground in words."""
+
+    name: str
+    text: dict[str, str]
+    why: str
+
+
+class ContextOut(Shape):
+    """What whoever talks with the customer should know first. `last_agent` is who talked with them last by phone."""
+
+    last_by_channel: list[LastOut]
+    last_agent: str | None
+    reason: ReasonOut | None
+    offer: OfferOut | None
+
+
 class CustomerOut(Shape):
     """A person: open cases first, then the newest. `profiles` are the ids that stand for this person, the oldest first,
-    which is `id`; one, unless somebody merged several. `holds` are the legal holds that stand, `consents` the last word
-    on each purpose."""
+    which is `id`; one, unless somebody merged several. `uses` are identities of others that this person uses, too.
+    `holds` are the legal holds that stand, `consents` the last word on each purpose. Orders, payments, visits and needs
+    stand with the newest word first."""
 
     id: str
     profiles: list[str]
     name: str
     language: str
     tags: list[str]
+    birthday: str | None
+    preferred_channel: str | None
     identities: list[IdentityOut]
+    uses: list[UsedIdentity]
     cases: list[CaseOut]
+    orders: list[OrderOut]
+    payments: list[PaymentOut]
+    visits: list[VisitOut]
+    needs: list[NeedOut]
+    survey: SurveyOut | None
     holds: list[HoldOut]
     consents: list[ConsentOut]
     created_at: str

@@ -92,7 +92,9 @@ class Identity(Base):
 
     `assurance` is 0 for a claim (typed into a form, said in a chat) and 1 for what the channel itself carried, such as
     the sender of a message or the caller's number; 2 and 3 are earned later (signed channel, verification).
-    `confidence` in the link is 0 to 1. `evidence` names the interaction, or says in words what was seen.
+    `confidence` in the link is 0 to 1. `evidence` names the interaction, or says in words what was seen. `shared_at` is
+    since when somebody knows that several people use it, as a family does its number: it identifies none of them
+    (`crm_bridge.sharing`).
     """
 
     __tablename__ = "identities"
@@ -107,6 +109,35 @@ class Identity(Base):
     evidence: Mapped[str] = mapped_column(String(255), default="")
     confidence: Mapped[float] = mapped_column(Float, default=1.0)
     created_at: Mapped[float] = mapped_column(Double)
+    shared_at: Mapped[float | None] = mapped_column(Double)
+
+
+class IdentityUser(Base):
+    """A profile that may be meant by an identity besides the one that owns it: a person said so, a row of an import
+    did, or an event that proved to be of this profile gave it. Whoever calls by it is asked who they are."""
+
+    __tablename__ = "identity_users"
+    __table_args__ = (UniqueConstraint("kind", "value", "customer_id"), Index(None, "customer_id"))
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    value: Mapped[str] = mapped_column(String(255))
+    customer_id: Mapped[str] = mapped_column(ForeignKey("customers.id"))
+    source: Mapped[str] = mapped_column(String(64))
+    evidence: Mapped[str] = mapped_column(String(500), default="")
+    at: Mapped[float] = mapped_column(Double)
+
+
+class VerificationAttempt(Base):
+    """Somebody tried to prove who they are, and did not. `mark` is a hash of the caller's number, of the call, or of
+    whom they may be: it counts attempts for an hour, and tells nothing."""
+
+    __tablename__ = "verification_attempts"
+    __table_args__ = (Index(None, "mark", "at"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    mark: Mapped[str] = mapped_column(String(64))
+    at: Mapped[float] = mapped_column(Double)
 
 
 class Case(Base):
@@ -137,6 +168,7 @@ class Interaction(Base):
     __table_args__ = (
         UniqueConstraint("channel", "external_id"),
         Index(None, "customer_id", "occurred_at", "id"),
+        Index(None, "customer_id", "channel", "occurred_at", "id"),
         Index(None, "case_id"),
     )
 
@@ -171,6 +203,49 @@ class CustomerField(Base):
     value: Mapped[str] = mapped_column(String(500))
     channel: Mapped[str] = mapped_column(String(64))
     at: Mapped[float] = mapped_column(Double)
+
+
+class CustomerFact(Base):
+    """An order, a payment, a visit, a need, an answer to a survey, or what the customer likes: what its statements make
+    of it (`crm_bridge.facts`), and nothing that does not stand in them.
+
+    `said` are its fields, `told` when each was said last; `at` is when the last word came, `first_at` the first.
+    """
+
+    __tablename__ = "customer_facts"
+    __table_args__ = (UniqueConstraint("customer_id", "kind", "key"), Index(None, "customer_id", "at"))
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    customer_id: Mapped[str] = mapped_column(ForeignKey("customers.id"))
+    kind: Mapped[str] = mapped_column(String(16))  # facts.Kind
+    key: Mapped[str] = mapped_column(String(200))
+    said: Mapped[dict[str, Any]] = mapped_column(JSON)
+    told: Mapped[dict[str, float]] = mapped_column(JSON)
+    first_at: Mapped[float] = mapped_column(Double)
+    at: Mapped[float] = mapped_column(Double)
+    channel: Mapped[str] = mapped_column(String(64))
+
+
+class FactStatement(Base):
+    """What somebody said of a fact, kept as it was said: the history of each, and the ground that an undo goes back to.
+
+    `origin` is the interaction, the import (`import:ID`) or the CRM (`crm:NAME`) that said it, empty for a person, who
+    stands in `by`. `at` is when it was so, `created_at` when we heard of it.
+    """
+
+    __tablename__ = "fact_statements"
+    __table_args__ = (Index(None, "customer_id", "kind", "key"), Index(None, "origin"))
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    customer_id: Mapped[str] = mapped_column(ForeignKey("customers.id"))
+    kind: Mapped[str] = mapped_column(String(16))
+    key: Mapped[str] = mapped_column(String(200))
+    said: Mapped[dict[str, Any]] = mapped_column(JSON)
+    at: Mapped[float] = mapped_column(Double)
+    channel: Mapped[str] = mapped_column(String(64))
+    by: Mapped[str] = mapped_column(String(64))
+    origin: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[float] = mapped_column(Double)
 
 
 class MailFolder(Base):

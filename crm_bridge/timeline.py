@@ -14,8 +14,9 @@ from typing import Any, Final, Literal
 from sqlalchemy import Select, select, tuple_, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge import call_summary, customer, joining, person, told
+from crm_bridge import call_summary, customer, fact_rows, joining, person, told
 from crm_bridge.case import CaseOfAnother, CaseReference, CaseUnknown, attach, only_open
+from crm_bridge.facts import Saying
 from crm_bridge.match import Claim, Match, claim, find_or_create
 from crm_bridge.person import Linked
 from crm_bridge.rows import insert_if_free, new_id
@@ -50,7 +51,8 @@ class NewInteraction:
     `name`, `language` and `tags` fill what the profile lacks. `ignored` are identities (kind, value) that identify
     nobody, kept so that nothing a channel said is lost. `public`: anybody can write to that channel, and so it fills
     only a profile that it makes, or that it proves to be the sender's. `attach_within_s`: an event of the customer's
-    that names no case goes to their one open case, if something happened in it so recently; 0 for never.
+    that names no case goes to their one open case, if something happened in it so recently; 0 for never. `facts` are
+    orders and the like that it tells of; a public channel's are left out, since anybody could tell them.
     """
 
     channel: str
@@ -68,6 +70,7 @@ class NewInteraction:
     ignored: tuple[tuple[str, str], ...] = ()
     public: bool = False
     attach_within_s: float = 0.0
+    facts: tuple[Saying, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +134,10 @@ async def record(session: AsyncSession, event: NewInteraction, now: float) -> Re
         profiles = (await person.of(session, home)).ids
         case_id = await only_open(session, profiles, event.occurred_at, event.attach_within_s) or None
         case_by = ONLY_OPEN if case_id else ""
-    if match.created or match.assurance or not event.public:
+    if match.created or match.assurance or not (event.public or match.shared):
         await customer.fill(session, match.customer, name=event.name, language=event.language, tags=event.tags, now=now)
-    if not event.public:
-        fields = told.usable(event.attributes.get("fields"))
-        # Clocks differ: what is dated ahead would stay fresh, and stand before whatever is told meanwhile.
-        at = min(event.occurred_at, now)
-        await told.remember(session, match.customer, fields, channel=event.channel, at=at)
+    if not (event.public or match.shared):
+        await _keep_told(session, match.customer, event, interaction_id, now)
     row = {
         "id": interaction_id,
         "customer_id": match.customer,
@@ -158,6 +158,19 @@ async def record(session: AsyncSession, event: NewInteraction, now: float) -> Re
         raise InteractionOvertaken("another writer recorded the same event at the same time")
     recorded = await session.get_one(Interaction, interaction_id)
     return Recorded(recorded, home.person_id or home.id, repeated=False, linked=linked)
+
+
+async def _keep_told(
+    session: AsyncSession, customer_id: str, event: NewInteraction, interaction_id: str, now: float
+) -> None:
+    """Keep what an event tells of its customer."""
+    # Clocks differ: what is dated ahead would stay fresh, and stand before whatever is told meanwhile.
+    at = min(event.occurred_at, now)
+    fields = told.usable(event.attributes.get("fields"))
+    await told.remember(session, customer_id, fields, channel=event.channel, at=at)
+    sayings = [Saying(each.kind, each.key or interaction_id, each.said) for each in event.facts]
+    source = fact_rows.Source(at, event.channel, origin=interaction_id)
+    await fact_rows.say(session, customer_id, sayings, source, now)
 
 
 async def record_beside(session: AsyncSession, event: Beside, now: float) -> Recorded | None:
@@ -336,6 +349,8 @@ def _outcome(match: Match, ignored: tuple[tuple[str, str], ...]) -> dict[str, An
 
 
 def _given(match: Match) -> str:
+    if joining.is_sign_in(match):
+        return "signed in where this visitor was,"
     kinds = dict.fromkeys(each.kind for each in match.conflicts)
     return f"gave the {' and the '.join(kinds)} of this person"
 
@@ -363,7 +378,7 @@ def _match_of(call: CallSnapshot) -> Match:
 
 def _may_attach(event: NewInteraction, match: Match) -> bool:
     """An event of the customer's own. What somebody only claims to have sent is for a person to attach."""
-    is_theirs = match.assurance > 0 or not event.public
+    is_theirs = match.assurance > 0 or not (event.public or match.shared)
     return event.attach_within_s > 0 and event.direction == "inbound" and is_theirs and not match.created
 
 

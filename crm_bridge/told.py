@@ -6,15 +6,14 @@ number, would answer a question for the person whom they name.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge.rows import insert_if_free, new_id
 from crm_bridge.tables import CustomerField
-from telephony.events import KnownField
 
 MAX_FIELDS: Final = 50
 MAX_VALUE_LENGTH: Final = 500
@@ -39,20 +38,6 @@ async def remember(
         row = {"id": new_id(), "customer_id": customer_id, "name": name, **newer}
         if not await insert_if_free(session, CustomerField, row):
             await session.execute(update(CustomerField).where(*key, CustomerField.at <= at).values(**newer))
-
-
-async def read(session: AsyncSession, profiles: Collection[str]) -> tuple[KnownField, ...]:
-    """Return what the person of some profiles told, the newest of each name, newest first."""
-    rows = await session.scalars(
-        select(CustomerField)
-        .where(CustomerField.customer_id.in_(profiles))
-        .order_by(CustomerField.at.desc(), CustomerField.name)
-        .execution_options(populate_existing=True)
-    )
-    newest: dict[str, KnownField] = {}
-    for row in rows:
-        newest.setdefault(row.name, KnownField(row.name, row.value, row.channel, row.at))
-    return tuple(newest.values())[:MAX_FIELDS]
 
 
 def _line(value: Any) -> str:

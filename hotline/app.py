@@ -29,18 +29,21 @@ from crm_bridge.notify.outbox import Notifier
 from crm_bridge.webhooks import endpoint as webhook_endpoint
 from crm_bridge.webhooks.outbox import Webhooks
 from hotline import auth, database, logs, models, notify, person_files, privacy, sessions, tls, trunks
+from hotline.advice import load_advice
 from hotline.cannot_start import CannotStart, cause
 from hotline.config import Settings, TlsFiles
+from hotline.flow_watch import FlowWatch
 from hotline.metrics import Metrics
 from hotline.sip_listeners import SipListeners, told_address
 from ivr_flows import prompts as prompt_cache
-from ivr_flows.flow import Flow
+from ivr_flows.flow import Flow, Http
 from ivr_flows.load import load_folder
 from recordings import store
 from recordings.journal import Journal
 from telephony import acd, sdp
-from telephony.edge import collector, number_tables, recovery, rows
+from telephony.edge import collector, hours, number_tables, recovery, rows
 from telephony.edge.alarms import watch_disk
+from telephony.edge.case_requests import CaseRequests
 from telephony.edge.funnel import Funnel
 from telephony.edge.media_settings import ICE_SERVERS, MediaSettings
 from telephony.edge.media_workers import MediaWorkers
@@ -51,6 +54,7 @@ from telephony.edge.websocket import SipWebSockets
 from telephony.edge.wire import FromMedia, FromSpeech
 from telephony.edge.workers import Worker
 from telephony.events import BindingChanged, HangupRequested, Prompt, SaveAgent, WorkerDied
+from telephony.requests import CallHttp, ChangeCase
 from telephony.sip.digest import Ha1
 from telephony.sip.endpoint import Endpoint, EndpointSettings
 from telephony.sip.settings import SubscriptionSettings, TextSettings
@@ -122,6 +126,8 @@ class Hotline:
             self.sessions, settings.region, notify.routes(settings), self.funnel.webhooks, self.funnel.publish
         )
         self.funnel.notifier = self.notifier
+        self._serve_flows(flows)
+        self.funnel.advice = self.funnel.customers.advice = load_advice(settings)
         if self.connectors.clients:
             self.funnel.name_of = self.connectors.name_of
         # What a caller hears in the middle of a talk is to be there at once.
@@ -133,6 +139,7 @@ class Hotline:
         await _at_once(self._start_workers(), self._open_database())
         self.metrics = Metrics(self.funnel, self._registrations, [*self.media.processes, *self.speech])
         await self._restore_agents()
+        await self._follow_switches()
         await self._start_sip()
         mail = self._make_mail()
         await self._start_web({} if mail is None else mail.hooks())
@@ -148,10 +155,34 @@ class Hotline:
         low = settings.recordings.low_space << 20
         watch = watch_disk(self.funnel.alarms, settings.recordings_folder, low)
         self._exit.callback(asyncio.create_task(watch, name="disk").cancel)
+        flow_watch = FlowWatch(settings.flows_folder, lambda: load_flows(settings), self._publish, self.funnel.alarms)
+        self._exit.callback(asyncio.create_task(flow_watch.watch(), name="flows").cancel)
         self._start_privacy()
         for worker in self.speech:
             if worker.kind not in NEEDED:
                 worker.come_up()
+
+    def _serve_flows(self, flows: Mapping[str, Flow]) -> None:
+        """Have what flows ask of the world performed."""
+        requests = self.funnel.requests
+        requests.register(ChangeCase, CaseRequests(self.sessions, self.clock.now).perform)
+        self._serve_services(flows)
+
+    def _publish(self, flows: Mapping[str, Flow]) -> None:
+        """Let calls that come from now on have these flows."""
+        self._serve_services(flows)
+        self.funnel.switchboard.publish(flows)
+
+    def _serve_services(self, flows: Mapping[str, Flow]) -> None:
+        requests = self.funnel.requests
+        if requests.performs(CallHttp):
+            return
+        if any(isinstance(step, Http) for flow in flows.values() for step in flow.steps.values()):
+            from telephony.edge.web_service import WebServices  # noqa: PLC0415 - brings an HTTP client along
+
+            services = WebServices(self.settings.flow_settings, self.funnel.switchboard.secret)
+            self._exit.push_async_callback(services.close)
+            requests.register(CallHttp, services.perform, late="timed_out")
 
     def _make_connectors(self) -> list[webhook_endpoint.Endpoint]:
         """Make the CRMs of the settings; return the endpoints of those that are to have finished calls."""
@@ -210,6 +241,8 @@ class Hotline:
                 language=settings.languages[0],
                 record_channels=settings.recordings.channels,
                 max_room=settings.limits.conference,
+                flow_settings=settings.flow_settings,
+                hours={name: each.calendar for name, each in settings.hours.items()},
             ),
             flows,
             acd.Acd(queues, {}),  # agents are known once the database is open
@@ -293,6 +326,17 @@ class Hotline:
             if isinstance(changed, acd.AgentChanged):
                 await self._save_agent(changed)
 
+    async def _follow_switches(self) -> None:
+        """Tell the switchboard how the emergency switches of opening hours stand, where it is not how it knows them."""
+        board = self.funnel.switchboard.board
+        if not board.settings.hours:
+            return
+        async with self.sessions() as session:
+            changes = [hours.change_of(row) for row in await hours.switches(session)]
+        for change in changes:
+            if change.hours in board.settings.hours and board.emergencies.get(change.hours) != change:
+                self.funnel.happened(change)
+
     async def _save_agent(self, changed: acd.AgentChanged) -> None:
         async with self.sessions() as session:
             await rows.save_agent(
@@ -370,9 +414,11 @@ class Hotline:
             },
         )
         app.state.funnel = self.funnel
+        self.funnel.customers.note = app.state.audit.note
         app.state.webhooks = self.funnel.webhooks
         app.state.notifier = self.notifier
         app.state.connectors = self.connectors
+        app.state.advice = self.funnel.advice
         app.state.metrics = self.metrics
         door: Door = app.state.channels
         door.letters = letters
@@ -461,15 +507,17 @@ class Hotline:
         self.sip_sockets.close_session(session)
 
     async def _watch_users(self) -> None:
-        """See what `hotline users` does to people in the database while the server runs."""
+        """See what `hotline users` does to people in the database while the server runs, and `hotline hours` to the
+        emergency switches."""
         while True:
             await asyncio.sleep(USERS_EVERY_S)
             try:
                 async with self.sessions() as session:
                     known_secrets = await auth.sip_secrets(session)
                     live = await sessions.live(session, self.clock.now())
+                await self._follow_switches()
             except Exception:
-                log.exception("the users could not be read; those known before stay known")
+                log.exception("the users and switches could not be read; those known before stay known")
                 continue
             revoked = auth.revoked(self._secrets, known_secrets)
             self._secrets = known_secrets

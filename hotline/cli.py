@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import select
 
-from hotline import auth, customers_cli, database, privacy_cli
+from hotline import auth, customers_cli, database, flow_draw, hours_cli, privacy_cli
 from hotline.auth import NewUser, Role
 from hotline.config import chosen_file
 from hotline.config_values import host_port
@@ -55,12 +55,14 @@ def _group(name: str, about: str) -> typer.Typer:
 
 
 flow = _group("flow", "IVR flows.")
+flow_draw.add_to(flow)
 users = _group("users", "People.")
 tokens = _group("tokens", "API tokens.")
 db = _group("db", "The database.")
 customers = _group("customers", "Customers.")
 customers_cli.add_to(customers)
 privacy_cli.add_to(customers)
+hours_cli.add_to(_group("hours", "Opening hours."))
 connectors = _group("connectors", "The CRM that you have already.")
 recordings = _group("recordings", "Recordings.")
 models_group = _group("models", "Speech models.")
@@ -325,6 +327,14 @@ def flow_check(
     if errors:
         raise typer.Exit(FAILED)
     say(f"{len(files)} sound." if len(files) > 1 else "Sound.")
+
+
+@flow.command("schema")
+def flow_schema() -> None:
+    """Print the JSON Schema of flows, for editors: they complete verbs and mark what is misspelt."""
+    from ivr_flows.schema import schema  # noqa: PLC0415
+
+    typer.echo(json_text.dumps(schema(), indent=2, ensure_ascii=False))
 
 
 @connectors.command("check")

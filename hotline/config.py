@@ -1,9 +1,9 @@
 """The settings of the hotline: what they are, and how `hotline.yaml` becomes them.
 
 `default.yaml` beside this file is the only place where a default stands; a settings file is laid over it, the
-environment over that. A section is merged key by key; a map that people fill (`numbers`, `queues`, `channels`, `mail`,
-`connectors`, `speech.recognisers`, `speech.voices`) is replaced as a whole, so that a number or queue of the default
-never lives on in somebody's own file.
+environment over that. A section is merged key by key; a map that people fill (`numbers`, `queues`, `hours`, `channels`,
+`mail`, `connectors`, `speech.recognisers`, `speech.voices`) is replaced as a whole, so that a number or queue of the
+default never lives on in somebody's own file.
 """
 
 import difflib
@@ -26,10 +26,12 @@ from pydantic import (
 
 from hotline.config_channels import Channels
 from hotline.config_connectors import Connectors
+from hotline.config_hours import AllHours
 from hotline.config_ice import IceServers
 from hotline.config_limits import Limits
 from hotline.config_mail import Mail
 from hotline.config_notify import Notify
+from hotline.config_offers import Offers
 from hotline.config_privacy import Privacy
 from hotline.config_section import Section, SipTls, TlsFiles
 from hotline.config_source import ConfigErrors, Key, Source, dotted, lay_environment_over, read_yaml
@@ -40,6 +42,7 @@ from hotline.config_values import (
     Days,
     Domain,
     Duration,
+    FlowSetting,
     Folder,
     Language,
     Listen,
@@ -269,7 +272,9 @@ class Settings(Section):
     web: Web
     flows: Folder | None = None
     numbers: dict[Number, Name]
+    flow_settings: dict[FlowSetting, str] = Field(default_factory=dict, repr=False)
     queues: dict[Name, Queue]
+    hours: AllHours
     desk: Desk
     channels: Channels
     mail: Mail
@@ -282,6 +287,7 @@ class Settings(Section):
     limits: Limits
     webhooks: Webhooks = Field([])
     cases: Cases
+    offers: Offers
     privacy: Privacy
 
     @field_validator("media")

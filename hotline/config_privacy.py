@@ -17,6 +17,9 @@ def _zone(value: str) -> str:
     return value
 
 
+Zone = Annotated[str, AfterValidator(_zone)]
+
+
 class Deadlines(Section):
     """From a request on: working days until it is answered, and seconds until what it asks for is done.
 
@@ -36,6 +39,7 @@ class Retention(Section):
     recordings: Days | None = None
     transcripts: Days | None = None
     interactions: Days | None = None
+    facts: Days | None = None
     calls: Days | None = None
     journals: Days | None = None
     webhook_events: Days | None = None
@@ -44,6 +48,6 @@ class Retention(Section):
 class Privacy(Section):
     """`time_zone` is where working days begin and end."""
 
-    time_zone: Annotated[str, AfterValidator(_zone)]
+    time_zone: Zone
     deadlines: Deadlines
     retention: Retention

@@ -211,6 +211,9 @@ Region = Annotated[str, AfterValidator(_region)]
 Option = Annotated[object, BeforeValidator(_option)]
 Language = Annotated[str, _matching(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", "a language; write its tag, such as vi or en")]
 Name = Annotated[str, _matching(r"[a-z][a-z0-9_-]{0,63}", "a name; write small letters, digits, - and _, such as care")]
+FlowSetting = Annotated[
+    str, _matching(r"[a-z][a-z0-9_]{0,63}", "a name; write small letters, digits and _, such as orders_url")
+]
 Number = Annotated[
     str,
     _matching(r"\*|\+?[A-Za-z0-9_.#-][A-Za-z0-9_.*#-]{0,63}", 'a number; write what is dialled, or "*" for others'),

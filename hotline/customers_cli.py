@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hotline.cannot_start import CannotStart
 from hotline.config import Settings
 from hotline.database import Sessions
 from hotline.terminal import (
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from crm_bridge.customer import Profile
     from crm_bridge.importing.report import Report
     from crm_bridge.person import Grounds, Linked
-    from crm_bridge.shapes import CustomerOut
+    from crm_bridge.shapes import ContextOut, CustomerOut
     from crm_bridge.tables import Interaction
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -163,23 +164,32 @@ def show(
     data: Data = None,
 ) -> None:
     """Show a person with everything that is known of them, and their timeline."""
-    from crm_bridge import timeline  # noqa: PLC0415
-    from crm_bridge.present import interaction_out  # noqa: PLC0415
+    from crm_bridge import context, timeline  # noqa: PLC0415
+    from crm_bridge.present import context_out, interaction_out  # noqa: PLC0415
     from crm_bridge.routes import shown  # noqa: PLC0415
+    from hotline.advice import load_advice  # noqa: PLC0415
 
     settings = settings_of(config, data)
 
-    async def read(session: AsyncSession) -> "tuple[Profile, CustomerOut, list[Interaction]]":
-        found = await _find(session, id_, settings.region)
-        (whole,) = await shown(session, [found], time.time())
-        return found, whole, await timeline.page(session, found.person.ids, limit=limit)
+    try:
+        advice = load_advice(settings)
+    except CannotStart as error:
+        raise Failed(str(error)) from error
 
-    profile, whole, entries = in_session(settings, read)
+    async def read(session: AsyncSession) -> "tuple[Profile, CustomerOut, ContextOut, list[Interaction]]":
+        found = await _find(session, id_, settings.region)
+        now = time.time()
+        (whole,) = await shown(session, [found], now)
+        known = context_out(await context.read(session, found.person.id, 0, now, advice))
+        return found, whole, known, await timeline.page(session, found.person.ids, limit=limit)
+
+    profile, whole, known, entries = in_session(settings, read)
     if json:
         items = [interaction_out(each).model_dump(mode="json") for each in entries]
-        typer.echo(json_text.dumps(whole.model_dump() | {"timeline": items}, ensure_ascii=False))
+        dumped = whole.model_dump() | {"context": known.model_dump(), "timeline": items}
+        typer.echo(json_text.dumps(dumped, ensure_ascii=False))
     else:
-        _show(profile, entries)
+        _show(profile, whole, known, entries)
 
 
 async def _find(session: AsyncSession, written: str, region: str) -> "Profile":
@@ -200,13 +210,19 @@ async def _find(session: AsyncSession, written: str, region: str) -> "Profile":
     return next(iter(people.values()))
 
 
-def _show(profile: "Profile", entries: "list[Interaction]") -> None:
-    person = profile.person
+def _show(profile: "Profile", whole: "CustomerOut", known: "ContextOut", entries: "list[Interaction]") -> None:
+    person, reason, offer = profile.person, known.reason, known.offer
     pairs = [
         ("name", person.name),
         ("id", ", ".join(person.ids)),
         ("language", person.language),
         ("tags", ", ".join(person.tags)),
+        ("birthday", whole.birthday or ""),
+        ("preferred_channel", whole.preferred_channel or ""),
+        ("last_agent", known.last_agent or ""),
+        ("survey", f"{whole.survey.kind} {whole.survey.score} of {whole.survey.of}" if whole.survey else ""),
+        ("reason", f"{reason.kind} {reason.subject}: {reason.why}" if reason else ""),
+        ("offer", f"{offer.name}: {offer.why}" if offer else ""),
         ("created_at", iso(person.profiles[0].created_at)),
         ("updated_at", iso(person.updated_at)),
     ]
@@ -226,9 +242,46 @@ def _show(profile: "Profile", entries: "list[Interaction]") -> None:
             ["case", "state", "opened_at", "subject"],
             [[each.id, each.state, iso(each.opened_at), _plain(each.subject)] for each in profile.cases],
         )
+    _show_facts(whole)
     typer.echo()
     rows = [[iso(each.occurred_at), each.channel, each.direction, _line(each)] for each in entries]
     print_rows(["occurred_at", "channel", "direction", "what"], rows)
+
+
+def _show_facts(whole: "CustomerOut") -> None:
+    """Show orders, payments, visits and needs, where there are any."""
+    tables: list[tuple[list[str], list[list[str]]]] = [
+        (
+            ["order", "state", "amount", "items", "placed_at"],
+            [
+                [
+                    each.number,
+                    each.state or "-",
+                    _sum(each.amount, each.currency),
+                    str(each.items or "-"),
+                    each.placed_at,
+                ]
+                for each in whole.orders
+            ],
+        ),
+        (
+            ["payment", "state", "amount", "order", "at"],
+            [
+                [each.id, each.state or "-", _sum(each.amount, each.currency), each.order or "-", each.at]
+                for each in whole.payments
+            ],
+        ),
+        (["visit", "purpose", "at"], [[each.place or "-", each.purpose or "-", each.at] for each in whole.visits]),
+        (["need", "state", "since"], [[each.what, each.state, each.since] for each in whole.needs]),
+    ]
+    for heads, rows in tables:
+        if rows:
+            typer.echo()
+            print_rows(heads, [[_plain(cell) for cell in row] for row in rows])
+
+
+def _sum(amount: str | None, currency: str | None) -> str:
+    return f"{amount} {currency or ''}".strip() if amount else "-"
 
 
 def _line(entry: "Interaction") -> str:
@@ -299,10 +352,16 @@ def _linked(
     settings: Settings, write: "Callable[[AsyncSession, Grounds, float], Awaitable[Linked]]", evidence: str
 ) -> "Linked":
     from crm_bridge.person import Grounds, LinkRefused, NoLink, NoProfile  # noqa: PLC0415
+    from crm_bridge.webhooks.outbox import Webhooks  # noqa: PLC0415
+    from crm_bridge.webhooks.people import tell_linked  # noqa: PLC0415
+
+    webhooks = Webhooks([each.endpoint for each in settings.webhooks])
 
     async def work(sessions: Sessions) -> "Linked":
         async with sessions.begin() as session:
-            linked = await write(session, Grounds(evidence[:500], CLI, who()), time.time())
+            now = time.time()
+            linked = await write(session, Grounds(evidence[:500], CLI, who()), now)
+            await tell_linked(webhooks, session, linked, now)
         if not linked.repeated:
             await audited(sessions, f"customer.{linked.row.kind}", linked.row.id)
         return linked

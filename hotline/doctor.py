@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.exc import DBAPIError
 
+from crm_bridge import offers
 from crm_bridge.connectors.errors import CrmError
 from crm_bridge.connectors.errors import NotLetIn as CrmKeepsUsOut
 from crm_bridge.mail.follow import opened
@@ -43,7 +44,9 @@ from hotline.mail import door_settings, mailbox, token_of
 from hotline.models import model_states
 from hotline.notify import client_for
 from ivr_flows import flow as flows
+from ivr_flows.calendar import opens_next
 from ivr_flows.load import FlowErrors, flow_files, load
+from telephony.clock import iso
 from telephony.edge import silero
 from telephony.edge.dns import Dns, Unanswered
 from telephony.edge.ice import try_server
@@ -91,6 +94,8 @@ def _of_this_machine(settings: Settings) -> list[Finding]:
         *_certificates(settings),
         *_erasures_key(settings),
         *_flows(settings),
+        *_hours(settings),
+        *_offers(settings),
         *_channels(settings),
     ]
 
@@ -362,6 +367,18 @@ async def _connector(name: str, source: ConnectorSource) -> Finding:
 # ------------------------------------------------------------------------------------------------------------ flows
 
 
+def _offers(settings: Settings) -> Iterator[Finding]:
+    file = settings.offers.file
+    if file is None:
+        return
+    try:
+        found = offers.load(file)
+    except offers.OfferErrors as error:
+        yield from (Finding("offers", "wrong", each, f"mend {file}") for each in error.errors)
+        return
+    yield Finding("offers", "ok", f"{', '.join(each.name for each in found) or 'none'} ({file.name})")
+
+
 def _flows(settings: Settings) -> Iterator[Finding]:
     folder = settings.flows_folder
     sound: dict[str, flows.Flow] = {}
@@ -376,6 +393,18 @@ def _flows(settings: Settings) -> Iterator[Finding]:
     yield from _references(settings, folder, sound)
 
 
+def _hours(settings: Settings) -> Iterator[Finding]:
+    now = time.time()
+    for name, hours in settings.hours.items():
+        opens = opens_next(hours.calendar, now)
+        if opens is None:
+            mend = f"correct hours.{name}.open and hours.{name}.holidays"
+            yield Finding(f"hours.{name}", "wrong", "does not open within a year", mend)
+        else:
+            detail = "open now" if opens == now else f"opens {iso(opens)}"
+            yield Finding(f"hours.{name}", "ok", detail)
+
+
 def _references(settings: Settings, folder: Path, sound: Mapping[str, flows.Flow]) -> Iterator[Finding]:
     for number, name in settings.numbers.items():
         if name not in sound:
@@ -386,12 +415,20 @@ def _references(settings: Settings, folder: Path, sound: Mapping[str, flows.Flow
         for queue in sorted(_queues_of(sound[name]) - set(settings.queues)):
             mend = f"add `queues: {{{queue}: {{}}}}`, or change the flow"
             yield Finding("queues", "wrong", f"the flow `{name}` sends callers to `{queue}`, which is not set", mend)
+        for hours in sorted(_hours_of(sound[name]) - set(settings.hours)):
+            mend = f"add `hours.{hours}` (docs/settings.md), or change the flow"
+            yield Finding("hours", "wrong", f"the flow `{name}` asks for the hours `{hours}`, which are not set", mend)
         for channel in sorted(_channels_of(sound[name]) - {AUTO, *(route.name for route in notify.routes(settings))}):
             mend = f"set what sends by `{channel}` (docs/notify.md), or change the flow"
             detail = f"the flow `{name}` sends messages by `{channel}`, which does not send"
             yield Finding("notify", "wrong", detail, mend)
     if not settings.numbers:
         yield Finding("numbers", "wrong", "no number leads to a flow", 'set `numbers`, for example {"*": main}')
+
+
+def _hours_of(flow: flows.Flow) -> set[str]:
+    reached = (flow, *flow.flows.values())
+    return {step.of for each in reached for step in each.steps.values() if isinstance(step, flows.Hours)}
 
 
 def _channels_of(flow: flows.Flow) -> set[str]:

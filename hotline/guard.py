@@ -46,8 +46,11 @@ SIP: Final = "/sip"
 RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("POST", "/api/v1/interactions", ("interactions",)),
     ("POST", "/api/v1/interactions/*/case", ("interactions", "desk")),
+    ("PATCH", "/api/v1/customers/*", ("customers", "desk")),
     ("POST", "/api/v1/customers/*/merge", ("customers",)),
     ("POST", "/api/v1/customers/*/split", ("customers",)),
+    ("POST", "/api/v1/customers/*/identities/share", ("customers",)),
+    ("POST", "/api/v1/customers/*/identities/unshare", ("customers",)),
     ("POST", "/api/v1/customers/*/crm/*", ("customers",)),
     ("POST", "/api/v1/merges/*/undo", ("customers",)),
     ("POST", "/api/v1/customers/*/messages", ("messages", "desk")),
@@ -77,7 +80,8 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("POST", "/api/v1/voicemails/*/reopen", ("desk",)),
     ("POST", "/api/v1/session/phone", ("desk",)),
     ("DELETE", "/api/v1/session", ("desk",)),
-    ("POST", "/api/v1/webhooks/*/replay", ("audit",)),  # of supervisors and admins
+    ("PUT", "/api/v1/hours/*", ("audit",)),  # of supervisors and admins
+    ("POST", "/api/v1/webhooks/*/replay", ("audit",)),  # likewise
     ("POST", "/api/v1/webhooks/*/dead/*/replay", ("audit",)),
     ("WEBSOCKET", "/api/v1/events", ("live", "desk")),
     ("WEBSOCKET", "/api/v1/calls/*/audio", ("listen",)),
@@ -89,6 +93,8 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("GET", "/api/v1/customers/*", ("read", "desk")),
     ("GET", "/api/v1/customers/*/timeline", ("read", "desk")),
     ("GET", "/api/v1/customers/*/crm", ("read", "desk")),
+    ("GET", "/api/v1/customers/*/facts", ("read", "desk")),
+    ("GET", "/api/v1/customers/*/context", ("read", "desk")),
     ("GET", "/api/v1/calls/*", ("read", "desk")),
     ("GET", "/api/v1/voicemails", ("read", "desk")),
     ("GET", "/api/v1/voicemails/*/audio", ("read", "desk")),

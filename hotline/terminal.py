@@ -52,7 +52,7 @@ Result = TypeVar("Result")
 # `hotline …` and `pip install …` inside a sentence, where a command is meant.
 COMMAND: Final = re.compile(
     r"(?<![\w./-])(?:pip(?= install\b)|"
-    r"hotline(?= (?:serve|demo|call|omnitest|doctor|flow|users|tokens|db|customers|recordings|models|bench)\b))"
+    r"hotline(?= (?:serve|demo|call|omnitest|doctor|flow|users|tokens|db|customers|hours|recordings|models|bench)\b))"
 )
 
 

@@ -18,17 +18,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import crm_bridge.channels.routes
 import crm_bridge.connectors.routes
+import crm_bridge.edit_routes
 import crm_bridge.importing.routes
 import crm_bridge.link_routes
 import crm_bridge.notify.routes
 import crm_bridge.privacy.routes
 import crm_bridge.routes
+import crm_bridge.sharing_routes
 import crm_bridge.webhooks.routes
 import recordings.consent_routes
 import recordings.routes
 import telephony.alarm_routes
 import telephony.audio_routes
 import telephony.desk_routes
+import telephony.hours_routes
 import telephony.routes
 import telephony.voicemail_routes
 from crm_bridge.connectors.lookup import Connectors
@@ -158,7 +161,9 @@ def create_app(
         audit,
         crm_bridge.routes,
         crm_bridge.webhooks.routes,
+        crm_bridge.edit_routes,
         crm_bridge.link_routes,
+        crm_bridge.sharing_routes,
         crm_bridge.notify.routes,
         crm_bridge.importing.routes,
         crm_bridge.privacy.routes,
@@ -170,6 +175,7 @@ def create_app(
         telephony.audio_routes,
         telephony.alarm_routes,
         telephony.voicemail_routes,
+        telephony.hours_routes,
     ):
         app.include_router(room.router, prefix=API)
     app.include_router(crm_bridge.channels.routes.router)

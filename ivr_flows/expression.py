@@ -22,6 +22,8 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ivr_flows.facts import VIEWS, Setting
+from ivr_flows.speaking import filters as speaking
+from ivr_flows.speaking.reading import Unreadable
 
 MAX_FACT_CHARS: Final = 120
 MAX_TEXT_CHARS: Final = 2000
@@ -88,8 +90,13 @@ def spoken(value: object) -> str:
 
 
 def _finalize(value: object) -> str:
+    # What the settings say stands as it is: nobody but who runs the hotline writes that.
+    if isinstance(value, Setting):
+        return str(value)
     # An `if` without `else` gives Jinja2's plain Undefined, which is nothing to say; any other undefined is strict
     # and raises here.
+    if isinstance(value, speaking.Said):
+        return value
     return "" if type(value) is Undefined else spoken(value)
 
 
@@ -122,14 +129,14 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
 def _quoted(value: object) -> str:
     """Return a value as one part of an address; what the settings say stands as it is."""
-    return str(value) if isinstance(value, Setting) else quote(_finalize(value), safe="")
+    return _finalize(value) if isinstance(value, Setting) else quote(_finalize(value), safe="")
 
 
 def _sandbox(finalize: Callable[[object], str] = _finalize) -> _Sandbox:
     sandbox = _Sandbox(undefined=StrictUndefined, finalize=finalize, autoescape=False, keep_trailing_newline=False)
     kept = ("abs", "default", "first", "int", "join", "last", "length", "lower", "max", "min", "round", "trim", "upper")
     known: dict[str, Callable[..., Any]] = {name: sandbox.filters[name] for name in kept}
-    sandbox.filters = {**known, "digits": _digits, "channel": _channel}
+    sandbox.filters = {**known, "digits": _digits, "channel": _channel, **speaking.FILTERS}
     sandbox.tests = {
         name: sandbox.tests[name] for name in ("defined", "undefined", "none", "even", "odd", "divisibleby")
     }
@@ -224,6 +231,8 @@ def _fault(node: nodes.Node, variables: frozenset[str]) -> Fault | None:
             return _unknown_fact("queue", attribute)
         case nodes.Filter(name=name) if name not in _SANDBOX.filters:
             return Fault("unknown-filter", name)
+        case nodes.Filter() if speaking.wrong_argument(node):
+            return Fault("bad-expression", speaking.wrong_argument(node))
         case nodes.Test(name=name) if name not in _SANDBOX.tests:
             return Fault("bad-expression", f"there is no test 'is {name}'")
         case _ if not isinstance(node, _ALLOWED):
@@ -275,7 +284,7 @@ def evaluate(source: str, scope: Mapping[str, object]) -> object:
     value = _guarded(lambda: _bare(source)(scope))
     if isinstance(value, Undefined):
         raise ExpressionError(f"{source}: undefined")
-    return value
+    return str(value) if isinstance(value, speaking.Said) else value
 
 
 def holds(source: str, scope: Mapping[str, object]) -> bool:
@@ -291,6 +300,8 @@ def _guarded(work: Callable[[], Any]) -> Any:
         raise ExpressionError(str(error.message or type(error).__name__)) from error
     except LookupError as error:
         raise ExpressionError(str(error.args[0]) if error.args else "not found") from error
+    except Unreadable as error:
+        raise ExpressionError(str(error)) from error
     except (ArithmeticError, TypeError, ValueError, AttributeError, RecursionError) as error:
         # Python's words for these may quote the value, which may be personal.
         raise ExpressionError(f"the expression fails with {type(error).__name__}") from error

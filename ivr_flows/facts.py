@@ -12,9 +12,21 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from telephony.clock import datetime_of
-from telephony.events import CallerContext
+from telephony.events import CallerContext, Offer, Order, PastInteraction, Survey
 
-SPEAK: Final = {"name": 1, "case_topic": 1, "last_interaction": 2}
+SPEAK: Final = {
+    "name": 1,
+    "case_topic": 1,
+    "last_agent": 1,
+    "preferred_channel": 1,
+    "last_interaction": 2,
+    "birthday": 2,
+    "orders": 2,
+    "needs": 2,
+    "survey": 2,
+    "reason": 2,
+    "offer": 2,
+}
 """The assurance at which a fact may be spoken where a flow's policy says nothing of it."""
 
 
@@ -75,8 +87,55 @@ class InteractionView(msgspec.Struct, frozen=True):
     subject: str
 
 
+class OrderView(msgspec.Struct, frozen=True):
+    """An order, as `caller.orders[0]` shows it."""
+
+    number: str
+    state: str
+    amount: str
+    currency: str
+    items: int
+    products: tuple[str, ...]
+    placed: datetime
+    updated: datetime
+
+
+class NeedView(msgspec.Struct, frozen=True):
+    """Something that the customer wants and nobody has met."""
+
+    what: str
+    since: datetime
+
+
+class SurveyView(msgspec.Struct, frozen=True):
+    """What the customer last thought of us; `sentiment` is `good`, `neutral` or `bad`."""
+
+    kind: str
+    score: int
+    of: int
+    sentiment: str
+    answered: datetime
+
+
+class ReasonView(msgspec.Struct, frozen=True):
+    """Why the customer probably calls: `kind` is `case`, `order`, `message`, `survey` or `need`, `subject` what may be
+    said aloud of it."""
+
+    kind: str
+    id: str
+    subject: str
+    since: datetime
+
+
+class OfferView(msgspec.Struct, frozen=True):
+    """What the customer may be offered next; `text` is in the language of the call where the offer has it."""
+
+    name: str
+    text: str
+
+
 class CallerView(msgspec.Struct, frozen=True):
-    """`caller`."""
+    """`caller`. `last_by_channel` has the newest interaction of each channel."""
 
     known: bool
     name: str
@@ -85,6 +144,15 @@ class CallerView(msgspec.Struct, frozen=True):
     tags: tuple[str, ...]
     open_cases: tuple[CaseView, ...]
     last_interaction: InteractionView | None
+    last_by_channel: tuple[InteractionView, ...]
+    last_agent: str
+    preferred_channel: str
+    birthday: str
+    orders: tuple[OrderView, ...]
+    needs: tuple[NeedView, ...]
+    survey: SurveyView | None
+    reason: ReasonView | None
+    offer: OfferView | None
 
 
 class CallView(msgspec.Struct, frozen=True):
@@ -144,6 +212,7 @@ VIEWS: Final[Mapping[str, type[msgspec.Struct] | None]] = {
     "hours": None,
     "settings": None,
     "now": None,
+    "today": None,
 }
 
 
@@ -163,7 +232,7 @@ def views(facts: Facts, speak: Mapping[str, int], language: str, now: float) -> 
         return facts.hours[name]
 
     return {
-        "caller": _caller(facts.caller, {**SPEAK, **speak}, zone),
+        "caller": _caller(facts.caller, {**SPEAK, **speak}, language, zone),
         "call": CallView(
             ani=facts.ani, dnis=facts.dnis, language=language, started=datetime_of(facts.started_at).astimezone(zone)
         ),
@@ -172,6 +241,7 @@ def views(facts: Facts, speak: Mapping[str, int], language: str, now: float) -> 
         "waiting": _waiting(facts.waiting or WaitingFacts(since=now), now),
         "settings": Named({name: Setting(value) for name, value in facts.settings.items()}),
         "now": datetime_of(now).astimezone(zone),
+        "today": datetime_of(now).astimezone(zone).date().isoformat(),
     }
 
 
@@ -179,29 +249,19 @@ def _waiting(waiting: WaitingFacts, now: float) -> WaitingView:
     return WaitingView(waiting.position, max(0.0, now - waiting.since), waiting.estimated_wait_s)
 
 
-def _caller(caller: CallerContext, levels: Mapping[str, int], zone: ZoneInfo) -> CallerView:
+def _caller(caller: CallerContext, levels: Mapping[str, int], language: str, zone: ZoneInfo) -> CallerView:
     def may_hear(fact: str) -> bool:
         return caller.assurance >= levels[fact]
 
+    def local(at: float) -> datetime:
+        return datetime_of(at).astimezone(zone)
+
     cases = tuple(
-        CaseView(
-            id=case.id,
-            subject=case.subject,
-            topic=case.topic,
-            channel=case.channel,
-            opened=datetime_of(case.opened_at).astimezone(zone),
-        )
+        CaseView(id=case.id, subject=case.subject, topic=case.topic, channel=case.channel, opened=local(case.opened_at))
         for case in caller.open_cases
     )
-    last = None
-    if caller.last_interactions:
-        newest = caller.last_interactions[0]
-        last = InteractionView(
-            channel=newest.channel,
-            direction=newest.direction,
-            occurred=datetime_of(newest.occurred_at).astimezone(zone),
-            subject=newest.subject,
-        )
+    last = tuple(_interaction(each, zone) for each in caller.last_interactions[:1])
+    reason = caller.reason
     return CallerView(
         known=caller.known,
         name=caller.name if may_hear("name") else "",
@@ -209,5 +269,52 @@ def _caller(caller: CallerContext, levels: Mapping[str, int], zone: ZoneInfo) ->
         assurance=caller.assurance,
         tags=caller.tags,
         open_cases=cases if may_hear("case_topic") else (),
-        last_interaction=last if may_hear("last_interaction") else None,
+        last_interaction=last[0] if last and may_hear("last_interaction") else None,
+        last_by_channel=(
+            tuple(_interaction(each, zone) for each in caller.last_by_channel) if may_hear("last_interaction") else ()
+        ),
+        last_agent=caller.last_agent if may_hear("last_agent") else "",
+        preferred_channel=caller.preferred_channel if may_hear("preferred_channel") else "",
+        birthday=caller.birthday if may_hear("birthday") else "",
+        orders=tuple(_order(each, zone) for each in caller.orders) if may_hear("orders") else (),
+        needs=tuple(NeedView(each.what, local(each.since)) for each in caller.needs) if may_hear("needs") else (),
+        survey=_survey(caller.survey, zone) if caller.survey is not None and may_hear("survey") else None,
+        reason=(
+            ReasonView(reason.kind, reason.id, reason.subject, local(reason.at))
+            if reason is not None and may_hear("reason")
+            else None
+        ),
+        offer=_offer(caller.offer, language) if caller.offer is not None and may_hear("offer") else None,
     )
+
+
+def _interaction(each: PastInteraction, zone: ZoneInfo) -> InteractionView:
+    return InteractionView(
+        channel=each.channel,
+        direction=each.direction,
+        occurred=datetime_of(each.occurred_at).astimezone(zone),
+        subject=each.subject,
+    )
+
+
+def _order(each: Order, zone: ZoneInfo) -> OrderView:
+    return OrderView(
+        number=each.number,
+        state=each.state,
+        amount=each.amount,
+        currency=each.currency,
+        items=each.items,
+        products=each.products,
+        placed=datetime_of(each.placed_at).astimezone(zone),
+        updated=datetime_of(each.at).astimezone(zone),
+    )
+
+
+def _survey(survey: Survey, zone: ZoneInfo) -> SurveyView:
+    answered = datetime_of(survey.at).astimezone(zone)
+    return SurveyView(survey.kind, survey.score, survey.of, survey.sentiment, answered)
+
+
+def _offer(offer: Offer, language: str) -> OfferView:
+    """The words of an offer in a language, in the first that it has otherwise."""
+    return OfferView(offer.name, offer.text.get(language) or next(iter(offer.text.values()), ""))

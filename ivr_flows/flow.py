@@ -333,7 +333,8 @@ class Verify(StepKind, frozen=True, tag="verify"):
 
 
 class Http(StepKind, frozen=True, tag="http"):
-    """Ask a web service. `url`, `headers` and `query` are templates, `body` expressions. `fields` are the paths in its
+    """Ask a web service. `url`, `headers` and `query` are templates, `body` expressions, `secrets`
+    names of variables that the body has besides. `fields` are the paths in its
     JSON answer of the fields of the record `into`. `filler` is heard meanwhile. Exits: next, failed, not_found,
     timed_out."""
 
@@ -343,6 +344,7 @@ class Http(StepKind, frozen=True, tag="http"):
     headers: Mapping[str, str] = {}
     query: Mapping[str, str] = {}
     body: Mapping[str, str] = {}
+    secrets: Mapping[str, str] = {}
     into: str = ""
     fields: Mapping[str, str] = {}
     timeout_s: float = ANSWER_LIMIT_S

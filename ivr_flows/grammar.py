@@ -45,7 +45,7 @@ _GATHERING: Final = (
     "into", "prompt", "length", "keys", "interruptible", "secret", "insist", "check", "confirm", "speech", "confidence",
 )  # fmt: skip
 _RETRIES: Final = ("no_input", "no_match")
-_HTTP: Final = (*asking.METHODS, "headers", "query", "body", "timeout", "retries", "filler", "into", "map")
+_HTTP: Final = (*asking.METHODS, "headers", "query", "body", "secrets", "timeout", "retries", "filler", "into", "map")
 _CASE: Final = (*asking.DEEDS, "topic", "into", "timeout")
 
 VERBS: Final[Mapping[str, Verb]] = {

@@ -4,7 +4,8 @@ from typing import Final
 from urllib.parse import urlencode
 
 from ivr_flows.answers import record_of, wrong_field
-from ivr_flows.expression import ExpressionError, address, evaluate
+from ivr_flows.expression import ExpressionError, address, evaluate, render
+from ivr_flows.facts import Named, Setting
 from ivr_flows.flow import (
     Callback,
     Case,
@@ -40,6 +41,7 @@ RETRY_PAUSE_S: Final = 0.5
 """How long a web service that failed is left alone."""
 UNBOUNDED: Final = Dial | Transfer | Conference | Voicemail
 """What takes as long as people talk."""
+SETTING: Final = "{{settings.{}}}"
 INSTEAD: Final = {"not_found": "failed", "timed_out": "failed"}
 
 
@@ -101,12 +103,15 @@ def _asked(walk: Walk, here: Request) -> AnyRequest:
 
 def _http(walk: Walk, here: Http) -> CallHttp:
     url = address(here.url, walk.scope())
+    # A header may hold a key to the service. The journal is to have its name alone: the edge knows the rest.
+    unnamed = {**walk.scope(), "settings": Named({name: kept_setting(name) for name in walk.facts.settings})}
     query = urlencode({name: walk.render(text) for name, text in here.query.items()})
     return CallHttp(
         method=here.method,
         url=f"{url}{'&' if '?' in url else '?'}{query}" if query else url,
-        headers={name: walk.render(text) for name, text in here.headers.items()},
+        headers={name: render(text, unnamed) for name, text in here.headers.items()},
         body={name: _plain(walk, source) for name, source in here.body.items()},
+        secrets=here.secrets,
         fields=here.fields,
         timeout_s=here.timeout_s,
         retries=here.retries,
@@ -151,3 +156,8 @@ def _taken(walk: Walk, here: Request, values: Values) -> bool:
         return False
     walk.hold(here.into, record)
     return True
+
+
+def kept_setting(name: str) -> Setting:
+    """Return what stands in a header for a value of the settings until it is sent."""
+    return Setting(SETTING.format(name))

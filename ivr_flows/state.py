@@ -34,6 +34,10 @@ class PromptsFinished(Input, frozen=True):
     ending: PromptEnding
 
 
+class QueueEntered(Input, frozen=True):
+    """The call has its place in the queue: what is heard there begins."""
+
+
 class QueueLeft(Input, frozen=True):
     """The queue is over for this call. `answered`: the agent's talk is over and the caller is still there."""
 
@@ -59,7 +63,7 @@ class Answered(Input, frozen=True):
     values: Values = {}
 
 
-FlowInput = KeyPressed | PromptsFinished | QueueLeft | SpeechHeard | CallTaken | Answered | TimePassed
+FlowInput = KeyPressed | PromptsFinished | QueueEntered | QueueLeft | SpeechHeard | CallTaken | Answered | TimePassed
 
 
 class Action(msgspec.Struct, frozen=True, tag=True):

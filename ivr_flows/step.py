@@ -58,6 +58,7 @@ from ivr_flows.state import (
     Phase,
     PlayPrompts,
     PromptsFinished,
+    QueueEntered,
     QueueLeft,
     RejectCall,
     RingCaller,
@@ -91,6 +92,7 @@ __all__ = [
     "LeaveQueue",
     "PlayPrompts",
     "PromptsFinished",
+    "QueueEntered",
     "QueueFacts",
     "QueueLeft",
     "RejectCall",
@@ -136,7 +138,7 @@ def start(flow: Flow, facts: Facts, now: float) -> tuple[FlowState, tuple[FlowAc
         taken=not answers_itself(flow),
     )
     walk = Walk(flow, facts, state, now)
-    walk.follow(lambda: flow.start, lambda: _enter(walk))
+    walk.follow(lambda: flow.start, lambda: entering.enter(walk))
     return walk.state, tuple(walk.actions)
 
 
@@ -154,7 +156,7 @@ def step(
     if move is None:
         return state, ()
     walk = Walk(flow, facts, state, now)
-    walk.follow(lambda: move(walk, happened), lambda: _enter(walk))
+    walk.follow(lambda: move(walk, happened), lambda: entering.enter(walk))
     return walk.state, tuple(walk.actions)
 
 
@@ -168,12 +170,11 @@ def _language(flow: Flow, wanted: str) -> str:
 # ---------------------------------------------------------------------------------------------- while in a queue
 
 
-def _enter(walk: Walk) -> Following:
-    """Enter a step, and the flow that is heard in the queue, where it leads into one."""
-    following = entering.enter(walk)
+def _queue_entered(walk: Walk, _: FlowInput) -> Following:
+    """Begin the flow that is heard in the queue, where there is one."""
     here = walk.here
-    if following is not None or walk.state.phase != "queued" or not isinstance(here, Queue) or not here.wait_flow:
-        return following
+    if not isinstance(here, Queue) or not here.wait_flow or walk.state.waiting is not None:
+        return None
     return _after_waiting(walk, entering.start_waiting(walk, here))
 
 
@@ -187,7 +188,7 @@ def _step_waiting(
     inner = Walk(flow, facts, inner_state, now, is_waiting=True)
     inner.follow(lambda: move(inner, happened), lambda: entering.enter(inner))
     walk = Walk(flow, facts, state, now)
-    walk.follow(lambda: _after_waiting(walk, inner), lambda: _enter(walk))
+    walk.follow(lambda: _after_waiting(walk, inner), lambda: entering.enter(walk))
     return walk.state, tuple(walk.actions)
 
 
@@ -242,7 +243,7 @@ def _queue_left(walk: Walk, left: FlowInput) -> Following:
 
 def _call_taken(walk: Walk, _: FlowInput) -> Following:
     walk.change(taken=True, phase="walking")
-    return _enter(walk)
+    return entering.enter(walk)
 
 
 def _key_while_speaking(walk: Walk, pressed: FlowInput) -> Following:
@@ -375,6 +376,7 @@ MOVES: Final[Mapping[tuple[Phase, type[FlowInput]], Callable[[Walk, FlowInput], 
     ("requesting", Answered): _answer,
     ("requesting", KeyPressed): _key_kept,
     ("requesting", TimePassed): _time_while_requesting,
+    ("queued", QueueEntered): _queue_entered,
     ("queued", QueueLeft): _queue_left,
     ("ending", PromptsFinished): _prompts_over,
     ("ending", TimePassed): _time_while_playing,

@@ -78,12 +78,69 @@ class KnownField(Value, frozen=True):
     at: float
 
 
+class Order(Value, frozen=True):
+    """An order of the customer. `state` is `placed`, `confirmed`, `shipped`, `delivered`, `cancelled` or `returned`,
+    empty where nobody said it; `amount` is a decimal number of `currency` (ISO 4217), `items` 0 where nobody counted.
+    `at` is when the last word of it came, `channel` where."""
+
+    number: str
+    state: str
+    amount: str
+    currency: str
+    items: int
+    products: tuple[str, ...]
+    placed_at: float
+    channel: str
+    at: float
+
+
+class Need(Value, frozen=True):
+    """Something that the customer wants: `open`, `met` or `dropped`."""
+
+    what: str
+    state: str
+    since: float
+    channel: str
+    at: float
+
+
+class Survey(Value, frozen=True):
+    """What the customer last thought of us: `score` of at most `of`, and `good`, `neutral` or `bad` for it."""
+
+    kind: str
+    score: int
+    of: int
+    sentiment: str
+    channel: str
+    at: float
+
+
+class Reason(Value, frozen=True):
+    """Why the customer probably calls: the newest matter that is not finished. `kind` is `case`, `order`, `message`,
+    `survey` or `need`, `id` that of the matter, `subject` what may be said aloud of it, `why` the ground in words."""
+
+    kind: str
+    id: str
+    subject: str
+    why: str
+    at: float
+
+
+class Offer(Value, frozen=True):
+    """What the customer may be offered next, by the rules of a file: `text` by language, `why` the ground in words."""
+
+    name: str
+    text: dict[str, str]
+    why: str
+
+
 class CallerContext(Value, frozen=True):
     """What is known of a caller before anyone speaks.
 
-    `customer` is empty for a withheld number; `known` is false for a profile that this very call made, unless a CRM
-    knows it. `assurance` is 0 unknown, 1 caller's number only, 2 answered a question or came by a signed channel,
-    3 verified.
+    `customer` is empty for a withheld number, and for one that is known to be shared; `known` is false for a profile
+    that this very call made, unless a CRM knows it. `assurance` is 0 unknown, 1 caller's number only, 2 answered a
+    question or came by a signed channel, 3 verified. `last_by_channel` has the newest interaction of each channel,
+    `last_agent` is who talked with the customer last. `birthday` is ISO 8601, or `--05-17` without its year.
     """
 
     customer: str = ""
@@ -95,6 +152,21 @@ class CallerContext(Value, frozen=True):
     open_cases: tuple[OpenCase, ...] = ()
     last_interactions: tuple[PastInteraction, ...] = ()
     fields: tuple[KnownField, ...] = ()
+    last_by_channel: tuple[PastInteraction, ...] = ()
+    last_agent: str = ""
+    orders: tuple[Order, ...] = ()
+    needs: tuple[Need, ...] = ()
+    survey: Survey | None = None
+    birthday: str = ""
+    preferred_channel: str = ""
+    reason: Reason | None = None
+    offer: Offer | None = None
+    candidates: tuple[str, ...] = ()
+    """Whom the number may mean, by profiles, where it is used by several: who calls is one of them, or not known."""
+    tell_apart_by: str = ""
+    """The field that tells all candidates apart, empty for none."""
+    verified_by: str = ""
+    """The field by which the caller was told from others, or verified, in this call."""
 
 
 Codec = Literal["PCMU", "PCMA", "opus", "G722", "L16/8000", "L16/16000"]
@@ -393,6 +465,14 @@ class TrunkChanged(Event, frozen=True):
     targets: tuple[TargetState, ...] = ()
 
 
+class HoursChanged(Event, frozen=True):
+    """Somebody turned the emergency switch of opening hours. `version` counts the turns; an older one is void."""
+
+    hours: str
+    emergency: bool
+    version: int
+
+
 # ------------------------------------------------------------------------------------- events: media worker
 
 PromptEnding = Literal["finished", "barged_in", "stopped", "failed"]
@@ -619,6 +699,22 @@ class CallerFound(Event, frozen=True):
     call: str
     ani: str
     context: CallerContext
+
+
+class CandidatesFound(Event, frozen=True):
+    """A flow has found whom its caller may be, by something that they said: profiles. It proves nothing."""
+
+    call: str
+    candidates: tuple[str, ...]
+
+
+class CallerVerified(Event, frozen=True):
+    """The caller has answered a question about themselves (`context.verified_by`), and is that profile from now on.
+    `proven`: the answer is one that others do not know; else it only says which of several people calls."""
+
+    call: str
+    context: CallerContext
+    proven: bool
 
 
 class FlowAnswered(Event, frozen=True):
@@ -1140,7 +1236,7 @@ class SaveText(Command, frozen=True):
 class FlowRequest(Command, frozen=True, kw_only=True):
     """Something that a flow asks of the world, beside the call; `FlowAnswered` answers, always, and no later than after
     `timeout_s`. `number` tells it from the others of the call; `customer` is the profile's id, empty for nobody known,
-    `case` the call's."""
+    `case` the call's. `candidates` are the profiles of those whom the caller may be."""
 
     call: str
     number: int
@@ -1152,6 +1248,7 @@ class FlowRequest(Command, frozen=True, kw_only=True):
     dnis: str = ""
     customer: str = ""
     case: str = ""
+    candidates: tuple[str, ...] = ()
 
 
 class SendMessage(Command, frozen=True):
@@ -1256,7 +1353,7 @@ class Note(Command, frozen=True):
     """Something for the call's journal alone: a step of its flow, or why one failed."""
 
     call: str
-    about: Literal["step", "failure", "note"]
+    about: Literal["flow", "step", "failure", "note"]
     text: str
 
 

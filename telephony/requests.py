@@ -40,13 +40,16 @@ class CallHttp(Request, frozen=True, tag="http"):
     """Ask a web service: `next`, `not_found` (404 and 410), `timed_out` or `failed`.
 
     `timeout_s` bounds each try. `fields` are the values wanted of a JSON answer: name -> path (`order.items.0.day`);
-    where there are none, nothing is read of it. `body` is sent as JSON, where there is any.
+    where there are none, nothing is read of it. `body` is sent as JSON, where there is any. In a
+    header `{settings.name}` stands for a value of the settings, which may be a key: it is filled in when it is sent.
+    So are `secrets`, values of the body by the names of the flow's variables that have them.
     """
 
     method: Method
     url: str
     headers: Mapping[str, str] = {}
     body: Mapping[str, Scalar] = {}
+    secrets: Mapping[str, str] = {}
     fields: Mapping[str, str] = {}
     timeout_s: float = 3.0
     retries: int = 0

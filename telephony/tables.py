@@ -6,7 +6,7 @@ not exist (yet) is NULL; a word that does not exist is empty.
 
 from typing import Any
 
-from sqlalchemy import JSON, Double, Index, Integer, MetaData, String, Text, text
+from sqlalchemy import JSON, Boolean, Double, Index, Integer, MetaData, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 NAMING = {
@@ -87,6 +87,18 @@ class WrapUp(Base):
     disposition: Mapped[str] = mapped_column(String(64))
     note: Mapped[str] = mapped_column(Text)
     at: Mapped[float] = mapped_column(Double)
+
+
+class HoursSwitch(Base):
+    """The emergency switch of opening hours, as `by` turned it last. `version` counts the turns."""
+
+    __tablename__ = "hours_switches"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    emergency: Mapped[bool] = mapped_column(Boolean)
+    version: Mapped[int] = mapped_column(Integer)
+    at: Mapped[float] = mapped_column(Double)
+    by: Mapped[str] = mapped_column(String(64))
 
 
 class Agent(Base):

@@ -14,8 +14,8 @@ from crm_bridge.connectors import call_log
 from crm_bridge.connectors.errors import CrmError, NotOffered, Rejected
 from crm_bridge.connectors.lookup import WAYS, Connectors, Known, find_id
 from crm_bridge.customer import Profile
+from crm_bridge.lines import Shape
 from crm_bridge.routes import Reading, profile_of
-from crm_bridge.shapes import Shape
 from telephony.clock import iso
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""A connector's file as nodes that know their place, and everything that is wrong with it.
+"""A file that people write, such as a connector's, as nodes that know their place, and all that is wrong with it.
 
 Scalars keep both the text as it stands and what YAML makes of it: a phone number is a text, a number of a body is a
 number. Places count from 1.
@@ -83,23 +83,23 @@ class Faults:
             )
 
 
-def read(path: Path) -> MapNode:
-    """Return a file's mapping. Raises `ConnectorErrors`."""
+def read(path: Path, what: str = "a connector", first: str = "title") -> MapNode:
+    """Return a file's mapping; `what` it is and its `first` key are for errors. Raises `ConnectorErrors`."""
     try:
         octets = path.read_bytes()
     except OSError as error:
         raise ConnectorErrors([f"{path}:1:1: cannot be read: {error.strerror}"]) from None
     if len(octets) > MAX_FILE_OCTETS:
-        raise ConnectorErrors([f"{path}:1:1: has {len(octets)} octets; a connector has at most {MAX_FILE_OCTETS}"])
+        raise ConnectorErrors([f"{path}:1:1: has {len(octets)} octets; {what} has at most {MAX_FILE_OCTETS}"])
     try:
-        return parse(octets.decode("utf-8"), str(path))
+        return parse(octets.decode("utf-8"), str(path), first)
     except UnicodeDecodeError as error:
         line = octets.count(b"\n", 0, error.start) + 1
         column = error.start - octets.rfind(b"\n", 0, error.start)
         raise ConnectorErrors([f"{path}:{line}:{column}: is not UTF-8 text; save it as UTF-8"]) from None
 
 
-def parse(text: str, file: str) -> MapNode:
+def parse(text: str, file: str, first: str = "title") -> MapNode:
     """Return the mapping that a text is. Raises `ConnectorErrors`."""
     faults = Faults(file)
     start = Node(1, 1)
@@ -116,7 +116,7 @@ def parse(text: str, file: str) -> MapNode:
         faults.add(start, f"this is not YAML: {str(error).partition(chr(10))[0] or type(error).__name__}")
     else:
         if not isinstance(root, MapNode):
-            faults.add(root or start, "`key: value` lines are due here, the first of them `title:`")
+            faults.add(root or start, f"`key: value` lines are due here, the first of them `{first}:`")
         else:
             faults.raise_any()
             return root

@@ -21,8 +21,8 @@ from crm_bridge.importing.run import ImportContended, Job
 from crm_bridge.importing.source_file import Unreadable, look
 from crm_bridge.importing.undo import NoImport, UndoRefused, undo
 from crm_bridge.importing.words import as_json
+from crm_bridge.lines import Line, Shape
 from crm_bridge.routes import Reading
-from crm_bridge.shapes import Line, Shape
 from telephony.clock import iso
 
 router = APIRouter(tags=["customers"])

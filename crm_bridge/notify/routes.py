@@ -13,13 +13,14 @@ from sqlalchemy import select
 from crm_bridge.asker import audited, name_of
 from crm_bridge.case import CaseOfAnother, CaseSubjectMissing, CaseUnknown
 from crm_bridge.keep import KeepContended
+from crm_bridge.lines import Channel, ExternalId, Language, Line, Shape, Text
 from crm_bridge.notify.choice import AUTO, NotReachable
 from crm_bridge.notify.outbox import STATES, KeyOfAnother, Notifier, SubjectMissing, Wanted
 from crm_bridge.notify.parcel import MAX_TEXT
 from crm_bridge.notify.tables import OutgoingMessage
 from crm_bridge.person import NoProfile
 from crm_bridge.routes import NO_CUSTOMER, Reading, case_of, invalid
-from crm_bridge.shapes import CaseIn, Channel, ExternalId, Language, Line, Shape, Text
+from crm_bridge.shapes import CaseIn
 from telephony.clock import iso
 
 router = APIRouter(tags=["messages"])

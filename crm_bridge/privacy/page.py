@@ -57,6 +57,17 @@ SECTIONS: Final[Sequence[tuple[str, str, Sequence[tuple[str, str]]]]] = (
         ),
     ),
     (
+        "customer_facts",
+        "Đơn hàng, nhu cầu, khảo sát / Orders, needs, surveys",
+        (
+            ("kind", "Loại / Kind"),
+            ("key", "Số / Number"),
+            ("said", "Nội dung / What"),
+            ("at", "Lúc / At"),
+            ("channel", "Kênh / Channel"),
+        ),
+    ),
+    (
         "interactions",
         "Lịch sử liên hệ / Timeline",
         (
@@ -115,7 +126,13 @@ def _section(title: str, heads: Sequence[tuple[str, str]], rows: Rows) -> str:
     return f"<h2>{escape(title)}</h2><table><tr>{head}</tr>{body}</table>"
 
 
+def _words(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        value = ", ".join(f"{name}: {_words(each)}" for name, each in value.items() if each is not None)
     if isinstance(value, list):
         value = ", ".join(map(str, value))
     return escape("" if value is None else str(value)).replace("\n", "<br>")

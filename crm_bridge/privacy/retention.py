@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final, Literal, TypeVar, get_args
 
-from sqlalchemy import ColumnElement, Table, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, delete, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge.privacy.erasure import Sessions, emptied, place_of
@@ -21,7 +21,7 @@ from crm_bridge.privacy.reach import AT_ONCE, Reach, Tables, batched, has_number
 from crm_bridge.privacy.tables import Consent
 from telephony.clock import datetime_of
 
-Kind = Literal["recordings", "transcripts", "interactions", "calls", "journals", "webhook_events"]
+Kind = Literal["recordings", "transcripts", "interactions", "facts", "calls", "journals", "webhook_events"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 RECORDED: Final = ("call", "voicemail")
 """Channels whose entries have a recording."""
@@ -48,6 +48,7 @@ class Purger:
             "recordings": self._recordings,
             "transcripts": self._transcripts,
             "interactions": self._interactions,
+            "facts": self._facts,
             "calls": self._calls,
             "journals": self._journals,
             "webhook_events": self._webhook_events,
@@ -143,6 +144,20 @@ class Purger:
         table = self.tables["interactions"]
         old = select(table.c.id).where(table.c.occurred_at < before, _free(table.c.customer_id, now))
         return await self._in_batches(old, lambda session, ids: _delete(session, table, ids))
+
+    async def _facts(self, before: float, now: float) -> int:
+        """Delete facts of which nobody has said anything for so long, with all that was said of them. What is about the
+        customer, such as the birthday, is no matter of its day, and stays."""
+        table, said = self.tables["customer_facts"], self.tables["fact_statements"]
+        old = select(table.c.id).where(table.c.at < before, table.c.kind != "profile", _free(table.c.customer_id, now))
+
+        async def forget(session: AsyncSession, ids: Sequence[str]) -> None:
+            keys = (table.c.customer_id, table.c.kind, table.c.key)
+            gone = exists(select(1).where(table.c.id.in_(ids), *(said.c[each.name] == each for each in keys)))
+            await session.execute(delete(said).where(gone))
+            await _delete(session, table, ids)
+
+        return await self._in_batches(old, forget)
 
     async def _calls(self, before: float, now: float) -> int:
         """Take the person out of old calls and of what their agents wrote; their figures stay."""

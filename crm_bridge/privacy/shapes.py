@@ -4,9 +4,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from crm_bridge.lines import Channel, Instant, Line, Shape, Text
 from crm_bridge.privacy.consent import State
 from crm_bridge.privacy.request import Kind
-from crm_bridge.shapes import Channel, ConsentOut, HoldOut, Instant, Line, Shape, Text
+from crm_bridge.shapes import ConsentOut, HoldOut
 
 LONGEST_CLIP_S = 300.0
 

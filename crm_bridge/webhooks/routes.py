@@ -12,7 +12,7 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge.asker import audited
-from crm_bridge.shapes import Shape
+from crm_bridge.lines import Shape
 from crm_bridge.webhooks import outbox
 from crm_bridge.webhooks.endpoint import Endpoint
 from crm_bridge.webhooks.outbox import Webhooks

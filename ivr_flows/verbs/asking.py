@@ -1,5 +1,6 @@
 """Verbs that ask and tell the world: lookup, verify, http, case, note, notify."""
 
+import re
 from typing import Final, get_args
 
 from ivr_flows import values
@@ -13,7 +14,7 @@ from ivr_flows.flow import (
     TakeNote,
     Verify,
 )
-from ivr_flows.source import ListNode, MapNode, Scalar, one_of
+from ivr_flows.source import ListNode, MapNode, Node, Scalar, one_of
 from ivr_flows.step_reading import StepReading
 from ivr_flows.verbs.calling import CALLERS_NUMBER
 from telephony.requests import CaseDeed, Method
@@ -22,6 +23,7 @@ IDENTITIES: Final = ("phone", "email", "zalo", "facebook", "web", "external")
 METHODS: Final = get_args(Method)
 DEEDS: Final = get_args(CaseDeed)
 MAX_RETRIES: Final = 5
+ADDRESS: Final = re.compile(r"(https?://[^/{}\s]+|\{\{\s*settings\.\w+\s*\}\})(?=[/?#]|$)")
 
 
 def lookup(step: StepReading) -> Lookup:
@@ -57,17 +59,27 @@ def http(step: StepReading) -> Http:
     method: Method = next((key for key in METHODS if methods and key == methods[0]), "get")
     return Http(
         method=method,
-        url=step.template(step.given.get(method), "asked of a web service"),
+        url=_address(step, step.given.get(method)),
         exits=step.exits("next", "failed", optional=("not_found", "timed_out")),
         headers=step.templates("headers", "asked of a web service"),
         query=step.templates("query", "asked of a web service"),
         body={name: step.bare(value, "asked of a web service") for name, value in step.mapping("body").items()},
+        secrets={name: step.filled(node, f"secrets.{name}") for name, node in step.mapping("secrets").items()},
         into=step.variable("into", ("record",)),
         fields=_fields(step),
         timeout_s=step.duration("timeout", ANSWER_LIMIT_S),
         retries=values.count(step.reading, step.given.get("retries"), 0, MAX_RETRIES),
         filler=step.prompt("filler"),
     )
+
+
+def _address(step: StepReading, node: Node | None) -> str:
+    """Read an address. Which service is asked does not depend on what a caller says."""
+    url = step.template(node, "asked of a web service")
+    if node is not None and url and not ADDRESS.match(url):
+        text = f"'{url}': an address begins with https://host or with a setting, {{{{ settings.orders_url }}}}/…"
+        step.reading.faults.add(node, "bad-value", text)
+    return url
 
 
 def _fields(step: StepReading) -> dict[str, str]:

@@ -66,6 +66,10 @@ class FlowRequests:
         """Have requests of a kind performed so; of what it raises only the log is told."""
         self._performers[kind] = Performer(perform, late, failed)
 
+    def performs(self, kind: type[Request]) -> bool:
+        """Whether somebody performs requests of a kind."""
+        return kind in self._performers
+
     def perform(self, request: FlowRequest) -> None:
         """Perform a request; its answer comes as an event, never before this returns."""
         self.start(self._answer(request))
@@ -84,7 +88,7 @@ class FlowRequests:
         if performer is None:
             log.error("nobody performs this request of a flow: it takes its failure's exit", **about)
             return Outcome(FAILED)
-        limit = asyncio.timeout(request.timeout_s)
+        limit = asyncio.timeout(request.timeout_s or None)  # a talk lasts as long as it lasts
         try:
             async with limit:
                 return await performer.perform(request)

@@ -19,6 +19,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from crm_bridge import context, customer, identity
+from crm_bridge.advice import Advice
 from crm_bridge.notify.outbox import Notifier
 from crm_bridge.webhooks.outbox import Webhooks
 from recordings.journal import Journal
@@ -26,6 +27,7 @@ from telephony.clock import iso, tick_at
 from telephony.edge import call_rows, consents, messages, rows, scores, texts, voicemails
 from telephony.edge.alarms import Alarms
 from telephony.edge.audio_streams import AudioStreams
+from telephony.edge.customer_requests import CustomerRequests
 from telephony.edge.flow_requests import FlowRequests
 from telephony.edge.lane import AWAY, Lane
 from telephony.edge.live import Live
@@ -147,6 +149,7 @@ class Funnel:
     webhooks: Webhooks = field(default_factory=Webhooks)
     notifier: Notifier | None = None
     name_of: Callable[[str], Awaitable[str]] | None = None
+    advice: Advice = context.NO_OFFERS
     """What a CRM calls whoever has a number in E.164, "" for nobody; it answers soon, and never raises."""
     ticks: Counter[str] = field(default_factory=Counter)
     """What became of the media workers' ticks: how many were `on_time`, `late` and `skipped`."""
@@ -157,6 +160,7 @@ class Funnel:
     audio: AudioStreams = field(init=False)
     alarms: Alarms = field(init=False)
     requests: FlowRequests = field(init=False)
+    customers: CustomerRequests = field(init=False)
     _events: deque[Event] = field(default_factory=deque)
     _busy: bool = False
     _timer: asyncio.TimerHandle | None = None
@@ -186,6 +190,8 @@ class Funnel:
         self.audio = AudioStreams(self._to_media)
         self.alarms = Alarms(self.publish, self.clock.now)
         self.requests = FlowRequests(self.happened, self.switchboard.is_running, self._start)
+        self.customers = CustomerRequests(self.sessions, self._turn, self.region, self.clock.now, advice=self.advice)
+        self.customers.register(self.requests)
         self._idle.set()
 
     # ----------------------------------------------------------------------------------------------- events in
@@ -510,7 +516,8 @@ class Funnel:
                 break
             else:
                 break
-        self.happened(CallerFound(command.call, ani if found.customer else "", await self._named(ani, found)))
+        is_known = bool(found.customer or found.candidates)
+        self.happened(CallerFound(command.call, ani if is_known else "", await self._named(ani, found)))
 
     async def _named(self, ani: str, found: CallerContext) -> CallerContext:
         """Fill an empty name with what a CRM says of the number, unless it is only claimed, or that of a guest of the
@@ -538,7 +545,7 @@ class Funnel:
         """Look up without writing: whoever is known waits for no writer."""
         async with self.sessions() as session:
             await session.connection(execution_options={"read_only": True})
-            return await context.find_known(session, ani, claimed=claimed)
+            return await context.find_known(session, ani, self.clock.now(), claimed=claimed, advice=self.advice)
 
     async def _made(self, command: FindCaller) -> CallerContext:
         async with self._turn, self.sessions() as session:

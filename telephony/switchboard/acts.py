@@ -172,6 +172,7 @@ def _ask(board: Board, call: Call, action: Ask, now: float) -> None:
             dnis=call.dnis,
             customer=call.context.customer,
             case=call.case,
+            candidates=call.may_be,
         )
         board.emit(request)
 

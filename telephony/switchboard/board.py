@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
+from ivr_flows.calendar import Calendar
 from ivr_flows.flow import Flow
 from ivr_flows.step import FlowInput
 from telephony.acd import Acd, AcdInput, AcdOutput
@@ -20,10 +21,13 @@ from telephony.events import (
     CallSnapshot,
     Channels,
     Command,
+    HoursChanged,
     LegKind,
     OpenLeg,
     Publish,
+    Reason,
     SaveCall,
+    Survey,
     TellLamp,
     TrunkChanged,
 )
@@ -68,6 +72,10 @@ class SwitchboardSettings:
     record_channels: Channels = "stereo"
     max_room: int = 10
     """So many may be in a conference room."""
+    flow_settings: Mapping[str, str] = field(default_factory=dict)
+    """Values for flows, by name: addresses of services, say."""
+    hours: Mapping[str, Calendar] = field(default_factory=dict)
+    """When somebody is there, by the name that flows have for it."""
 
 
 @dataclass(slots=True)
@@ -90,6 +98,8 @@ class Board:
     """Agents whose phone is a browser's."""
     trunks: dict[str, TrunkChanged] = field(default_factory=dict)
     """How each trunk stands, as last told."""
+    emergencies: dict[str, HoursChanged] = field(default_factory=dict)
+    """By the name of opening hours, how their emergency switch was turned last."""
     secured: set[str] = field(default_factory=set)
     """Agents whose phone is registered over TLS."""
     savp: set[str] = field(default_factory=set)
@@ -181,6 +191,10 @@ def summary(call: Call | CallSnapshot) -> dict[str, object]:
     }
 
 
+def _dated(value: Survey | Reason | None) -> dict[str, object] | None:
+    return None if value is None else {**msgspec.to_builtins(value), "at": iso(value.at)}
+
+
 def context_body(context: CallerContext) -> dict[str, object]:
     """Return a caller's context as the API shows it: plain JSON values, instants in ISO 8601."""
     return {
@@ -190,4 +204,16 @@ def context_body(context: CallerContext) -> dict[str, object]:
             {**msgspec.to_builtins(last), "occurred_at": iso(last.occurred_at)} for last in context.last_interactions
         ],
         "fields": [{**msgspec.to_builtins(each), "at": iso(each.at)} for each in context.fields],
+        "last_by_channel": [
+            {**msgspec.to_builtins(last), "occurred_at": iso(last.occurred_at)} for last in context.last_by_channel
+        ],
+        "orders": [
+            {**msgspec.to_builtins(each), "placed_at": iso(each.placed_at), "at": iso(each.at)}
+            for each in context.orders
+        ],
+        "needs": [
+            {**msgspec.to_builtins(each), "since": iso(each.since), "at": iso(each.at)} for each in context.needs
+        ],
+        "survey": _dated(context.survey),
+        "reason": _dated(context.reason),
     }

@@ -7,7 +7,7 @@ Rule 2: states of SIP dialogs, playback and queues live where they belong; here 
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from ivr_flows.flow import Flow
+from ivr_flows.flow import Flow, Queue
 from ivr_flows.secrecy import Secrecy, secrecy_of
 from ivr_flows.step import FlowState, KeyPressed
 from telephony.events import CallerContext, CallSnapshot, LegOpened, Prompt
@@ -164,6 +164,8 @@ class Call:
     ani: str = ""
     context: CallerContext = field(default_factory=CallerContext)
     found: bool = False
+    candidates: tuple[str, ...] = ()
+    """Whom the flow found by what the caller said, instead of those whom the number may mean."""
     media: LegOpened | None = None
     agreed: Negotiated | None = None
     version: int = 0
@@ -254,11 +256,24 @@ class Call:
         return self.flow_state is not None and self.flow_state.waiting is not None
 
     @property
+    def waits_in_a_flow(self) -> bool:
+        """Whether the flow that is heard while waiting is one of its own."""
+        if self.flow_state is None:
+            return False
+        step = self.flow.part(self.flow_state.flow).steps[self.flow_state.step]
+        return isinstance(step, Queue) and bool(step.wait_flow)
+
+    @property
+    def takes_keys(self) -> bool:
+        """Whether its keys answer a flow."""
+        return self.is_in_flow and (self.state not in ("queued", "ringing") or self.hears_a_flow)
+
+    @property
     def is_in_flow(self) -> bool:
         """Whether a flow takes what happens to the caller: in self-service, in a queue, before the call is answered."""
         if self.state in ("arriving", "answering"):
             return self.flow_state is not None
-        return self.state == "in_flow" or (self.state in ("queued", "ringing") and self.hears_a_flow)
+        return self.state == "in_flow" or (self.state in ("queued", "ringing") and self.flow_state is not None)
 
     @property
     def session_id(self) -> int:
@@ -269,6 +284,12 @@ class Call:
     def customer_number(self) -> str:
         """The customer's, whoever called whom; in E.164, empty for one that is not known."""
         return self.dnis if self.direction == "outbound" else self.ani
+
+    @property
+    def may_be(self) -> tuple[str, ...]:
+        """Whom the caller may be, by profiles: whom the flow found, whom the number may mean, or its one owner."""
+        known = (self.context.customer,) if self.context.customer else ()
+        return self.candidates or self.context.candidates or known
 
     @property
     def language(self) -> str:

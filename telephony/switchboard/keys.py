@@ -53,7 +53,7 @@ def _choose(board: Board, leg: str, digit: str) -> bool:
     if call is not None and leg == call.leg and call.room:
         conference.key(board, call, digit)
         return True
-    if call is None or leg != call.leg or not call.is_in_flow:
+    if call is None or leg != call.leg or not call.takes_keys:
         return False
     board.tell_flow(call, KeyPressed(digit))
     return True

@@ -42,7 +42,7 @@ def is_secret(board: Board, event: Event, now: float) -> bool:
 
 
 def _takes_secrets(call: Call, now: float) -> bool:
-    if call.state not in OF_A_FLOW and not call.is_in_flow:
+    if call.state not in OF_A_FLOW and not call.takes_keys:
         return True
     if call.flow_state is None:
         return bool(call.secrecy.variables)  # typed ahead, for whatever question

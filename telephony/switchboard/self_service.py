@@ -15,7 +15,7 @@ from ivr_flows.step import (
     WaitingFacts,
 )
 from telephony.events import FlowAnswered, Note, Play, Prompt
-from telephony.switchboard import acts, ending, secret_keys
+from telephony.switchboard import acts, ending, opening, secret_keys
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import Call
 
@@ -31,6 +31,7 @@ def begin(board: Board, call: Call, now: float) -> None:
     if call.flow_state is not None:
         board.tell_flow(call, CallTaken())
         return
+    board.emit(Note(call.id, "flow", f"{call.flow.name} {call.flow.version}"))
     _walk(board, call, flow_step.start(call.flow, _facts(board, call, now), now), now)
     for key in call.early_keys:
         board.tell_flow(call, key)
@@ -43,7 +44,8 @@ def proceed(board: Board, call: Call, message: FlowInput, now: float) -> None:
     if not call.is_in_flow:
         return
     if call.direction == "outbound" or call.given_away:
-        _part(board, call, now)
+        if call.state == "in_flow":
+            _part(board, call, now)
         return
     if call.flow_state is None:
         if isinstance(message, KeyPressed) and len(call.early_keys) < EARLY_KEYS:
@@ -101,7 +103,9 @@ def _facts(board: Board, call: Call, now: float) -> Facts:
         started_at=call.started_at,
         timezone=board.settings.timezone,
         queues=queues,
+        hours=opening.states(board, now),
         waiting=_waiting(board, call, now),
+        settings=board.settings.flow_settings,
         region=board.settings.region,
         call=call.id,
     )

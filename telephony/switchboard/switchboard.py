@@ -13,7 +13,9 @@ from telephony.events import (
     AgentStateRequested,
     BindingChanged,
     CallerFound,
+    CallerVerified,
     CallSnapshot,
+    CandidatesFound,
     CandidatesGathered,
     CandidatesReceived,
     Command,
@@ -28,6 +30,7 @@ from telephony.events import (
     FlowAnswered,
     HangupRequested,
     HoldRequested,
+    HoursChanged,
     IceRestarted,
     InviteReceived,
     KeySignalled,
@@ -72,6 +75,7 @@ from telephony.switchboard import (
     ice,
     keys,
     lamps,
+    opening,
     outside,
     pickup,
     queueing,
@@ -82,6 +86,7 @@ from telephony.switchboard import (
     talk,
     texts,
     transfer,
+    verifying,
     voicemail,
     waiting,
     whisper,
@@ -140,6 +145,18 @@ class Switchboard:
         """Return the instant at which something is due, or None."""
         deadlines = (self._board.deadlines.next(), self._board.acd.deadline())
         return min((when for when in deadlines if when is not None), default=None)
+
+    def secret(self, call: str, variable: str) -> str | int | float | bool | None:
+        """Return what a call's flow holds in one of its variables that nobody is to see; None for nothing."""
+        found = self._board.calls.get(call)
+        if found is None or found.flow_state is None or variable not in found.secrecy.variables:
+            return None
+        value = found.flow_state.variables.get(variable)
+        return None if isinstance(value, Mapping) else value
+
+    def publish(self, flows: Mapping[str, Flow]) -> None:
+        """Have calls that come from now on go through these flows; running ones keep theirs."""
+        self._board.flows = flows
 
     def drain(self) -> None:
         """Take no new calls from now on; running ones go on."""
@@ -417,6 +434,8 @@ _DUE: Final[dict[str, Callable[[Board, Call, float], None]]] = {
 ON: Final[dict[type[Event], Takes]] = {
     InviteReceived: arrival.invited,
     CallerFound: arrival.caller_found,
+    CandidatesFound: verifying.candidates_found,
+    CallerVerified: verifying.verified,
     FlowAnswered: self_service.answered,
     DialogConfirmed: arrival.confirmed,
     DialogRinging: _dialog_ringing,
@@ -453,6 +472,7 @@ ON: Final[dict[type[Event], Takes]] = {
     RecordingStopped: _recording_stopped,
     VoiceStarted: voicemail.voice,
     VoiceEnded: voicemail.voice,
+    HoursChanged: opening.changed,
     AgentStateRequested: _agent_state_requested,
     BindingChanged: _binding_changed,
     HangupRequested: _hangup_requested,

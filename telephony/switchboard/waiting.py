@@ -2,12 +2,14 @@
 
 from typing import Final
 
-from ivr_flows.step import EnterQueue
+from msgspec.structs import replace
+
+from ivr_flows.step import EnterQueue, QueueEntered
 from telephony.acd import CallLeft, CallQueued
 from telephony.events import Play, Prompt, PromptFinished, StopPlaying
 from telephony.switchboard import ending
 from telephony.switchboard.board import Board
-from telephony.switchboard.call import Call
+from telephony.switchboard.call import TALKS, Call
 
 RINGBACK: Final = (Prompt("tone", "ringback"),)
 
@@ -23,13 +25,13 @@ def enter_queue(board: Board, call: Call, action: EnterQueue, now: float) -> Non
     call.waiting_music = tuple(prompt for prompt in action.wait if prompt.kind == "music")
     board.save(call)
     board.publish("call.queued", call)
-    if call.hears_a_flow:
-        pass  # the flow's own prompts come next
-    elif announcements:
+    if announcements:
         _play_waiting(board, call, announcements, loop=False)
     else:
         play_music(board, call)
     board.tell_queues(CallQueued(call.id, action.queue, action.limit_s, action.priority), now)
+    if board.acd.place(call.id, now) is not None:
+        board.tell_flow(call, QueueEntered())
 
 
 def leave_queue(board: Board, call: Call, now: float) -> None:
@@ -52,8 +54,11 @@ def _play_waiting(board: Board, call: Call, prompts: tuple[Prompt, ...], *, loop
 
 
 def play_music(board: Board, call: Call) -> None:
-    """Music until there is something better, whatever the announcement before it came to."""
-    if call.waiting_music:
+    """Music until there is something better, whatever the announcement before it came to; who waits in a queue with a
+    flow of its own hears that again."""
+    if call.waits_in_a_flow and call.state in {"queued", "ringing"}:
+        board.tell_flow(call, QueueEntered())
+    elif call.waiting_music:
         call.music_playing = True
         _play_waiting(board, call, call.waiting_music, loop=True)
 
@@ -62,7 +67,8 @@ def ring_out(board: Board, call: Call) -> None:
     """A phone is rung for a caller who hears nothing, there being no music, or none that could be played: the caller
     hears it ring."""
     called_outside = call.state == "forwarding" and call.outsider is not None and not call.outsider.heard
-    if (call.state == "ringing" or called_outside) and not call.waiting_playback:
+    hears_nothing = not call.waiting_playback and not call.hears_a_flow
+    if (call.state == "ringing" or called_outside) and hears_nothing:
         call.hears_ringing = True
         _play_waiting(board, call, RINGBACK, loop=True)
 
@@ -86,6 +92,11 @@ def waiting_prompt_finished(board: Board, call: Call, event: PromptFinished) -> 
 
 def stop_waiting_music(board: Board, call: Call) -> None:
     """Somebody is there, or the wait is over."""
+    if call.flow_state is not None and call.flow_state.waiting is not None and call.state in TALKS:
+        heard, call.flow_state = call.flow_state.waiting, replace(call.flow_state, waiting=None)
+        board.deadlines.put((call.id, "flow"), None)
+        if heard.playing is not None:
+            board.emit(StopPlaying(call.leg, f"flow.{heard.playing}"))
     if call.waiting_playback:
         board.emit(StopPlaying(call.leg, call.waiting_playback))
         call.waiting_playback = ""

@@ -6,13 +6,16 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge import known_caller
+from crm_bridge import context, known_caller, person
 from crm_bridge.case import CaseReference
 from crm_bridge.context import find_caller
-from crm_bridge.match import claim
+from crm_bridge.facts import PROFILE, Saying
+from crm_bridge.match import claim, find_or_create
+from crm_bridge.person import Grounds
 from crm_bridge.tables import Customer, Identity
-from crm_bridge.timeline import NewInteraction, record
+from crm_bridge.timeline import NewInteraction, record, record_call
 from telephony.events import CallerContext
+from tests.crm_bridge.calls import snapshot
 from tests.crm_bridge.conftest import Sessions
 
 PHONE = "+84912345678"
@@ -93,3 +96,40 @@ async def test_a_number_that_we_call_finds_whose_it_is_and_says_how_it_was_learn
     identity = (await session.scalars(select(Identity))).one()
     assert identity.customer_id == found.customer
     assert (await find_caller(session, "0912345678", False, "Lan", "VN", 200.0))[1].customer == found.customer
+
+
+async def test_a_context_knows_channels_agent_facts_and_the_reason(session: AsyncSession) -> None:
+    now = 1_000_000.0
+    ours = (claim("shop", "phone", PHONE),)
+    told = (
+        Saying("order", "7", {"state": "shipped", "amount": "5", "currency": "VND", "products": ["tea"]}),
+        Saying("need", "kettle", {"what": "kettle"}),
+        Saying("survey", "s", {"kind": "csat", "score": 2, "of": 5}),
+        Saying("profile", PROFILE, {"birthday": "1990-05-17", "preferred_channel": "zalo"}),
+    )
+    first = await record(session, NewInteraction("shop", "inbound", now - 90.0, ours, facts=told), now)
+    for minute in range(12):  # more than the last ten
+        at = now - 60.0 + minute
+        await record(session, NewInteraction("zalo", "inbound", at, ours, subject=str(minute)), now)
+    home = first.interaction.customer_id
+    for call, agent, at in (("c1", "an", now - 900.0), ("c2", "", now - 800.0)):
+        await record_call(session, snapshot(home, id=call, agent=agent, started_at=at), now)
+    alone = await context.find_known(session, PHONE, now)
+    assert alone is not None
+    assert [(each.channel, each.subject) for each in alone.last_by_channel][:2] == [("zalo", "11"), ("shop", "")]
+    assert [(each.channel, each.occurred_at) for each in alone.last_by_channel][2:] == [("call", now - 800.0)]
+    assert alone.last_agent == "an"
+    assert [(each.number, each.state, each.amount, each.placed_at) for each in alone.orders] == [
+        ("7", "shipped", "5", now - 90.0)
+    ]
+    assert [each.what for each in alone.needs] == ["kettle"]
+    assert alone.survey is not None
+    assert (alone.survey.score, alone.survey.sentiment) == (2, "bad")
+    assert (alone.birthday, alone.preferred_channel) == ("1990-05-17", "zalo")
+    assert alone.reason is not None
+    assert (alone.reason.kind, alone.reason.subject) == ("message", "11")
+
+    # Whoever was merged with somebody who has nothing is told the same, by other reads.
+    other = await find_or_create(session, [claim("x", "phone", "+84987654321")], source="x", evidence="", now=now)
+    await person.merge(session, home, other.customer, Grounds("both", "page", "an"), now)
+    assert await context.find_known(session, PHONE, now) == alone

@@ -14,13 +14,13 @@ PHONE = "+84912345678"
 
 async def test_nobody_is_found_by_a_number_of_nobody(session: AsyncSession) -> None:
     assert await known_caller.read(session, PHONE) is None
-    assert await context.find_known(session, PHONE) is None
+    assert await context.find_known(session, PHONE, 1.0) is None
 
 
 async def test_a_profile_without_anything_is_known(session: AsyncSession) -> None:
     _, made = await context.find_caller(session, PHONE, False, "", "VN", 1.0)
-    assert await context.find_known(session, PHONE) == CallerContext(made.customer, known=True, assurance=1)
-    claimed = await context.find_known(session, PHONE, claimed=True)
+    assert await context.find_known(session, PHONE, 1.0) == CallerContext(made.customer, known=True, assurance=1)
+    claimed = await context.find_known(session, PHONE, 1.0, claimed=True)
     assert claimed == CallerContext(made.customer, known=True, assurance=0)
 
 

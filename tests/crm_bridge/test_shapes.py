@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from crm_bridge.shapes import MAX_ATTRIBUTES_LENGTH, InteractionIn, TimelineQuery
+from crm_bridge.lines import MAX_ATTRIBUTES_LENGTH
+from crm_bridge.shapes import InteractionIn, TimelineQuery
 from telephony.clock import iso
 
 

@@ -30,8 +30,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def switchboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agents]:
-    """The server of the modules whose phones of other makes are agents, and leave when their module ends."""
+    """A server of this module, whose agents are at phones of other makes. (One for all modules would cost more: its
+    workers tick every 20 ms until the end of the run, whether there are calls or not.)"""
     with agents(tmp_path_factory.mktemp("switchboard"), "limits: {max_calls: 300, sip_requests: 200}\n") as started:
         yield started

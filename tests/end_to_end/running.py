@@ -33,24 +33,27 @@ HOST = "127.0.0.1"
 SCENARIOS = Path(__file__).parent.parent / "sipp"
 
 
-def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
-    """Return a port that was free a moment ago."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-_given: deque[range] = deque(maxlen=100)
+_PORTS: Final = range(10000, 32000)
+"""Those below what the system gives out itself: nobody's connection takes them before they are bound."""
+_given: deque[range] = deque(maxlen=40)
 """Ports that were given out of late, in blocks: a phone's next ones are its own, though nothing is bound yet."""
 BLOCK: Final = 32
 
 
+def _own_ports() -> range:
+    """Return the ports of this process: each of pytest's workers has a part of them, and none takes another's."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    share = len(_PORTS) // workers
+    return _PORTS[number * share : (number + 1) * share]
+
+
 def _free_block(count: int, kinds: tuple[socket.SocketKind, ...]) -> int:
-    """Return the first of so many ports that were all free a moment ago and are nobody else's, below those that the
-    system gives out itself: nobody's connection will have taken them before they are bound."""
+    """Return the first of so many ports that were all free a moment ago and are nobody else's."""
+    own = _own_ports()
     for _ in range(1000):
-        ports = range(first := random.randrange(10000, 32000 - count, 4), first + count)  # noqa: S311 - not attackers
+        first = random.randrange(own.start, own.stop - count, 4)  # noqa: S311 - not against attackers
+        ports = range(first, first + count)
         if any(ports.start < each.stop and each.start < ports.stop for each in _given):
             continue
         with contextlib.ExitStack() as probes:
@@ -62,7 +65,12 @@ def _free_block(count: int, kinds: tuple[socket.SocketKind, ...]) -> int:
                 continue
         _given.append(ports)
         return first
-    raise AssertionError(f"no {count} ports in a row are free from 10000 to 32000")
+    raise AssertionError(f"no {count} ports in a row are free from {own.start} to {own.stop}")
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
+    """Return a port that was free a moment ago."""
+    return _free_block(1, (kind,))
 
 
 def free_quiet_port() -> int:

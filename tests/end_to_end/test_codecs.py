@@ -14,7 +14,7 @@ from tests.end_to_end.phones.phone import Phone
 from tests.end_to_end.phones.switchboard import CALLER, CALLER_HZ, FIRST_HZ, Agents, MakePhone, agents
 from tests.end_to_end.running import wait_for
 
-pytestmark = [pytest.mark.timeout(90), pytest.mark.alone]
+pytestmark = pytest.mark.timeout(90)
 
 LEVEL: Final = 8000
 """What `desks.tone` plays at."""

@@ -33,7 +33,7 @@ from tests.end_to_end.desks import (
 )
 from tests.end_to_end.running import HOST, Server, running_server, wait_for
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.alone]
+pytestmark = pytest.mark.timeout(180)
 
 CALLER_HZ, AGENT_HZ, OTHER_HZ = 700.0, 1100.0, 1500.0
 
@@ -69,6 +69,7 @@ def end_of_call(server: Server) -> None:
     wait_for("the call has ended", lambda: running_call(server) is None)
 
 
+@pytest.mark.alone
 def test_a_reload_and_a_closed_tab_lead_back_into_the_same_talk(
     playwright: Playwright, server: Server, people: dict[str, Person], caller: Caller, tmp_path: Path
 ) -> None:

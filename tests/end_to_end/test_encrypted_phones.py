@@ -15,7 +15,7 @@ from tests.end_to_end.phones.switchboard import CALLER, CALLER_HZ, FIRST_HZ, Age
 from tests.end_to_end.phones.wire import Wire
 from tests.end_to_end.running import wait_for
 
-pytestmark = [pytest.mark.timeout(90), pytest.mark.alone]
+pytestmark = pytest.mark.timeout(90)
 
 MAKES: Final[dict[str, tuple[MakePhone, Transport]]] = {
     "baresip, where it can": (partial(Baresip, encryption="srtp"), "tls"),

@@ -16,7 +16,7 @@ from tests.end_to_end.phones.jssip import JsSip, bundle
 from tests.end_to_end.phones.switchboard import CALLER, CALLER_HZ, FIRST_HZ, SECOND_HZ, Agents, Three
 from tests.end_to_end.running import wait_for
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.alone]
+pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from tests.end_to_end.conftest import SETTINGS
 from tests.end_to_end.running import HOST, SCENARIOS, Baresip, Server, free_port, running_server, wait_for
 from tests.end_to_end.test_foreign_phones import tone
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.alone]
+pytestmark = pytest.mark.timeout(120)
 
 SCENARIO = SCENARIOS / "uac-talks-to-an-agent-and-hangs-up-expect-200.xml"
 

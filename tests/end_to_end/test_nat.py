@@ -14,7 +14,6 @@ from tests.end_to_end.running import wait_for
 
 pytestmark = [
     pytest.mark.timeout(90),
-    pytest.mark.alone,
     pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
 ]
 

@@ -37,7 +37,7 @@ from tests.end_to_end.phones.switchboard import (
 )
 from tests.end_to_end.running import HOST, wait_for
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.alone]
+pytestmark = pytest.mark.timeout(120)
 
 TRANSPORTS: Final[tuple[Transport, ...]] = ("udp", "tcp", "tls")
 MAKES: Final[dict[str, MakePhone]] = {"baresip": Baresip, "linphone": Linphone, "rfcvoip": RfcVoip}

@@ -10,7 +10,7 @@ from tests.end_to_end.desks import SETTINGS
 from tests.end_to_end.running import running_server, wait_for
 from tests.telephony.edge.test_turn import SECRET, coturn
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.alone]
+pytestmark = pytest.mark.timeout(120)
 
 # As behind a firewall that lets nothing through but TURN.
 RELAY_ONLY = """

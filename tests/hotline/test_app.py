@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -28,29 +29,27 @@ from tests.crm_bridge.channels.far_ends import signed_by_zalo, zalo_text
 from tests.crm_bridge.mail.letters import letter
 from tests.crm_bridge.notify.far_ends import APP_ID, APP_SECRET, FIRST_TOKEN, mail_server, zalo
 from tests.crm_bridge.webhooks.receiver import SECRET, documented_verify, receiving
+from tests.databases import migrate
+from tests.end_to_end.running import free_media_ports, free_port
 
 pytestmark = pytest.mark.timeout(60)
 
 M = TypeVar("M")
 
 
-def free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def settings_in(folder: Path, more: str = "") -> Settings:
-    config = folder / "hotline.yaml"
+    """Settings of a program with a migrated database; `test_web_server.py` has those that make their own."""
+    config, media = folder / "hotline.yaml", free_media_ports()
     config.write_text(
         f"data: {folder / 'data'}\n"
         f"sip: {{listen: ['udp:127.0.0.1:{free_port(socket.SOCK_DGRAM)}']}}\n"
         f"web: {{listen: '127.0.0.1:{free_port(socket.SOCK_STREAM)}'}}\n"
-        "media: {ports: 29000-29099}\n" + more,
+        f"media: {{ports: {media}-{media + 99}}}\n" + more,
         encoding="utf-8",
     )
-    return load(config, {})
+    settings = load(config, {})
+    migrate(settings.database_url)
+    return settings
 
 
 @pytest.fixture
@@ -290,9 +289,11 @@ def test_the_loop_that_serves_does_not_hide_the_cause(tmp_path: Path) -> None:
 
 
 async def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    shutil.rmtree(tmp_path / "data")
     (tmp_path / "data").write_text("a file", encoding="utf-8")
     with pytest.raises(CannotStart, match=r"the folder .*/data cannot be made: File exists; change `data`"):
-        await Hotline(settings_in(tmp_path)).start()
+        await Hotline(settings).start()
 
 
 def test_a_number_that_leads_to_no_flow_and_a_broken_flow_are_refused(tmp_path: Path) -> None:

@@ -130,6 +130,18 @@ async def test_a_certificate_of_your_own_is_looked_at(tmp_path: Path, *, spoilt:
     assert ("is not the key of" if spoilt else made.fingerprint) in found.detail
 
 
+async def test_offers_are_read_as_they_would_be(tmp_path: Path) -> None:
+    file = tmp_path / "offers.yaml"
+    settings = settings_with(f"offers: {{file: {file}}}", tmp_path)
+    file.write_text("offers:\n  - name: tea\n    text: {vi: Trà}\n", encoding="utf-8")
+    found = await only(settings, "offers")
+    assert (found.state, found.detail) == ("ok", "tea (offers.yaml)")
+    file.write_text("offers:\n  - name: tea\n", encoding="utf-8")
+    found = await only(settings, "offers")
+    assert (found.state, found.detail) == ("wrong", f"{file}:2:5: this offer has no `text:`")
+    assert await findings(settings_with("", tmp_path), "offers") == []
+
+
 async def test_flows_and_what_leads_to_them_are_checked(tmp_path: Path) -> None:
     flows = tmp_path / "flows"
     flows.mkdir()
@@ -314,3 +326,24 @@ async def test_a_key_that_signs_nothing_is_wrong(tmp_path: Path) -> None:
     (settings.data / "privacy" / "erasures.pem").write_text("no key")
     wrong = await only(settings, "key of erasures")
     assert (wrong.state, wrong.mend.startswith("restore")) == ("wrong", True)
+
+
+async def test_hours_that_never_open_are_wrong(tmp_path: Path) -> None:
+    text = "hours: {day: {open: {mon-sun: 00:00-24:00}}, gone: {open: {mon: 08:00-12:00}, holidays: [%s]}}\n"
+    days = ", ".join(f"{year}-01-01..{year}-12-31" for year in range(2020, 2100))
+    settings = settings_with(text % days, tmp_path)
+    assert (await only(settings, "hours.day")).detail == "open now"
+    assert (await only(settings, "hours.gone")).state == "wrong"
+
+
+async def test_hours_that_a_flow_asks_for_are_in_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+    steps = (
+        "there: {hours: office, open: bye, closed: bye, holiday: bye, emergency: bye}, bye: {hangup: {en: Goodbye.}}"
+    )
+    flow = f"flow: main\nlanguages: [en]\nstart: there\nsteps: {{{steps}}}\n"
+    (tmp_path / "flows" / "main.yaml").write_text(flow)
+    found = await only(settings_with("flows: flows\n", tmp_path), "hours")
+    assert (found.state, found.detail) == ("wrong", "the flow `main` asks for the hours `office`, which are not set")
+    settings = settings_with("flows: flows\nhours: {office: {open: {mon: 08:00-12:00}}}\n", tmp_path)
+    assert await findings(settings, "hours") == []

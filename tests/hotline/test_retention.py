@@ -57,6 +57,7 @@ AT_FIRST = {"recordings": 1, "transcripts": 1, "interactions": 2, "webhook_event
         ("transcripts", 1, {"transcripts": 0}),
         ("interactions", 2, {"interactions": 0}),
         ("webhook_events", 3, {"webhook_events": 0}),
+        ("facts", 1, {}),
         ("calls", 1, {}),
         ("journals", 1, {}),
     ],

@@ -10,24 +10,18 @@ import pytest
 from hotline import tls
 from hotline.app import CannotStart, Hotline
 from hotline.config import ConfigErrors, load
+from tests.end_to_end.running import free_media_ports, free_port
 
 pytestmark = pytest.mark.timeout(60)
 
 
-def free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def settings_file(folder: Path, web: str) -> Path:
-    path = folder / "hotline.yaml"
+    path, media = folder / "hotline.yaml", free_media_ports()
     path.write_text(
         f"data: {folder / 'data'}\n"
         f"sip: {{listen: ['udp:127.0.0.1:{free_port(socket.SOCK_DGRAM)}']}}\n"
         f"web: {{{web}}}\n"
-        "media: {ports: 29200-29299}\n",
+        f"media: {{ports: {media}-{media + 99}}}\n",
         encoding="utf-8",
     )
     return path

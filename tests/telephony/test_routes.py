@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -17,13 +17,11 @@ from hotline.config import load
 from telephony import sdp
 from telephony.clock import iso
 from telephony.desk_routes import TELEPHONE_KEYS
-from telephony.events import BindingChanged, Command, Event, InviteReceived, SendKeys, TargetState, TrunkChanged
+from telephony.events import BindingChanged, InviteReceived, TargetState, TrunkChanged
 from telephony.rtp.telephone_event import DIGITS
-from telephony.switchboard import Switchboard
-from telephony.switchboard.call import Call as TalkingCall
-from telephony.switchboard.call import CallState
-from telephony.switchboard.outbound import flow_in
 from telephony.tables import Call
+from tests.databases import migrate
+from tests.end_to_end.running import free_media_ports, free_port
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -31,24 +29,19 @@ pytestmark = pytest.mark.timeout(60)
 TRUNKS = "trunks: [{name: provider, targets: ['sip:127.0.0.9:5099', 'sip:127.0.0.9:5098'], max_calls: 7}]"
 
 
-def free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 async def started(folder: Path, sip: str = "") -> AsyncIterator[Hotline]:
     """A whole program; `sip` are further settings of that section."""
-    config = folder / "hotline.yaml"
+    config, media = folder / "hotline.yaml", free_media_ports()
     config.write_text(
         f"data: {folder / 'data'}\n"
         f"sip: {{listen: ['udp:127.0.0.1:{free_port(socket.SOCK_DGRAM)}'], {sip}}}\n"
         f"web: {{listen: '127.0.0.1:{free_port(socket.SOCK_STREAM)}'}}\n"
-        "media: {ports: 29100-29199}\n",
+        f"media: {{ports: {media}-{media + 99}}}\n",
         encoding="utf-8",
     )
-    made = Hotline(load(config, {}))
+    settings = load(config, {})
+    migrate(settings.database_url)
+    made = Hotline(settings)
     await made.start()
     yield made
     await made.stop()
@@ -207,66 +200,6 @@ async def test_an_agent_ends_its_own_call_while_it_rings(hotline: Hotline) -> No
         assert (await desk.get("/desk")).json()["call"] is None
         again = await desk.post(f"/calls/{call['id']}/hangup")
         assert again.status_code == 409
-
-
-@pytest.fixture
-def talk(hotline: Hotline) -> Iterator[TalkingCall]:
-    """A talk of `agent1`, without its media."""
-    board = hotline.funnel.switchboard.board
-    call = TalkingCall("d" * 32, "far", "far", "", "0912345678", "0912345678", flow_in("en"), 1.0, state="talking")
-    call.agent = "agent1"
-    board.calls[call.id], board.call_of_leg[call.leg] = call, call.id
-    yield call
-    del board.calls[call.id], board.call_of_leg[call.leg]
-
-
-async def test_keys_are_pressed_in_a_talk_and_stand_in_no_journal(
-    hotline: Hotline, client: httpx.AsyncClient, talk: TalkingCall, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    handle, commands = Switchboard.handle, list[Command]()
-
-    def handled(switchboard: Switchboard, event: Event, now: float) -> list[Command]:
-        commands.extend(led_to := handle(switchboard, event, now))
-        return led_to
-
-    monkeypatch.setattr(Switchboard, "handle", handled)
-    pressed = await client.post(f"/calls/{talk.id}/keys", json={"keys": "12#a"})
-    assert (pressed.status_code, pressed.json()["id"]) == (202, talk.id)
-    assert [command.keys for command in commands if isinstance(command, SendKeys)] == ["12#A"]
-    journal = (await client.get(f"/calls/{talk.id}/journal")).json()
-    assert [(entry["type"], entry["fields"]["keys"]) for entry in journal] == [
-        ("KeysRequested", "••#•"), ("SendKeys", "••#•"),
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize("keys", ["", "1" * 33, "12x", "1 2", "１"])
-async def test_what_is_no_key_is_refused(client: httpx.AsyncClient, talk: TalkingCall, keys: str) -> None:
-    refused = await client.post(f"/calls/{talk.id}/keys", json={"keys": keys})
-    (fault,) = refused.json()["errors"]
-    assert (refused.status_code, fault["pointer"]) == (422, "#/keys")
-    if keys == "12x":
-        assert "no key 'X': its keys are 0 to 9, *, # and A to D" in fault["detail"]
-
-
-@pytest.mark.parametrize(
-    ("state", "cause"), [("held", "take the call off hold"), ("in_flow", "in a talk alone"), ("talking", "")]
-)
-async def test_keys_that_nobody_would_hear_are_refused(
-    client: httpx.AsyncClient, talk: TalkingCall, state: CallState, cause: str
-) -> None:
-    talk.state = state
-    asked = await client.post(f"/calls/{talk.id}/keys", json={"keys": "1"})
-    assert (asked.status_code, cause in asked.json().get("detail", "")) == (409 if cause else 202, True)
-
-
-async def test_another_agents_talk_is_not_there(hotline: Hotline, talk: TalkingCall) -> None:
-    async with hotline.sessions.begin() as session:
-        begun = await sessions.begin(session, "agent2", hotline.clock.now())
-    own = hotline.settings.web.url
-    page = {"Cookie": f"hotline={begun.cookie}", "X-CSRF-Token": begun.csrf, "Origin": own}
-    async with httpx.AsyncClient(base_url=f"{own}/api/v1", headers=page) as desk:
-        refused = await desk.post(f"/calls/{talk.id}/keys", json={"keys": "1"})
-    assert refused.status_code == 404
 
 
 def test_the_keys_of_the_route_are_those_of_the_telephone() -> None:

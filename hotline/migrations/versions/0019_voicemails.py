@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0019_voicemails"
-down_revision = "0015_connectors"
+down_revision = "0018_sharing"
 branch_labels = None
 depends_on = None
 

@@ -1,9 +1,11 @@
 """A switchboard in virtual time: events go in by hand, every command is remembered."""
 
 import itertools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from ivr_flows.calendar import Calendar
 from ivr_flows.flow import Flow
 from ivr_flows.load import load
 from telephony import acd, sdp
@@ -99,6 +101,7 @@ class Room:
         trunks: tuple[TrunkRules, ...] = (),
         agents: tuple[str, ...] = ("an", "binh"),
         codecs: tuple[int, ...] = (sdp.PCMU, sdp.PCMA),
+        hours: Mapping[str, Calendar] | None = None,
     ) -> None:
         ids = itertools.count(1)
         self.acd = acd.Acd(
@@ -114,6 +117,7 @@ class Room:
                 srtp=srtp,
                 trunks=trunks,
                 language="en",
+                hours=hours or {},
             ),
             {"main": _flow(folder, flow.replace("answered: after", f"answered: {answered}").replace(WAIT, wait))},
             self.acd,

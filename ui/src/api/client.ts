@@ -11,6 +11,7 @@ export type Call = Schemas["CallBody"];
 export const customerNumber = (call: Pick<Call, "direction" | "ani" | "dnis">): string | null =>
   call.direction === "outbound" ? call.dnis : call.ani;
 export type Agent = Schemas["AgentBody"];
+export type Hours = Schemas["HoursBody"];
 export type Queue = Schemas["QueueBody"];
 export type Customer = Schemas["CustomerOut"];
 export type Interaction = Schemas["InteractionOut"];
@@ -36,6 +37,24 @@ export interface CallerContext {
     subject: string;
     text: string;
   }[];
+  /** What is below came later: calls that are older than it have none of it. */
+  last_agent?: string;
+  preferred_channel?: string;
+  birthday?: string;
+  orders?: {
+    number: string;
+    state: string;
+    amount: string;
+    currency: string;
+    items: number;
+    products: string[];
+    placed_at: string;
+    at: string;
+  }[];
+  needs?: { what: string; state: string; since: string }[];
+  survey?: { kind: string; score: number; of: number; sentiment: string; at: string } | null;
+  reason?: { kind: string; id: string; subject: string; why: string; at: string } | null;
+  offer?: { name: string; text: Record<string, string>; why: string } | null;
 }
 
 /** What went wrong, as the server says it (RFC 9457): `detail` tells the cause and what mends it. */

@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import { api, type CallerContext, type Interaction, unwrap } from "../api/client";
 import { Badge, Button, Empty } from "../design/components";
 import { dateTime, day, duration, phoneNumber, time } from "../i18n/format";
+import { Known } from "./Known";
 
 interface Props {
   customer: string;
@@ -44,6 +45,7 @@ export function CustomerPanel({ customer, context, call }: Props): ReactElement 
         {context && <p className="small soft">{t(`desk.assurance.${context.assurance}`)}</p>}
         {context && !context.known && <p className="small">{t("desk.newCustomer")}</p>}
       </div>
+      <Known customer={customer} context={context} profile={profile.data} />
       {open.length > 0 && (
         <div className="stack">
           <h3 className="label">{t(open.length === 1 ? "desk.case" : "desk.cases")}</h3>

@@ -54,5 +54,17 @@ export function money(dong: number): string {
   return `${new Intl.NumberFormat("vi-VN").format(dong)} đ`;
 }
 
+/** What an order costs; the server sends decimal numbers as words, so that none is rounded on its way. */
+export function amount(value: string, currency: string): string {
+  return new Intl.NumberFormat(locale(), { style: "currency", currency }).format(Number(value));
+}
+
+/** A birthday as the server has it: 1990-05-17, or --05-17 without its year. */
+export function birthday(iso: string): string {
+  const [, year, month, day] = /^(\d{4}|-)-(\d{2})-(\d{2})$/.exec(iso) ?? [];
+  if (!month || !day) return iso;
+  return year === "-" ? `${day}/${month}` : `${day}/${month}/${year}`;
+}
+
 const collator = new Intl.Collator("vi");
 export const byName = (a: string, b: string): number => collator.compare(a, b);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import i18n from "i18next";
 import { describe, expect, it } from "vitest";
 import en from "./en.json";
-import { day, duration, figure, money, phoneNumber } from "./format";
+import { amount, birthday, day, duration, figure, money, phoneNumber } from "./format";
 import vi from "./vi.json";
 
 const placeholders = (text: string): string[] =>
@@ -32,6 +32,19 @@ describe("the two languages", () => {
 });
 
 describe("how things are said", () => {
+  it.each([
+    ["1990-05-17", "17/05/1990"],
+    ["--05-17", "17/05"],
+    ["soon", "soon"],
+  ])("the birthday %s is %s", (iso, said) => {
+    expect(birthday(iso)).toBe(said);
+  });
+
+  it("an amount has the signs of its currency", () => {
+    expect(amount("1250000", "VND").replace(/\s/g, " ")).toMatch(/1[.,]250[.,]000/);
+    expect(amount("12.5", "USD")).toMatch(/12[.,]50/);
+  });
+
   it.each([
     ["+84912345678", "0912 345 678"],
     ["+842812345678", "02812345678"],

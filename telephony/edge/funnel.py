@@ -24,7 +24,7 @@ from crm_bridge.notify.outbox import Notifier
 from crm_bridge.webhooks.outbox import Webhooks
 from recordings.journal import Journal
 from telephony.clock import iso, tick_at
-from telephony.edge import call_rows, messages, rows, texts
+from telephony.edge import call_rows, callbacks, messages, rows, texts
 from telephony.edge.alarms import Alarms
 from telephony.edge.audio_streams import AudioStreams
 from telephony.edge.flow_requests import FlowRequests
@@ -86,6 +86,7 @@ from telephony.events import (
     Ring,
     SaveAgent,
     SaveCall,
+    SaveCallback,
     SaveText,
     SeekPlaying,
     SendKeys,
@@ -371,7 +372,7 @@ class Funnel:
             case TellLamp():
                 # Behind the row of the agent's state, and behind the INVITE that rings the agent's phone.
                 self.lane.put("lamp", self._later(lambda: self._to_sip(command)))
-            case SaveCall() | SaveAgent() | SaveText() | SendMessage():
+            case SaveCall() | SaveAgent() | SaveCallback() | SaveText() | SendMessage():
                 self._put_row(command)
             case Note():
                 pass  # written into the journal, where everything is, and performed by being there
@@ -424,7 +425,7 @@ class Funnel:
 
         return run
 
-    def _put_row(self, command: SaveCall | SaveAgent | SaveText | SendMessage) -> None:
+    def _put_row(self, command: SaveCall | SaveAgent | SaveCallback | SaveText | SendMessage) -> None:
         match command:
             case SaveCall():
                 save = self._in_session(
@@ -434,6 +435,9 @@ class Funnel:
             case SaveAgent():
                 save = self._in_session(lambda session: rows.save_agent(session, command))
                 self.lane.put_row("agent", command.agent, save)
+            case SaveCallback():
+                keep = self._in_session(lambda session: callbacks.save(session, command.callback))
+                self.lane.put_row("callback", command.callback.id, keep)
             case SaveText():
                 self.lane.put_row("text", command.external_id, partial(self._save_text, command))
             case SendMessage():

@@ -106,7 +106,7 @@ def _note(board: Board, call: Call, action: WriteNote, _now: float) -> None:
     board.publish("call.noted", call, text=action.text)
 
 
-def _ask(board: Board, call: Call, action: Ask, _now: float) -> None:
+def _ask(board: Board, call: Call, action: Ask, now: float) -> None:
     if isinstance(action.request, AT_THE_EDGE):
         request = FlowRequest(
             call=call.id,
@@ -119,6 +119,8 @@ def _ask(board: Board, call: Call, action: Ask, _now: float) -> None:
             dnis=call.dnis,
             customer=call.context.customer,
             case=call.case,
+            queue=board.queue_of(call),
+            since=call.queued_at if call.state in {"queued", "ringing"} else now,
         )
         board.emit(request)
 

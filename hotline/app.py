@@ -136,7 +136,7 @@ class Hotline:
         )
         self.funnel.notifier = self.notifier
         self._serve_flows(flows)
-        self.funnel.advice = load_advice(settings)
+        self.funnel.advice = self.funnel.customers.advice = load_advice(settings)
         if self.connectors.clients:
             self.funnel.name_of = self.connectors.name_of
         # What a caller hears in the middle of a talk is to be there at once.
@@ -444,6 +444,7 @@ class Hotline:
             },
         )
         app.state.funnel = self.funnel
+        self.funnel.customers.note = app.state.audit.note
         app.state.webhooks = self.funnel.webhooks
         app.state.notifier = self.notifier
         app.state.connectors = self.connectors

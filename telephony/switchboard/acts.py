@@ -119,6 +119,7 @@ def _ask(board: Board, call: Call, action: Ask, now: float) -> None:
             dnis=call.dnis,
             customer=call.context.customer,
             case=call.case,
+            candidates=call.may_be,
             queue=board.queue_of(call),
             since=call.queued_at if call.state in {"queued", "ringing"} else now,
         )

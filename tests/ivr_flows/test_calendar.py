@@ -142,7 +142,7 @@ CALENDARS = st.builds(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(CALENDARS, st.floats(at("2026-01-01T00:00"), at("2026-12-31T00:00"), allow_nan=False).map(round))
 def test_it_is_closed_until_it_opens_next(calendar: Calendar, now: int) -> None:
     opens = opens_next(calendar, now)
@@ -155,6 +155,7 @@ def test_it_is_closed_until_it_opens_next(calendar: Calendar, now: int) -> None:
         assert all(state(calendar, each) != "open" for each in range(now, int(opens), step))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10 * DAY_MINUTES))
 def test_a_minute_is_like_the_wall_says(minute: int) -> None:
     local = datetime(2026, 3, 2, tzinfo=ZoneInfo("Asia/Ho_Chi_Minh")) + timedelta(minutes=minute)

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr_flows.holidays import WEEKEND, vietnam
@@ -42,6 +42,7 @@ def test_tet_is_where_the_government_says() -> None:
     assert found[date(2027, 2, 10)] == found[date(2027, 2, 11)] == "Tết, given back"
 
 
+@settings(deadline=None)
 @given(st.integers(1968, 2100), st.sets(st.integers(0, 6), max_size=6))
 def test_each_day_of_rest_is_given_back_once(year: int, rest: set[int]) -> None:
     found = vietnam(year, rest)

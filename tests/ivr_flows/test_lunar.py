@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr_flows.lunar import FIRST_YEAR, LAST_YEAR, Lunar, date_of, leap_month, lunar_of, new_year
@@ -63,11 +63,13 @@ def test_known_days(day: date, lunar: Lunar) -> None:
     assert date_of(lunar) == day
 
 
+@settings(deadline=None)
 @given(DAYS)
 def test_a_day_comes_back(day: date) -> None:
     assert date_of(lunar_of(day)) == day
 
 
+@settings(deadline=None)
 @given(DAYS)
 def test_days_follow_each_other(day: date) -> None:
     today, tomorrow = lunar_of(day), lunar_of(day + timedelta(days=1))
@@ -78,6 +80,7 @@ def test_days_follow_each_other(day: date) -> None:
         assert tomorrow == today._replace(day=today.day + 1)
 
 
+@settings(deadline=None)
 @given(YEARS)
 def test_years(year: int) -> None:
     assert date(year, 1, 20) <= new_year(year) <= date(year, 2, 21)

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0020_callbacks"
-down_revision = "0017_facts"
+down_revision = "0018_sharing"
 branch_labels = None
 depends_on = None
 

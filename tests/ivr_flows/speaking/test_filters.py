@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr_flows.expression import MAX_FACT_CHARS, ExpressionError, check_text, evaluate, render
@@ -132,6 +132,7 @@ def test_telephone_numbers_are_grouped(number: str, groups: str) -> None:
         assert words.startswith("zero")
 
 
+@settings(deadline=None)
 @given(st.text("0123456789*#", min_size=1, max_size=32), st.sampled_from(["", "+"]))
 def test_no_digit_of_a_telephone_number_is_lost(number: str, plus: str) -> None:
     words = said(plus + number, "phone", "en").replace(",", "").split()
@@ -173,6 +174,7 @@ def test_arguments_are_constants_that_are_known(source: str, fault: str) -> None
     assert fault in [found.text for found in check_text(source, ["x"])]
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**15) + 1, 10**15 - 1), st.sampled_from(["vi", "en"]))
 def test_a_long_amount_is_never_cut(value: int, language: str) -> None:
     words = said(value, "money", language)

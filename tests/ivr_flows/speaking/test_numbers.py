@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ivr_flows.speaking.numbers import cardinal, english_year, number, ordinal
@@ -60,6 +60,7 @@ def heard_in_english(words: str) -> int:
     return total + group
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**12) | st.integers(0, 10_000))
 @example(10**12)
 @example(10**9 + 5)
@@ -71,6 +72,7 @@ def test_what_is_said_is_heard(value: int) -> None:
     assert not any(sign.isdigit() for sign in vietnamese + english)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**14))
 def test_words_differ_where_numbers_do(value: int) -> None:
     assert cardinal(value, "vi") != cardinal(value + 1, "vi")

@@ -6,7 +6,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr_flows.speaking.reading import Unreadable, date_of, datetime_of, number_of, seconds_of, time_of
@@ -66,6 +66,7 @@ def test_no_day(value: object) -> None:
         date_of(value, HANOI)
 
 
+@settings(deadline=None)
 @given(st.dates(date(1900, 1, 1), date(2199, 12, 31)))
 def test_eight_digits_are_read_from_either_end(value: date) -> None:
     assert date_of(value.strftime("%d%m%Y"), HANOI) == value
@@ -95,6 +96,7 @@ def test_seconds() -> None:
         seconds_of(-1)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_read_or_refused(text: str) -> None:
     for read in (number_of, lambda value: date_of(value, HANOI), lambda value: time_of(value, HANOI), seconds_of):

@@ -11,6 +11,7 @@ export type Call = Schemas["CallBody"];
 export const customerNumber = (call: Pick<Call, "direction" | "ani" | "dnis">): string | null =>
   call.direction === "outbound" ? call.dnis : call.ani;
 export type Agent = Schemas["AgentBody"];
+export type Hours = Schemas["HoursBody"];
 export type Queue = Schemas["QueueBody"];
 export type Customer = Schemas["CustomerOut"];
 export type Interaction = Schemas["InteractionOut"];

@@ -6,6 +6,7 @@ import { Empty, Notice, Scroll, StateBadge, Timer } from "../design/components";
 import { byName, duration, phoneNumber } from "../i18n/format";
 import { useQualities } from "../quality/hooks";
 import { QualityMark } from "../quality/QualityMark";
+import { Opening } from "./Opening";
 import { To } from "./Supervise";
 
 /** Who is ready, who talks, who waits: now. */
@@ -65,6 +66,7 @@ export function LivePage(): ReactElement {
           </table>
         </Scroll>
       </section>
+      <Opening />
       <div className="live">
         <section className="stack">
           <h2>{t("supervise.agents")}</h2>

@@ -55,6 +55,7 @@ export default function Supervise({ session }: { session: Session }): ReactEleme
         if (event.type.startsWith("call.") || event.type.startsWith("agent.")) {
           for (const key of ["agents", "queues", "running"]) void client.invalidateQueries({ queryKey: [key] });
         }
+        if (event.type.startsWith("hours.")) void client.invalidateQueries({ queryKey: ["hours"] });
         if (event.type.startsWith("alarm.")) void client.invalidateQueries({ queryKey: ["alarms"] });
         if (event.type.startsWith("recording.")) {
           for (const key of ["recordings", "recording", "transcript"])

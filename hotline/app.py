@@ -240,6 +240,7 @@ class Hotline:
                 region=settings.region,
                 language=settings.languages[0],
                 record_channels=settings.recordings.channels,
+                max_room=settings.limits.conference,
                 flow_settings=settings.flow_settings,
                 hours={name: each.calendar for name, each in settings.hours.items()},
             ),

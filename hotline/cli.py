@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import select
 
-from hotline import auth, customers_cli, database, flow_draw, hours_cli, privacy_cli
+from hotline import auth, customers_cli, database, flow_commands, flow_draw, hours_cli, privacy_cli
 from hotline.auth import NewUser, Role
 from hotline.config import chosen_file
 from hotline.config_values import host_port
@@ -55,6 +55,7 @@ def _group(name: str, about: str) -> typer.Typer:
 
 
 flow = _group("flow", "IVR flows.")
+flow_commands.add_to(flow)
 flow_draw.add_to(flow)
 users = _group("users", "People.")
 tokens = _group("tokens", "API tokens.")
@@ -477,6 +478,18 @@ def bench_lookup(
 ) -> None:
     """Measure how long it takes to know who calls, among a million customers."""
     _measure("lookup", config, case, n, seconds, as_json=json)
+
+
+@bench.command("flows")
+def bench_flows(
+    case: Case = None,
+    n: Annotated[int | None, typer.Option("--n", min=10, help="So many simulated callers.")] = None,
+    seconds: Seconds = None,
+    json: Rows = False,
+    config: Config = None,
+) -> None:
+    """Measure flows alone: calls a second on one core, in virtual time."""
+    _measure("flows", config, case, n, seconds, as_json=json)
 
 
 def _measure(

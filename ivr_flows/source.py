@@ -56,10 +56,11 @@ class Node:
 
 @dataclass(frozen=True)
 class Scalar(Node):
-    """A text as it stands; `empty` where there is nothing at all or `null`."""
+    """A text as it stands; `empty` where there is nothing at all or `null`; `quoted` where it stands in quotes."""
 
     text: str
     empty: bool = False
+    quoted: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ class _Copy:
         match source:
             case ScalarNode():
                 empty = source.ctag.suffix == "null" or (source.tag or "").endswith(":null")
-                return Scalar(*_place(source), str(source.value), empty=empty)
+                return Scalar(*_place(source), str(source.value), empty=empty, quoted=bool(source.style))
             case SequenceNode():
                 return ListNode(*_place(source), tuple(self.node(element) for element in source.value))
             case MappingNode():

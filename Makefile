@@ -11,6 +11,9 @@ PAGES  := hotline/pages/index.html
 SOURCES := $(shell find ui -path ui/node_modules -prune -o -type f -print 2>/dev/null | grep -v src/api/schema) \
            $(wildcard crm_bridge/shapes.py crm_bridge/routes.py recordings/routes.py telephony/*routes.py hotline/*routes.py hotline/audit.py)
 
+# What Python compiles once is not compiled again by every worker of the tests, and by every server that they start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run demo test fuzz lint bench soak ui screenshots drawings format clean debian
 .DEFAULT_GOAL := help
 

@@ -76,6 +76,8 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("POST", "/api/v1/calls/*/transfer", ("desk",)),
     ("POST", "/api/v1/calls/*/hangup", ("desk",)),
     ("POST", "/api/v1/calls/*/wrap_up", ("desk",)),
+    ("POST", "/api/v1/voicemails/*/done", ("desk",)),
+    ("POST", "/api/v1/voicemails/*/reopen", ("desk",)),
     ("POST", "/api/v1/session/phone", ("desk",)),
     ("DELETE", "/api/v1/session", ("desk",)),
     ("PUT", "/api/v1/hours/*", ("audit",)),  # of supervisors and admins
@@ -94,6 +96,8 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("GET", "/api/v1/customers/*/facts", ("read", "desk")),
     ("GET", "/api/v1/customers/*/context", ("read", "desk")),
     ("GET", "/api/v1/calls/*", ("read", "desk")),
+    ("GET", "/api/v1/voicemails", ("read", "desk")),
+    ("GET", "/api/v1/voicemails/*/audio", ("read", "desk")),
     ("GET", "/api/v1/calls/*/phrases", ("read", "desk")),
     ("GET", "/api/v1/customers/*/export", ("customers",)),
     ("GET", "/api/v1/erasures/*", ("customers",)),

@@ -33,6 +33,7 @@ import telephony.audio_routes
 import telephony.desk_routes
 import telephony.hours_routes
 import telephony.routes
+import telephony.voicemail_routes
 from crm_bridge.connectors.lookup import Connectors
 from crm_bridge.notify.outbox import Notifier
 from crm_bridge.webhooks.outbox import NOBODY
@@ -173,6 +174,7 @@ def create_app(
         telephony.desk_routes,
         telephony.audio_routes,
         telephony.alarm_routes,
+        telephony.voicemail_routes,
         telephony.hours_routes,
     ):
         app.include_router(room.router, prefix=API)

@@ -195,6 +195,18 @@ def names_in_condition(source: str) -> frozenset[str]:
     return _names(lambda: _parse_bare(source))
 
 
+@lru_cache(maxsize=8192)
+def tree_of_text(source: str) -> nodes.Template:
+    """Return a sound text as Jinja2's tree, for those who prove something about it."""
+    return _SANDBOX.parse(source)
+
+
+@lru_cache(maxsize=8192)
+def tree_of_condition(source: str) -> nodes.Node:
+    """Return a sound bare expression as Jinja2's tree."""
+    return _parse_bare(source)
+
+
 def _names(parse: Callable[[], nodes.Node]) -> frozenset[str]:
     try:
         tree = parse()

@@ -19,16 +19,23 @@ MAX_NODES = 200_000
 
 @dataclass(frozen=True)
 class FlowError:
-    """One thing wrong, and where: `str` gives `file:line:column: code: text`."""
+    """One thing wrong, and where: `str` gives `file:line:column: code: text`.
+
+    `call` is a call that shows it: what is pressed and what happens; empty where none does. A `warning` stops nothing.
+    """
 
     file: str
     line: int
     column: int
     code: str
     text: str
+    call: str = ""
+    warning: bool = False
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.code}: {self.text}"
+        mark = "warning: " if self.warning else ""
+        shown = f"\n  such a call: {self.call}" if self.call else ""
+        return f"{self.file}:{self.line}:{self.column}: {mark}{self.code}: {self.text}{shown}"
 
 
 class FlowErrors(Exception):

@@ -80,6 +80,7 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("POST", "/api/v1/voicemails/*/reopen", ("desk",)),
     ("POST", "/api/v1/session/phone", ("desk",)),
     ("DELETE", "/api/v1/session", ("desk",)),
+    ("DELETE", "/api/v1/callbacks/*", ("agents", "desk")),
     ("PUT", "/api/v1/hours/*", ("audit",)),  # of supervisors and admins
     ("POST", "/api/v1/webhooks/*/replay", ("audit",)),  # likewise
     ("POST", "/api/v1/webhooks/*/dead/*/replay", ("audit",)),
@@ -89,6 +90,7 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("GET", "/api/v1/desk", ("desk",)),
     ("GET", "/api/v1/agents", ("read", "desk")),
     ("GET", "/api/v1/queues", ("read", "desk")),
+    ("GET", "/api/v1/callbacks", ("read", "desk")),
     ("GET", "/api/v1/customers", ("read", "desk")),
     ("GET", "/api/v1/customers/*", ("read", "desk")),
     ("GET", "/api/v1/customers/*/timeline", ("read", "desk")),

@@ -30,6 +30,7 @@ import recordings.consent_routes
 import recordings.routes
 import telephony.alarm_routes
 import telephony.audio_routes
+import telephony.callback_routes
 import telephony.desk_routes
 import telephony.hours_routes
 import telephony.routes
@@ -176,6 +177,7 @@ def create_app(
         telephony.alarm_routes,
         telephony.voicemail_routes,
         telephony.hours_routes,
+        telephony.callback_routes,
     ):
         app.include_router(room.router, prefix=API)
     app.include_router(crm_bridge.channels.routes.router)

@@ -18,6 +18,8 @@ def seen_by(agent: str, event: Event) -> Event | None:
     if event["type"] in OF_EVERYBODY:
         return event
     call = event.get("call") or {}
+    if event["type"] == "callback.changed":  # it waits in a queue as a call does
+        call = {"queue": event["callback"]["queue"]}
     if agent in (call.get("agent"), event.get("agent"), event.get("by")):
         return event
     if call.get("queue") and "seq" in event:

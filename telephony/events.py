@@ -727,6 +727,20 @@ class FlowAnswered(Event, frozen=True):
     values: Values = {}
 
 
+class CallbackBooked(Event, frozen=True):
+    """A caller was promised to be called back, and the row says so. `restored`: it was before the program started."""
+
+    callback: "CallbackSnapshot"
+    restored: bool = False
+
+
+class CallbackCancelled(Event, frozen=True):
+    """Somebody takes a promise back, `by` name. One that is being kept already stays."""
+
+    callback: str
+    by: str
+
+
 class AgentStateRequested(Event, frozen=True):
     """An agent (or a supervisor for one) asks for `ready` or `not_ready`."""
 
@@ -1249,6 +1263,10 @@ class FlowRequest(Command, frozen=True, kw_only=True):
     customer: str = ""
     case: str = ""
     candidates: tuple[str, ...] = ()
+    queue: str = ""
+    """The queue that the caller waits in, or else the first that there is."""
+    since: float = 0.0
+    """Since when the caller waits there; now for one who does not."""
 
 
 class SendMessage(Command, frozen=True):
@@ -1424,6 +1442,41 @@ class CallSnapshot(Value, frozen=True):
     def customer_number(self) -> str:
         """The customer's, whoever called whom; in E.164, empty for one that is not known."""
         return self.dnis if self.direction == "outbound" else self.ani
+
+
+CallbackState = Literal["booked", "calling", "done", "failed", "cancelled"]
+
+
+class CallbackSnapshot(Value, frozen=True):
+    """A caller who is called back, as the row shows it; instants are seconds since the epoch, 0 for not (yet)."""
+
+    id: str
+    number: str
+    """Whom to call, in E.164."""
+    queue: str
+    since: float
+    """The instant from which the place in the queue counts."""
+    created_at: float
+    call: str = ""
+    """The call in which it was booked."""
+    customer: str = ""
+    note: str = ""
+    state: CallbackState = "booked"
+    attempts: int = 0
+    """How often the customer was called."""
+    next_at: float = 0.0
+    """Not before this the customer is called again."""
+    last_call: str = ""
+    """The call that tried last."""
+    ended_at: float = 0.0
+    cause: str = ""
+    """What the last attempt came to, or why there is none any more."""
+
+
+class SaveCallback(Command, frozen=True):
+    """Write a callback's row as it now stands. One whose row is gone was erased, and stays so."""
+
+    callback: CallbackSnapshot
 
 
 class RenderPrompt(Command, frozen=True):

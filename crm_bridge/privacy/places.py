@@ -66,6 +66,15 @@ PLACES: Final[tuple[Place, ...]] = (
         "are emptied",
     ),
     Place(
+        "callbacks",
+        {"customer_id": "profile", "call_id": "call", "last_call_id": "call"},
+        _uses(
+            "told",
+            "call_id customer_id number queue note since state attempts last_call_id created_at ended_at",
+        )
+        | _uses("hidden", "id request next_at cause open_key"),
+    ),
+    Place(
         "calls",
         {"id": "call"},
         _uses("told", "number ani dnis customer_id context recording_id case_id")

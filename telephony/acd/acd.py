@@ -186,7 +186,7 @@ class Acd:
         settings = self._queues.get(queued.queue)
         if settings is None:
             self._outputs.append(CallRefused(queued.call, "unknown_queue"))
-        elif sum(call.queue is settings for call in self._waiting.values()) >= settings.max_waiting:
+        elif not queued.promised and self._is_full(settings):
             self._outputs.append(CallRefused(queued.call, "full"))
         else:
             self._queued += 1
@@ -199,6 +199,9 @@ class Acd:
                 rejected_at={agent: now for agent in queued.avoid if agent in self._agents},
                 only=queued.only,
             )
+
+    def _is_full(self, queue: QueueSettings) -> bool:
+        return sum(call.queue is queue for call in self._waiting.values()) >= queue.max_waiting
 
     def _call_left(self, call: str, now: float) -> None:
         waiting = self._waiting.pop(call, None)

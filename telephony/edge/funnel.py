@@ -24,7 +24,7 @@ from crm_bridge.notify.outbox import Notifier
 from crm_bridge.webhooks.outbox import Webhooks
 from recordings.journal import Journal
 from telephony.clock import iso, tick_at
-from telephony.edge import call_rows, consents, messages, rows, scores, texts, voicemails
+from telephony.edge import call_rows, callbacks, consents, messages, rows, scores, texts, voicemails
 from telephony.edge.alarms import Alarms
 from telephony.edge.audio_streams import AudioStreams
 from telephony.edge.customer_requests import CustomerRequests
@@ -87,6 +87,7 @@ from telephony.events import (
     Ring,
     SaveAgent,
     SaveCall,
+    SaveCallback,
     SaveConsent,
     SaveScore,
     SaveText,
@@ -113,6 +114,9 @@ from telephony.events import (
 from telephony.switchboard import Switchboard
 
 log = structlog.get_logger("hotline.funnel")
+
+RowCommand = SaveCall | SaveAgent | SaveCallback | SaveText | SendMessage | SaveConsent | SaveVoicemail | SaveScore
+"""What is written down the ordered lane."""
 FIND_TIMEOUT_S = 10.0
 FIND_ATTEMPTS = 10
 FIND_PAUSE_S = 1.0
@@ -378,7 +382,9 @@ class Funnel:
             case TellLamp():
                 # Behind the row of the agent's state, and behind the INVITE that rings the agent's phone.
                 self.lane.put("lamp", self._later(lambda: self._to_sip(command)))
-            case SaveCall() | SaveAgent() | SaveText() | SendMessage() | SaveConsent() | SaveVoicemail() | SaveScore():
+            case SaveCall() | SaveAgent() | SaveCallback() | SaveText() | SendMessage():
+                self._put_row(command)
+            case SaveConsent() | SaveVoicemail() | SaveScore():
                 self._put_row(command)
             case Note():
                 pass  # written into the journal, where everything is, and performed by being there
@@ -431,9 +437,7 @@ class Funnel:
 
         return run
 
-    def _put_row(
-        self, command: SaveCall | SaveAgent | SaveText | SendMessage | SaveConsent | SaveVoicemail | SaveScore
-    ) -> None:
+    def _put_row(self, command: RowCommand) -> None:
         match command:
             case SaveCall():
                 save = self._in_session(
@@ -443,6 +447,9 @@ class Funnel:
             case SaveAgent():
                 save = self._in_session(lambda session: rows.save_agent(session, command))
                 self.lane.put_row("agent", command.agent, save)
+            case SaveCallback():
+                keep = self._in_session(lambda session: callbacks.save(session, command.callback))
+                self.lane.put_row("callback", command.callback.id, keep)
             case SaveText():
                 self.lane.put_row("text", command.external_id, partial(self._save_text, command))
             case SaveConsent():

@@ -173,6 +173,8 @@ def _ask(board: Board, call: Call, action: Ask, now: float) -> None:
             customer=call.context.customer,
             case=call.case,
             candidates=call.may_be,
+            queue=board.queue_of(call),
+            since=call.queued_at if call.state in {"queued", "ringing"} else now,
         )
         board.emit(request)
 

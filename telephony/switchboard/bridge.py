@@ -4,7 +4,19 @@ from ivr_flows.step import QueueLeft
 from telephony import sdp
 from telephony.acd import OfferAnswered, OfferDeclined, TalkEnded
 from telephony.events import DialogAnswered, Hangup, Join, Leave
-from telephony.switchboard import asking, direct, ending, forward, party, queueing, recording, talk, waiting, whisper
+from telephony.switchboard import (
+    asking,
+    calling_back,
+    direct,
+    ending,
+    forward,
+    party,
+    queueing,
+    recording,
+    talk,
+    waiting,
+    whisper,
+)
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import AgentLeg, Call
 
@@ -13,7 +25,7 @@ def agent_answered(board: Board, event: DialogAnswered, now: float) -> None:
     """The agent picked up: the music stops, both hear each other, and the recording begins with the same tick."""
     between, call = board.direct_by_dialog(event.dialog), board.by_dialog(event.dialog)
     if between is not None:
-        direct.answered(board, between, event, now)
+        (calling_back if between.booking else direct).answered(board, between, event, now)
         return
     if call is not None and call.outsider is not None and call.outsider.dialog == event.dialog:
         forward.answered(board, call, call.outsider, event, now)

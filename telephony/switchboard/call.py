@@ -204,6 +204,8 @@ class Call:
     """What its flow wants to be heard on hold; nothing for the usual music."""
     notes: list[str] = field(default_factory=list)
     """What its flow wrote down for the agent."""
+    callback_note: str = ""
+    """What was noted when somebody was promised this call back."""
     sound: str = ""
     """What the caller hears in a talk besides the agent: `hold`, `comfort` or nothing."""
     sound_playback: str = ""

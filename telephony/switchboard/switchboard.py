@@ -1,5 +1,6 @@
 """The switchboard: each event goes to the part that knows it, and comes back as commands."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -12,6 +13,9 @@ from telephony import acd
 from telephony.events import (
     AgentStateRequested,
     BindingChanged,
+    CallbackBooked,
+    CallbackCancelled,
+    CallbackSnapshot,
     CallerFound,
     CallerVerified,
     CallSnapshot,
@@ -65,6 +69,8 @@ from telephony.events import (
 from telephony.switchboard import (
     arrival,
     bridge,
+    callbacks,
+    calling_back,
     conference,
     desk,
     dial,
@@ -121,6 +127,9 @@ class Switchboard:
             failover.tell(self._board, event.dialog)
         self._settle(now)
         conference.settle(self._board)
+        if callbacks.is_concerned(self._board, event, now):
+            callbacks.look(self._board, now)
+            self._settle(now)
         lamps.tell(self._board)
         commands, self._board.commands = self._board.commands, []
         return commands
@@ -143,7 +152,9 @@ class Switchboard:
 
     def deadline(self) -> float | None:
         """Return the instant at which something is due, or None."""
-        deadlines = (self._board.deadlines.next(), self._board.acd.deadline())
+        board = self._board
+        looks = None if math.isinf(board.look_at) or not board.bookings else board.look_at
+        deadlines = (board.deadlines.next(), board.acd.deadline(), looks)
         return min((when for when in deadlines if when is not None), default=None)
 
     def secret(self, call: str, variable: str) -> str | int | float | bool | None:
@@ -199,6 +210,11 @@ class Switchboard:
         """Everything that is known, to look at; it changes through events alone."""
         return self._board
 
+    def callback(self, identity: str) -> CallbackSnapshot | None:
+        """Return a promise that is still to be kept, None for one that is not."""
+        booking = self._board.bookings.get(identity)
+        return booking.kept if booking is not None else None
+
     def desk_call(self, agent: str) -> tuple[CallSnapshot, dict[str, object]] | None:
         """Return the call that an agent's page shows, with what the caller chose and said in the flow."""
         return desk.call_of(self._board, agent)
@@ -229,7 +245,7 @@ class Switchboard:
 def _leg_opened(board: Board, event: LegOpened, now: float) -> None:
     call, between = board.by_leg(event.leg), board.direct_by_leg(event.leg)
     if between is not None:
-        direct.leg_opened(board, between, event)
+        (calling_back if between.booking else direct).leg_opened(board, between, event)
     if call is None:
         return
     if event.leg == call.leg:
@@ -243,7 +259,7 @@ def _leg_opened(board: Board, event: LegOpened, now: float) -> None:
 def _leg_refused(board: Board, event: LegRefused, now: float) -> None:
     call, between = board.by_leg(event.leg), board.direct_by_leg(event.leg)
     if between is not None:
-        direct.end(board, between, now, status=503)
+        calling_back.end_direct(board, between, now, status=503)
     if call is None:
         return
     if event.leg == call.leg:
@@ -258,7 +274,7 @@ def _dialog_ended(board: Board, event: DialogEnded, now: float) -> None:
     board.unreachable.discard(event.dialog)
     call, between = board.by_dialog(event.dialog), board.direct_by_dialog(event.dialog)
     if between is not None:
-        direct.dialog_ended(board, between, event, now)
+        (calling_back if between.booking else direct).dialog_ended(board, between, event, now)
     if call is None:
         return
     if event.dialog == call.dialog:
@@ -274,7 +290,7 @@ def _dialog_ended(board: Board, event: DialogEnded, now: float) -> None:
 def _dialog_ringing(board: Board, event: DialogRinging, _now: float) -> None:
     between, call = board.direct_by_dialog(event.dialog), board.by_dialog(event.dialog)
     if between is not None:
-        direct.ringing(board, between, event)
+        (calling_back if between.booking else direct).ringing(board, between, event)
     elif call is not None and call.outsider is not None and event.dialog == call.outsider.dialog:
         forward.ringing(board, call, call.outsider, event)
     else:
@@ -341,8 +357,8 @@ def _dialog_reachable(board: Board, event: DialogReachable, _now: float) -> None
 
 def _media_timed_out(board: Board, event: MediaTimedOut, now: float) -> None:
     call, between = board.by_leg(event.leg), board.direct_by_leg(event.leg)
-    if between is not None and between.state != "ringing":  # early media may be silent: then the call just rings
-        direct.end(board, between, now)
+    if between is not None and between.state not in ("ringing", "offering"):  # early media may be silent: it just rings
+        calling_back.end_direct(board, between, now)
     if call is None:
         return
     if event.leg != call.leg and call.agent_leg is not None and call.agent_leg.unreachable:
@@ -377,7 +393,7 @@ def _binding_changed(board: Board, event: BindingChanged, now: float) -> None:
 def _hangup_requested(board: Board, event: HangupRequested, now: float) -> None:
     call, between = board.calls.get(event.call), board.directs.get(event.call)
     if between is not None:
-        direct.end(board, between, now, by=event.by)
+        calling_back.end_direct(board, between, now, by=event.by)
     if call is None:
         return
     if event.by == "agent" and call.state in TALKS:
@@ -397,7 +413,7 @@ def _time_passed(board: Board, _event: TimePassed, now: float) -> None:
         if call is not None:
             _DUE[what](board, call, now)
         elif between is not None:  # nobody picked up, or it has lasted too long
-            direct.end(board, between, now)
+            calling_back.end_direct(board, between, now)
 
 
 def _recording_stopped(board: Board, event: RecordingStopped, now: float) -> None:
@@ -473,6 +489,8 @@ ON: Final[dict[type[Event], Takes]] = {
     VoiceStarted: voicemail.voice,
     VoiceEnded: voicemail.voice,
     HoursChanged: opening.changed,
+    CallbackBooked: callbacks.booked,
+    CallbackCancelled: callbacks.cancelled,
     AgentStateRequested: _agent_state_requested,
     BindingChanged: _binding_changed,
     HangupRequested: _hangup_requested,

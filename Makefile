@@ -118,8 +118,9 @@ lint: $(VENV)/.dev ui/src/api/schema.d.ts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/hotline flow check $(filter-out %.test.yaml %.sim.yaml,$(wildcard ivr_flows/examples/*.yaml))
+	$(BIN)/hotline flow check --strict ivr_flows/examples
 	$(BIN)/hotline flow test --fail-under 100 ivr_flows/examples
+	$(BIN)/hotline flow simulate ivr_flows/examples/main.yaml --calls 200
 	cd ui && npx --no-install biome check src && npx --no-install tsc --noEmit
 
 format: $(VENV)/.dev

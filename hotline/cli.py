@@ -316,22 +316,25 @@ def db_compact(config: Config = None, data: Data = None) -> None:
 
 @flow.command("check")
 def flow_check(
-    files: Annotated[list[Path], typer.Argument(metavar="F…", help="Flows.")],
+    files: Annotated[list[Path], typer.Argument(metavar="F…", help="Flows, or folders of flows.")],
     config: Config = None,
     strict: Annotated[bool, typer.Option("--strict", help="Take warnings for errors.")] = False,
 ) -> None:
     """Prove flows sound; every error as `file:line:column: code: text`, with a call that shows it.
 
     With `--config`, queues and values of the settings that flows name must be there."""
-    from hotline.flows import check  # noqa: PLC0415
+    from hotline.flows import check, named  # noqa: PLC0415
 
     settings = settings_of(config)
-    found = check(files, None if config is None else settings)
+    flows = named(files)
+    if not flows:
+        raise Failed(f"there is no flow in {', '.join(map(str, files))}; name a file or a folder of flows")
+    found = check(flows, None if config is None else settings)
     for error in found:
         typer.echo(str(error))
     if any(strict or not error.warning for error in found):
         raise typer.Exit(FAILED)
-    say(f"{len(files)} sound." if len(files) > 1 else "Sound.")
+    say(f"{len(flows)} sound." if len(flows) > 1 else "Sound.")
 
 
 @flow.command("schema")

@@ -55,7 +55,12 @@ class Checked:
 
 def flow_files(folder: Path) -> list[Path]:
     """Return the files of a folder's flows by name, without what stands beside them: scenarios, the catalogue."""
-    return sorted(path for path in folder.glob("*.yaml") if path.name != CATALOGUE and not path.name.endswith(BESIDE))
+    return sorted(path for path in folder.glob("*.yaml") if not stands_beside(path))
+
+
+def stands_beside(path: Path) -> bool:
+    """Whether a file stands beside flows and is none: scenarios, what is simulated, the catalogue of prompts."""
+    return path.name == CATALOGUE or path.name.endswith(BESIDE)
 
 
 def load(path: Path) -> Flow:

@@ -37,7 +37,7 @@ from hotline.metrics import Metrics
 from hotline.sip_listeners import SipListeners, told_address
 from ivr_flows import prompts as prompt_cache
 from ivr_flows.flow import Flow, Http
-from ivr_flows.load import load_folder
+from ivr_flows.prove import load_proved
 from recordings import store
 from recordings.journal import Journal
 from telephony import acd, sdp
@@ -253,6 +253,7 @@ class Hotline:
                 region=settings.region,
                 language=settings.languages[0],
                 record_channels=settings.recordings.channels,
+                max_room=settings.limits.conference,
                 flow_settings=settings.flow_settings,
                 hours={name: each.calendar for name, each in settings.hours.items()},
                 callbacks=settings.callbacks.rules,
@@ -579,9 +580,14 @@ class Hotline:
 
 
 def load_flows(settings: Settings) -> dict[str, Flow]:
-    """Return the flows of the settings' folder by name. Raises what `ivr_flows.load.load` raises, or `CannotStart`."""
+    """Return the flows of the settings' folder by name, all of them proved; warnings go to the log. Raises
+    `FlowErrors`, or `CannotStart`."""
     folder = settings.flows_folder
-    flows = load_folder(folder)
+    flows, warnings = load_proved(folder)
+    for warning in warnings:
+        log.warning(
+            "a flow has a warning", place=f"{warning.file}:{warning.line}", code=warning.code, detail=warning.text
+        )
     missing = sorted({name for name in settings.numbers.values() if name not in flows})
     if missing:
         raise CannotStart(

@@ -273,7 +273,7 @@ class Settings(Section):
     web: Web
     flows: Folder | None = None
     numbers: dict[Number, Name]
-    flow_settings: dict[FlowSetting, str] = Field(default_factory=dict, repr=False)
+    flow_settings: dict[FlowSetting, str] = Field(repr=False)
     queues: dict[Name, Queue]
     hours: AllHours
     callbacks: Callbacks

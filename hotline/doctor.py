@@ -45,7 +45,8 @@ from hotline.models import model_states
 from hotline.notify import client_for
 from ivr_flows import flow as flows
 from ivr_flows.calendar import opens_next
-from ivr_flows.load import FlowErrors, flow_files, load
+from ivr_flows.load import FlowError, flow_files, read_linked
+from ivr_flows.prove import Outside, prove
 from telephony.clock import iso
 from telephony.edge import silero
 from telephony.edge.dns import Dns, Unanswered
@@ -382,15 +383,22 @@ def _offers(settings: Settings) -> Iterator[Finding]:
 def _flows(settings: Settings) -> Iterator[Finding]:
     folder = settings.flows_folder
     sound: dict[str, flows.Flow] = {}
+    outside = Outside(settings=frozenset(settings.flow_settings))
     for path in flow_files(folder):
-        try:
-            found = load(path)
-        except FlowErrors as errors:
-            yield Finding("flows", "wrong", str(errors.errors[0]), f"hotline flow check {path}")
+        checked = read_linked(path)
+        found = checked.errors or prove(checked, outside)
+        errors = [error for error in found if not error.warning]
+        if errors or checked.flow is None:
+            yield Finding("flows", "wrong", _first_line(errors[0]), f"hotline flow check {path}")
             continue
-        sound[found.name] = found
-        yield Finding("flows", "ok", f"{found.name} ({path.name})")
+        sound[checked.flow.name] = checked.flow
+        yield Finding("flows", "ok", f"{checked.flow.name} ({path.name})")
+        yield from (Finding("flows", "note", _first_line(warning), f"hotline flow check {path}") for warning in found)
     yield from _references(settings, folder, sound)
+
+
+def _first_line(error: FlowError) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _hours(settings: Settings) -> Iterator[Finding]:

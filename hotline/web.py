@@ -34,6 +34,7 @@ import telephony.callback_routes
 import telephony.desk_routes
 import telephony.hours_routes
 import telephony.routes
+import telephony.voicemail_routes
 from crm_bridge.connectors.lookup import Connectors
 from crm_bridge.notify.outbox import Notifier
 from crm_bridge.webhooks.outbox import NOBODY
@@ -174,6 +175,7 @@ def create_app(
         telephony.desk_routes,
         telephony.audio_routes,
         telephony.alarm_routes,
+        telephony.voicemail_routes,
         telephony.hours_routes,
         telephony.callback_routes,
     ):

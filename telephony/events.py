@@ -174,6 +174,7 @@ Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 LegKind = Literal["rtp", "webrtc"]
 Role = Literal["party", "monitor", "whisper", "echo"]
 Channels = Literal["stereo", "legs"]
+RecordingKind = Literal["talk", "voicemail"]
 GainMode = Literal["off", "conference", "always"]
 
 
@@ -1283,6 +1284,53 @@ class SendMessage(Command, frozen=True):
     subject: str
 
 
+class SaveConsent(Command, frozen=True, kw_only=True):
+    """Keep that a caller agreed to something in a flow: to the words `notice`, which the flow's text of
+    `notice_version` has. The proof is a piece of a recording, seconds from its start; an empty `recording` for none."""
+
+    call: str
+    customer: str
+    purpose: str
+    at: float
+    notice: str
+    notice_version: str
+    flow: str
+    recording: str = ""
+    since: float = 0.0
+    until: float = 0.0
+
+
+class SaveVoicemail(Command, frozen=True, kw_only=True):
+    """Keep that a caller has left a message in a recording, for whoever serves a queue. `at` is when it began,
+    `customer` the profile's id, empty for nobody known."""
+
+    call: str
+    recording: str
+    queue: str
+    customer: str
+    ani: str
+    language: str
+    flow: str
+    case: str
+    at: float
+    seconds: float
+
+
+class SaveScore(Command, frozen=True, kw_only=True):
+    """Put a caller's answer to a survey on the customer's timeline; `number` tells it from the others of the call, so
+    that the same one again changes nothing."""
+
+    call: str
+    number: int
+    customer: str
+    survey: str
+    score: int
+    language: str
+    flow: str
+    case: str
+    at: float
+
+
 class SaveAgent(Command, frozen=True):
     """Write an agent's state."""
 
@@ -1294,7 +1342,8 @@ class SaveAgent(Command, frozen=True):
 
 
 class Record(Command, frozen=True):
-    """Record a call's talk: the edge writes the recording's row, then sends `StartRecording` to the media worker."""
+    """Record a call's talk, or a message (`voicemail`) that is left for a `queue`: the edge writes the recording's row,
+    then sends `StartRecording` to the media worker."""
 
     recording: str
     call: str
@@ -1302,6 +1351,8 @@ class Record(Command, frozen=True):
     customer: str
     language: str
     channels: Channels = "stereo"
+    kind: RecordingKind = "talk"
+    queue: str = ""
 
 
 class FinishRecording(Command, frozen=True):

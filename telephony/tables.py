@@ -58,6 +58,25 @@ class Call(Base):
     asked_again: Mapped[list[str]] = mapped_column(JSON, default=list, server_default=text("'[]'"))
 
 
+class Voicemail(Base):
+    """A message that a caller left for whoever serves a queue; its id is that of its recording. `done_at` is when
+    somebody had dealt with it."""
+
+    __tablename__ = "voicemails"
+    __table_args__ = (Index(None, "left_at", "id"), Index(None, "customer_id"), Index(None, "call_id"))
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    call_id: Mapped[str] = mapped_column(String(32))
+    queue: Mapped[str] = mapped_column(String(64))
+    customer_id: Mapped[str | None] = mapped_column(String(32))
+    ani: Mapped[str] = mapped_column(String(32), default="")  # E.164, empty for a withheld or unusable number
+    language: Mapped[str] = mapped_column(String(35), default="")
+    left_at: Mapped[float] = mapped_column(Double)
+    seconds: Mapped[float] = mapped_column(Double)
+    done_at: Mapped[float | None] = mapped_column(Double)
+    done_by: Mapped[str] = mapped_column(String(64), default="")
+
+
 class WrapUp(Base):
     """What an agent wrote of a call after it; one row for each agent who talked in it."""
 

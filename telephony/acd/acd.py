@@ -39,6 +39,7 @@ from telephony.acd.messages import (
     OfferAnswered,
     OfferCall,
     OfferDeclined,
+    OfferTaken,
     Place,
     QueueFacts,
     TalkEnded,
@@ -166,6 +167,9 @@ class Acd:
             case AgentReady(name) | AgentNotReady(name) | AgentReachable(name):
                 if (agent := self._agents.get(name)) is not None:
                     self._agent_wishes(agent, happened, now)
+            case OfferTaken(call, name, for_s):
+                if (agent := self._offered(call, name)) is not None:
+                    agent.lease_until = now + for_s
             case OfferAnswered() | OfferDeclined():
                 self._offer_over(happened, now)
             case AgentEngaged() | AgentDisengaged() | TalkTaken() | TalkEnded():

@@ -67,6 +67,15 @@ class OfferAnswered(msgspec.Struct, frozen=True, tag=True):
     agent: str
 
 
+class OfferTaken(msgspec.Struct, frozen=True, tag=True):
+    """The agent's phone answered, and the agent hears first who it is: the offer stands for `for_s` seconds more, and
+    is answered or declined after that."""
+
+    call: str
+    agent: str
+    for_s: float
+
+
 class OfferDeclined(msgspec.Struct, frozen=True, tag=True):
     """The agent's phone ended the offer: refused it, stopped ringing, or could not be reached."""
 
@@ -190,6 +199,7 @@ AcdInput = (
     | AgentNotReady
     | AgentReachable
     | OfferAnswered
+    | OfferTaken
     | OfferDeclined
     | AgentEngaged
     | AgentDisengaged

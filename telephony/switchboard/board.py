@@ -83,6 +83,8 @@ class SwitchboardSettings:
     language: str = ""
     """That of talks with somebody of whom no language is known."""
     record_channels: Channels = "stereo"
+    max_room: int = 10
+    """So many may be in a conference room."""
     flow_settings: Mapping[str, str] = field(default_factory=dict)
     """Values for flows, by name: addresses of services, say."""
     hours: Mapping[str, Calendar] = field(default_factory=dict)
@@ -132,6 +134,8 @@ class Board:
     """Agents of whom something has changed that lamps show."""
     lamps: dict[str, TellLamp] = field(default_factory=dict)
     """What was told of each agent last."""
+    rooms_due: set[str] = field(default_factory=set)
+    """Conference rooms that somebody came into or left."""
     draining: bool = False
     arrivals: dict[bool, tuple[float, float]] = field(default_factory=dict)
     """How many calls were taken of late, and at when: of our own users and trunks (True), and of strangers."""

@@ -79,6 +79,8 @@ def _end(board: Board, found: Party, by: str, now: float) -> None:
         bridge.agent_gone(board, call, now, by=by, dialog_open=True)
     elif found is call.outsider and call.state == "forwarding":
         forward.failed(board, call, now)
+    elif found is call.outsider and call.asked is not None:
+        forward.gone(board, call, now, by=by)
     else:
         ending.end(board, call, by, now, status=500)
 
@@ -97,5 +99,5 @@ def _is_confirmed_in(call: Call, found: Party) -> bool:
     if found is call:
         return call.state not in UNTOLD
     if found is call.agent_leg:
-        return call.agent_leg.answered
+        return call.agent_leg.answered or call.agent_leg.briefed
     return call.state == "outside"

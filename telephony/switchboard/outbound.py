@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ivr_flows.flow import QUEUE_LIMIT_S, Flow
-from telephony.events import CallerContext, CallerFound, CallSnapshot, FindCaller, Record, SaveCall
-from telephony.switchboard import party
+from telephony.events import CallerContext, CallerFound, CallSnapshot, FindCaller, SaveCall
+from telephony.switchboard import party, recording
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import AgentLeg, Call
 from telephony.switchboard.side import Side
@@ -121,10 +121,7 @@ def answered(board: Board, outgoing: Outgoing, near: Side, far: Side, now: float
     party.succeed(call, far)
     party.succeed(call.agent_leg, near)
     board.calls[call.id] = call
-    call.recording = board.new_id()
-    board.open_recordings[call.recording] = (call.id, call.language)
-    channels = board.settings.record_channels
-    board.emit(Record(call.recording, call.id, call.leg, call.context.customer, call.language, channels))
+    recording.begin(board, call, now)
     board.save(call)
     board.publish("call.talking", call)
     return call

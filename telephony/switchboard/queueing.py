@@ -19,6 +19,7 @@ from telephony.acd.messages import DeclineCause
 from telephony.clock import iso
 from telephony.events import DialogEnded, DialogRinging, Invite, LegOpened, LegRefused, Publish, SaveAgent
 from telephony.switchboard import (
+    asking,
     callbacks,
     calling_back,
     declining,
@@ -26,8 +27,10 @@ from telephony.switchboard import (
     ending,
     party,
     pickup,
+    recording,
     talk,
     waiting,
+    whisper,
 )
 from telephony.switchboard.board import Board, context_body
 from telephony.switchboard.call import AgentLeg, Call
@@ -128,7 +131,8 @@ def agent_refused(board: Board, call: Call, event: DialogEnded, now: float) -> N
     if call.agent_leg is not None and call.agent_leg.returning:
         talk.not_returned(board, call, dialog_open=False)
         return
-    _decline(board, call, declining.cause_of(event), now, dialog_open=False)
+    cause = "rejected" if whisper.is_on(call) else declining.cause_of(event)
+    _decline(board, call, cause, now, dialog_open=False)
 
 
 def _decline(board: Board, call: Call, cause: DeclineCause, now: float, *, dialog_open: bool = True) -> None:
@@ -141,12 +145,17 @@ def _decline(board: Board, call: Call, cause: DeclineCause, now: float, *, dialo
     ending.drop_agent_leg(board, call, dialog_open=dialog_open)
     back_in_queue(board, call, cause)
     board.tell_queues(OfferDeclined(call.id, agent_leg.agent, cause), now)
-    _open_to_all(board, call, now)
+    _open_to_all(board, call, now, "failed" if cause == "failed" else "no_answer")
 
 
-def _open_to_all(board: Board, call: Call, now: float) -> None:
-    """The one agent to whom the call was transferred does not take it: whoever serves its queue may."""
-    if call.directed_to:
+def _open_to_all(board: Board, call: Call, now: float, outcome: str = "no_answer") -> None:
+    """The one agent to whom the call was transferred does not take it: whoever serves its queue may. Where a flow gave
+    it to that agent, the flow goes on."""
+    if call.asked is not None:
+        board.tell_queues(CallLeft(call.id), now)
+        _return(board, call, now)
+        asking.answer(board, call, outcome)
+    elif call.directed_to:
         declined_by, call.directed_to = call.directed_to, ""
         board.tell_queues(CallLeft(call.id), now)
         avoid = (call.transferred_by, declined_by)
@@ -188,12 +197,19 @@ def _leave_queue(board: Board, call_id: str, outcome: QueueOutcome, now: float) 
     if call.directed_to and outcome == "timeout":
         _open_to_all(board, call, now)
         return
-    call.directed_to = ""
-    ending.stop_recording(board, call)
+    recording.talk_over(board, call)
     ending.drop_agent_leg(board, call)
+    _return(board, call, now)
+    if call.asked is not None:
+        asking.answer(board, call, "no_answer" if outcome == "timeout" else "failed")
+    else:
+        board.tell_flow(call, QueueLeft(outcome))
+
+
+def _return(board: Board, call: Call, now: float) -> None:
+    """Take a call out of its queue, back into its flow."""
     waiting.stop_waiting_music(board, call)
     call.move("returned")
-    call.agent = ""
+    call.agent = call.directed_to = ""
     call.queue_left_at = now
     board.save(call)
-    board.tell_flow(call, QueueLeft(outcome))

@@ -52,6 +52,7 @@ from telephony.events import (
     RecordingPauseRequested,
     RecordingResumeRequested,
     RecordingStopped,
+    ReferProgressed,
     ReferReceived,
     ResumeRequested,
     SessionAnswered,
@@ -62,13 +63,17 @@ from telephony.events import (
     TimePassed,
     TransferRequested,
     TrunkChanged,
+    VoiceEnded,
+    VoiceStarted,
 )
 from telephony.switchboard import (
     arrival,
     bridge,
     callbacks,
     calling_back,
+    conference,
     desk,
+    dial,
     direct,
     ending,
     failover,
@@ -78,6 +83,7 @@ from telephony.switchboard import (
     lamps,
     opening,
     outside,
+    pickup,
     queueing,
     recording_pause,
     renegotiation,
@@ -87,7 +93,9 @@ from telephony.switchboard import (
     texts,
     transfer,
     verifying,
+    voicemail,
     waiting,
+    whisper,
 )
 from telephony.switchboard.board import Board, SwitchboardSettings, summary
 from telephony.switchboard.call import TALKS, Call
@@ -118,6 +126,7 @@ class Switchboard:
         if isinstance(event, DialogAnswered | DialogConfirmed | DialogReachable):
             failover.tell(self._board, event.dialog)
         self._settle(now)
+        conference.settle(self._board)
         if callbacks.is_concerned(self._board, event, now):
             callbacks.look(self._board, now)
             self._settle(now)
@@ -288,11 +297,24 @@ def _dialog_ringing(board: Board, event: DialogRinging, _now: float) -> None:
         queueing.agent_ringing(board, event)
 
 
-def _prompt_finished(board: Board, event: PromptFinished, _now: float) -> None:
+def _whispered(board: Board, call: Call, now: float) -> None:
+    """The agent knows who it is, or has waited for that long enough: the talk begins."""
+    agent_leg = call.agent_leg
+    if agent_leg is not None and whisper.is_on(call):
+        whisper.over(board, call)
+        (pickup.take if pickup.is_taken(call) else bridge.take)(board, call, agent_leg, now)
+
+
+def _prompt_finished(board: Board, event: PromptFinished, now: float) -> None:
     call = board.by_leg(event.leg)
-    if call is None or event.leg != call.leg:
+    if call is None:
         return
-    if event.playback == call.waiting_playback:
+    if event.leg != call.leg:
+        if event.playback == whisper.PLAYBACK:
+            _whispered(board, call, now)
+    elif event.playback.startswith(voicemail.PLAYBACK):
+        voicemail.beeped(board, call, event, now)
+    elif event.playback == call.waiting_playback:
         waiting.waiting_prompt_finished(board, call, event)
     elif (playback := self_service.flow_playback(event.playback)) is not None:
         board.tell_flow(call, PromptsFinished(playback, event.ending))
@@ -346,7 +368,7 @@ def _media_timed_out(board: Board, event: MediaTimedOut, now: float) -> None:
     elif call.outsider is not None and event.leg == call.outsider.leg:
         if call.state == "forwarding":
             return  # likewise
-        ending.end(board, call, f"no audio from {forward.BY}", now)
+        forward.gone(board, call, now, by=f"no audio from {forward.BY}")
     elif call.agent_leg is not None and call.agent_leg.answered:
         bridge.agent_gone(board, call, now, by="no audio from the agent", dialog_open=True)
 
@@ -394,6 +416,13 @@ def _time_passed(board: Board, _event: TimePassed, now: float) -> None:
             calling_back.end_direct(board, between, now)
 
 
+def _recording_stopped(board: Board, event: RecordingStopped, now: float) -> None:
+    call = board.calls.get(board.open_recordings.get(event.recording, ("", ""))[0])
+    ending.recording_stopped(board, event)
+    if call is not None:
+        voicemail.broken(board, call, event.recording, now)
+
+
 def _flow_due(board: Board, call: Call, _now: float) -> None:
     board.tell_flow(call, FlowTimePassed())
 
@@ -410,6 +439,10 @@ _DUE: Final[dict[str, Callable[[Board, Call, float], None]]] = {
     "max_call": _max_call_due,
     "away": talk.lost_for_good,
     "forward": forward.due,
+    "conference": conference.leave,
+    "whisper": _whispered,
+    "message": voicemail.due,
+    "refer": dial.not_referred,
     "part": self_service.part,
     "guard": secret_keys.guard,
 }
@@ -428,6 +461,7 @@ ON: Final[dict[type[Event], Takes]] = {
     CandidatesGathered: ice.gathered,
     CandidatesReceived: ice.received,
     ReferReceived: transfer.referred,
+    ReferProgressed: dial.referred,
     KeySignalled: keys.signalled,
     KeysRequested: keys.requested,
     DialogAnswered: bridge.agent_answered,
@@ -451,10 +485,12 @@ ON: Final[dict[type[Event], Takes]] = {
     ResumeRequested: talk.resume,
     TransferRequested: _transfer_requested,
     TrunkChanged: outside.trunk_changed,
+    RecordingStopped: _recording_stopped,
+    VoiceStarted: voicemail.voice,
+    VoiceEnded: voicemail.voice,
     HoursChanged: opening.changed,
     CallbackBooked: callbacks.booked,
     CallbackCancelled: callbacks.cancelled,
-    RecordingStopped: lambda board, event, _now: ending.recording_stopped(board, event),
     AgentStateRequested: _agent_state_requested,
     BindingChanged: _binding_changed,
     HangupRequested: _hangup_requested,

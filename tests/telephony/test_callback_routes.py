@@ -90,7 +90,7 @@ async def test_they_are_listed_counted_and_taken_back(hotline: Hotline) -> None:
     async with hotline.sessions() as session:
         entries = (await session.execute(select(AuditEntry.who, AuditEntry.what, AuditEntry.about))).all()
     assert [tuple(each) for each in entries] == [("huong", "callback.cancelled", identity)]
-    told = [await listener.next() for _ in range(3)]
+    told: list[Any] = [await listener.next() for _ in range(3)]
     assert [(each["type"], each["callback"]["state"]) for each in told] == [
         ("callback.changed", "booked"),
         ("callback.changed", "booked"),

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0020_callbacks"
-down_revision = "0018_sharing"
+down_revision = "0019_voicemails"
 branch_labels = None
 depends_on = None
 

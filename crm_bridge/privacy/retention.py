@@ -171,7 +171,14 @@ class Purger:
             await session.execute(emptied(place_of("wrap_ups"), wrap_ups, wrap_ups.c.call_id.in_(ids)))
             await session.execute(emptied(place_of("calls"), calls, calls.c.id.in_(ids)))
 
+        await self._callbacks(before, now)
         return await self._in_batches(old, empty)
+
+    async def _callbacks(self, before: float, now: float) -> None:
+        """Delete who was called back in calls that are as old, or was to be."""
+        table = self.tables["callbacks"]
+        old = select(table.c.id).where(table.c.ended_at < before, _free(table.c.customer_id, now))
+        await self._in_batches(old, lambda session, ids: _delete(session, table, ids))
 
     async def _webhook_events(self, before: float, now: float) -> int:
         table = self.tables["webhook_events"]

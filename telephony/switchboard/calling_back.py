@@ -45,11 +45,14 @@ def offer(board: Board, output: OfferCall, now: float) -> bool:
     if not booking.queued or not _has_room(board, booking, now):
         board.tell_queues(CallLeft(output.call), now)
         return True
+    asked = board.acd.agent(output.agent)
+    if asked is None or (asked.state, asked.call) != ("ringing", output.call) or output.call in board.directs:
+        return True  # the queues have decided otherwise by now, and what they say comes next
     kept, agent = booking.kept, output.agent
     booking.offers += 1
-    name = f"{booking.call}.agent{booking.offers}"
+    name = f"{booking.call}.near{booking.offers}"
     near = Side(agent, name, name, int(now))
-    far = outside.outsider(board, kept.number, agent, f"{booking.call}.outside{booking.offers}", int(now))
+    far = outside.outsider(board, kept.number, agent, f"{booking.call}.far{booking.offers}", int(now))
     between = Direct(booking.call, near, far, booking=kept.id)
     language = booking.context.language or board.settings.language
     outgoing = Outgoing(booking.call, agent, far.number, far.shown, far.trunk, language, now, outbound.OFFERED)

@@ -25,7 +25,7 @@ from recordings.spool import SpoolWriter
 from telephony.clock import SAMPLES_PER_TICK, tick_at
 from telephony.edge import call_rows
 from telephony.events import CallerContext, CallSnapshot, DigitPressed, FileTranscribed, Play, Prompt, SaveCall, Word
-from telephony.tables import Voicemail, WrapUp
+from telephony.tables import Callback, Voicemail, WrapUp
 
 NAME = "Nguyễn Markus Văn Zebra"
 NUMBER = "0912345678"
@@ -103,6 +103,23 @@ async def someone(
         session.add(
             Voicemail(
                 id=recording, call_id=call, queue="care", customer_id=customer, ani=e164, left_at=now, seconds=1.0
+            )
+        )
+        session.add(
+            Callback(
+                id=recording,
+                call_id=call,
+                request=1,
+                customer_id=customer,
+                number=e164,
+                queue="care",
+                note=f"{NAME}: {SAID}",
+                since=now,
+                state="booked",
+                attempts=0,
+                created_at=now,
+                cause="",
+                open_key=f"care {e164}",
             )
         )
         session.add(WrapUp(call_id=call, agent="lan", disposition="resolved", note=f"{NAME} calls back", at=now))

@@ -17,7 +17,7 @@ from hotline.config import Settings, load
 from hotline.database import Sessions
 from recordings.tables import Recording, Transcript
 from telephony.edge.alarms import Alarms
-from telephony.tables import Call, WrapUp
+from telephony.tables import Call, Callback, WrapUp
 from tests.hotline.conftest import NOW, StandingClock
 from tests.hotline.people import E164, SAID, Someone, someone
 from tests.hotline.test_erasure import found_in
@@ -99,6 +99,18 @@ async def test_a_call_keeps_its_figures(settings: Settings, sessions: Sessions, 
         call = await session.get_one(Call, one.call)
         assert (call.customer_id, call.ani, call.queue, call.ended_at) == (None, "", "care", NOW + 60)
         assert (await session.get_one(WrapUp, (one.call, "lan"))).note == ""
+
+
+async def test_who_was_called_back_goes_with_the_calls(settings: Settings, sessions: Sessions) -> None:
+    told = {"queue": "care", "number": E164, "note": "", "since": NOW, "created_at": NOW, "attempts": 0, "cause": ""}
+    async with sessions.begin() as session:
+        for number, (state, ended_at) in enumerate((("done", NOW), ("failed", NOW + DAY), ("booked", None))):
+            identity = f"{number:032x}"
+            row = Callback(id=identity, call_id=identity, request=1, state=state, ended_at=ended_at, **told)
+            session.add(row)
+    await purger(settings, sessions, {"calls": DAY}).purge(NOW + DAY + 1)
+    async with sessions() as session:
+        assert sorted(await session.scalars(select(Callback.state))) == ["booked", "failed"]
 
 
 async def test_a_hold_keeps_everything(settings: Settings, sessions: Sessions, one: Someone) -> None:

@@ -336,6 +336,8 @@ WHO: dict[str, str] = {
     "GET /api/v1/connectors": "supervisor admin",
     "POST /api/v1/customers/{customer_id}/crm/{connector}": "supervisor admin",
     "WEBSOCKET /api/v1/events": "agent supervisor admin",
+    "GET /api/v1/callbacks": "agent supervisor admin",
+    "DELETE /api/v1/callbacks/{callback}": "agent supervisor admin",
     "GET /api/v1/customers/{customer_id}/links": "supervisor admin",
     "GET /api/v1/customers/{customer_id}/suggestions": "supervisor admin",
     "POST /api/v1/customers/{customer_id}/merge": "supervisor admin",

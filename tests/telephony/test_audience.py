@@ -53,3 +53,8 @@ def test_of_the_calls_of_others_an_agent_learns_that_their_queue_changed_and_not
 )
 def test_what_is_of_no_concern_to_an_agent_is_kept_from_it(other: dict[str, Any]) -> None:
     assert seen_by("lan", other) is None
+
+
+def test_of_a_callback_an_agent_learns_that_its_queue_changed() -> None:
+    told = {"seq": 7, "at": "", "type": "callback.changed", "callback": {"queue": "care", "number": "+84912345678"}}
+    assert seen_by("lan", told) == {"seq": 7, "at": "", "type": "queue.changed", "queue": "care"}

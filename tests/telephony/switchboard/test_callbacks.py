@@ -242,7 +242,7 @@ class TestTheFirstAttempt:
     def test_no_leg_for_the_agent_no_offer(self, desk: Desk) -> None:
         desk.book()
         desk.tell(BindingChanged("an", 1))
-        desk.tell(LegRefused(f"{BOOKED.id}.agent1", "no port"))
+        desk.tell(LegRefused(f"{BOOKED.id}.near1", "no port"))
         assert desk.states()["an"] == "not_ready"
         assert desk.waiting() == 1
 
@@ -284,7 +284,7 @@ class TestNobodyReached:
         desk.book()
         desk.registers("an")
         desk.answer()
-        desk.tell(DialogEnded(f"{BOOKED.id}.agent1", "bye"))
+        desk.tell(DialogEnded(f"{BOOKED.id}.near1", "bye"))
         assert (desk.row().state, desk.row().cause) == ("booked", "agent")
         assert desk.states()["an"] == "after_call_work"
 
@@ -311,7 +311,7 @@ class TestNobodyReached:
         desk.book()
         desk.registers("an")
         desk.answer()
-        desk.tell(LegLost(f"{BOOKED.id}.outside1", "the media worker died"))
+        desk.tell(LegLost(f"{BOOKED.id}.far1", "the media worker died"))
         assert desk.row().state == "booked"
 
     def test_a_supervisor_hangs_up(self, desk: Desk) -> None:
@@ -364,7 +364,7 @@ class TestTheCustomersOwnCalls:
         assert desk.states()["an"] == "ringing"
         desk.calls_in()
         assert desk.states()["an"] == "ready"
-        assert desk.dialogs[f"{BOOKED.id}.agent1"].told
+        assert desk.dialogs[f"{BOOKED.id}.near1"].told
 
     def test_who_talks_with_the_queue_meanwhile_has_been_called_back(self, desk: Desk) -> None:
         desk.book()

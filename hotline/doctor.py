@@ -41,10 +41,11 @@ from hotline.config_values import Listen, host_port
 from hotline.config_webhook import Webhook
 from hotline.connectors import try_out
 from hotline.mail import door_settings, mailbox, token_of
-from hotline.models import model_states
+from hotline.models import heard, model_states
 from hotline.notify import client_for
 from ivr_flows import flow as flows
 from ivr_flows.calendar import opens_next
+from ivr_flows.hearing import languages_heard
 from ivr_flows.load import FlowErrors, flow_files, load
 from telephony.clock import iso
 from telephony.edge import silero
@@ -391,6 +392,17 @@ def _flows(settings: Settings) -> Iterator[Finding]:
         sound[found.name] = found
         yield Finding("flows", "ok", f"{found.name} ({path.name})")
     yield from _references(settings, folder, sound)
+    yield from _speech_input(settings, sound)
+
+
+def _speech_input(settings: Settings, sound: Mapping[str, flows.Flow]) -> Iterator[Finding]:
+    """Whether somebody understands what callers may say to the questions of the flows."""
+    for name, flow in sound.items():
+        asked = languages_heard(flow)
+        for language in sorted(asked - set(heard(settings, asked))):
+            detail = f"{name} may be answered by voice in {language}, but nobody recognises it: keys alone answer"
+            mend = f"see recogniser {language} here, and speech.recognisers in the settings"
+            yield Finding("flows", "note", detail, mend)
 
 
 def _hours(settings: Settings) -> Iterator[Finding]:

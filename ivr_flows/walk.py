@@ -87,7 +87,7 @@ class Walk:
         self.change(step=name)
         self.change(
             path=(*self.state.path, self.state.place), phase="walking", deadline=None, playing=None,
-            collected="", confirming=False, no_inputs=0, no_matches=0,
+            collected="", confirming=False, no_inputs=0, no_matches=0, talking=False,
         )  # fmt: skip
 
     # ------------------------------------------------------------------------------------------ other flows

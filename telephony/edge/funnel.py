@@ -28,6 +28,7 @@ from telephony.edge import call_rows, messages, rows, texts
 from telephony.edge.alarms import Alarms
 from telephony.edge.audio_streams import AudioStreams
 from telephony.edge.flow_requests import FlowRequests
+from telephony.edge.hearing import Hearing
 from telephony.edge.lane import AWAY, Lane
 from telephony.edge.live import Live
 from telephony.edge.live_words import LiveWords
@@ -60,6 +61,7 @@ from telephony.events import (
     Invite,
     Join,
     Leave,
+    Listen,
     ListenForVoice,
     MessageRejected,
     Note,
@@ -94,8 +96,10 @@ from telephony.events import (
     SignalKey,
     SipCommand,
     SipEvent,
+    StopListening,
     StopPlaying,
     StopRecording,
+    StreamHeard,
     StreamStopped,
     TellLamp,
     TellRefer,
@@ -141,6 +145,7 @@ class Funnel:
     render: Sender | None = None
     transcribe: Sender | None = None
     listen: Sender | None = None
+    hear: Sender | None = None
     trunks: Trunks | None = None
     webhooks: Webhooks = field(default_factory=Webhooks)
     notifier: Notifier | None = None
@@ -154,6 +159,7 @@ class Funnel:
     live_words: LiveWords = field(init=False)
     recordings: Recordings = field(init=False)
     audio: AudioStreams = field(init=False)
+    hearing: Hearing = field(init=False)
     alarms: Alarms = field(init=False)
     requests: FlowRequests = field(init=False)
     _events: deque[Event] = field(default_factory=deque)
@@ -183,6 +189,7 @@ class Funnel:
             self.webhooks,
         )
         self.audio = AudioStreams(self._to_media)
+        self.hearing = Hearing(self._to_media, self._to_hear, self.happened)
         self.alarms = Alarms(self.publish, self.clock.now)
         self.requests = FlowRequests(self.happened, self.switchboard.is_running, self._start)
         self._idle.set()
@@ -269,6 +276,7 @@ class Funnel:
                 return
             case StreamStopped():
                 self.audio.stopped(event)
+                self.hearing.stopped(event)
             case RecordingPaused() | RecordingResumed():
                 self.recordings.paused(event)
             case RecordingStopped() if event.cause and event.cause != LOST:
@@ -276,7 +284,9 @@ class Funnel:
                 self.alarms.tell("recording_failed", event.cause, mend)
         self.happened(event)
 
-    def speech_event(self, event: PromptRendered | FileTranscribed | PhraseRecognised | WorkerStarted) -> None:
+    def speech_event(
+        self, event: PromptRendered | FileTranscribed | PhraseRecognised | StreamHeard | WorkerStarted
+    ) -> None:
         """Take what a speech worker says."""
         match event:
             case PromptRendered():
@@ -287,8 +297,11 @@ class Funnel:
                 self.transcriptions.transcribed(event)
             case PhraseRecognised():
                 self.live_words.recognised(event)
+            case StreamHeard():
+                self.hearing.heard(event)
             case WorkerStarted():
-                pass
+                if event.worker == "hear":
+                    self.hearing.worker_started()
 
     def worker_died(self, event: WorkerDied) -> None:
         """A worker is gone, and is being started again."""
@@ -305,6 +318,8 @@ class Funnel:
                 self.transcriptions.transcriber_died()
             case "live":
                 self.live_words.recogniser_died()
+            case "hear":
+                self.hearing.worker_died()
 
     # -------------------------------------------------------------------------------------------- commands out
 
@@ -356,6 +371,10 @@ class Funnel:
                 self.lane.put("close leg", self._later(lambda: self._to_media(command)))
             case Play():
                 self.prompts.play(command)
+            case Listen():
+                self.hearing.listen(command)
+            case StopListening():
+                self.hearing.stop(command.call)
             case Record():
                 self.recordings.record(command)
             case StopRecording():
@@ -406,6 +425,10 @@ class Funnel:
     def _to_listen(self, command: Command) -> None:
         if self.listen is not None:
             self.listen.send(command)
+
+    def _to_hear(self, command: Command) -> None:
+        if self.hear is not None:
+            self.hear.send(command)
 
     def _tell(self, command: Publish) -> None:
         self.publish(command.type, command.body, kept=command.kept)

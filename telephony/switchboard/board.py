@@ -114,6 +114,8 @@ class Board:
     """Agents of whom something has changed that lamps show."""
     lamps: dict[str, TellLamp] = field(default_factory=dict)
     """What was told of each agent last."""
+    listening: set[str] = field(default_factory=set)
+    """Calls whose caller is listened to."""
     draining: bool = False
     arrivals: dict[bool, tuple[float, float]] = field(default_factory=dict)
     """How many calls were taken of late, and at when: of our own users and trunks (True), and of strangers."""

@@ -56,6 +56,11 @@ from telephony.events import (
     TimePassed,
     TransferRequested,
     TrunkChanged,
+    UtteranceBegan,
+    UtteranceDismissed,
+    UtteranceRecognised,
+    VoiceEnded,
+    VoiceStarted,
 )
 from telephony.switchboard import (
     arrival,
@@ -68,6 +73,7 @@ from telephony.switchboard import (
     ice,
     keys,
     lamps,
+    listening,
     opening,
     outside,
     queueing,
@@ -109,6 +115,7 @@ class Switchboard:
         if isinstance(event, DialogAnswered | DialogConfirmed | DialogReachable):
             failover.tell(self._board, event.dialog)
         self._settle(now)
+        listening.tidy(self._board)
         lamps.tell(self._board)
         commands, self._board.commands = self._board.commands, []
         return commands
@@ -392,7 +399,7 @@ _DUE: Final[dict[str, Callable[[Board, Call, float], None]]] = {
     "away": talk.lost_for_good,
     "forward": forward.due,
     "part": self_service.part,
-    "guard": secret_keys.guard,
+    "guard": self_service.guard_due,
 }
 
 ON: Final[dict[type[Event], Takes]] = {
@@ -436,5 +443,10 @@ ON: Final[dict[type[Event], Takes]] = {
     BindingChanged: _binding_changed,
     HangupRequested: _hangup_requested,
     TextReceived: texts.received,
+    VoiceStarted: listening.voice_started,
+    VoiceEnded: listening.voice_ended,
+    UtteranceBegan: listening.began,
+    UtteranceRecognised: listening.recognised,
+    UtteranceDismissed: listening.dismissed,
     TimePassed: _time_passed,
 }

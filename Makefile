@@ -11,6 +11,9 @@ PAGES  := hotline/pages/index.html
 SOURCES := $(shell find ui -path ui/node_modules -prune -o -type f -print 2>/dev/null | grep -v src/api/schema) \
            $(wildcard crm_bridge/shapes.py crm_bridge/routes.py recordings/routes.py telephony/*routes.py hotline/*routes.py hotline/audit.py)
 
+# What Python compiles once is not compiled again by every worker of the tests, and by every server that they start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run demo test fuzz lint bench soak ui screenshots drawings format clean debian
 .DEFAULT_GOAL := help
 
@@ -115,7 +118,8 @@ lint: $(VENV)/.dev ui/src/api/schema.d.ts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/hotline flow check ivr_flows/examples/*.yaml
+	$(BIN)/hotline flow check $(filter-out %.test.yaml %.sim.yaml,$(wildcard ivr_flows/examples/*.yaml))
+	$(BIN)/hotline flow test --fail-under 100 ivr_flows/examples
 	cd ui && npx --no-install biome check src && npx --no-install tsc --noEmit
 
 format: $(VENV)/.dev
@@ -127,6 +131,7 @@ bench: $(VENV)/.dev
 	$(BIN)/hotline bench webrtc
 	$(BIN)/hotline bench signalling --seconds 10
 	$(BIN)/hotline bench lookup --case sqlite
+	$(BIN)/hotline bench flows
 
 # Memory and open files of a media worker, and what its calls hear.
 soak: $(VENV)/.dev

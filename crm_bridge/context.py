@@ -3,7 +3,9 @@
 Rule: a caller's number is worth assurance 1 and no more, whatever the profile has earned by other ways: it can be
 forged. One that is only claimed, typed on a page, is worth nothing: the call joins the history of whom it names, and
 nothing of that is told to whoever typed it. Nor is it to a number that a guest gave: somebody whose place in the
-history is itself a claim. A withheld or unusable number neither finds nor makes a customer.
+history is itself a claim. A withheld or unusable number neither finds nor makes a customer. A number that is known to
+be shared finds nobody either, but says whom it may mean; so does one that others use besides its owner, who is taken
+for the caller until told otherwise.
 """
 
 from typing import Final
@@ -11,9 +13,9 @@ from typing import Final
 from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge import case, facts, identity, known_caller, person, timeline
+from crm_bridge import candidates, case, facts, identity, known_caller, person, telling_apart, timeline
 from crm_bridge.advice import Advice
-from crm_bridge.known_caller import MAX_INTERACTIONS, MAX_OPEN_CASES, shortened
+from crm_bridge.known_caller import MAX_INTERACTIONS, MAX_OPEN_CASES, KnownCaller, shortened
 from crm_bridge.match import CLAIMED_CONFIDENCE, claim, find_or_create
 from crm_bridge.tables import Case, Interaction
 from telephony.events import CallerContext, OpenCase, PastInteraction
@@ -66,10 +68,23 @@ async def find_known(
     found = await known_caller.read(session, ani)
     if found is None:
         return None
+    if found.is_shared:
+        return await _among(session, CallerContext(), found, ani)
     assurance = _assurance(found.confidence, claimed=claimed)
-    if not found.is_alone:
-        return await read(session, found.context.customer, assurance, now, advice)
-    return advice.on(replace(found.context, assurance=assurance), found.orders, now)
+    if found.is_alone:
+        context = advice.on(replace(found.context, assurance=assurance), found.orders, now)
+    else:
+        context = await read(session, found.context.customer, assurance, now, advice)
+    return await _among(session, context, found, ani) if found.users else context
+
+
+async def _among(session: AsyncSession, context: CallerContext, found: KnownCaller, ani: str) -> CallerContext:
+    """Say whom the number may mean, and what tells them apart."""
+    profiles = candidates.one_each([(found.context.customer, found.person), *found.users])
+    if len(profiles) == 1 and not found.is_shared:
+        return context
+    field = telling_apart.best_field(await candidates.read(session, profiles, ani))
+    return replace(context, candidates=profiles, tell_apart_by=field)
 
 
 def _assurance(confidence: float, *, claimed: bool) -> int:

@@ -6,23 +6,25 @@ A person whose profiles somebody put together is read and found as one, by which
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from crm_bridge import person
 from crm_bridge.identity import Kind, fold
 from crm_bridge.person import Person
-from crm_bridge.tables import Case, Customer, Identity
+from crm_bridge.tables import Case, Customer, Identity, IdentityUser
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A person with everything that is theirs but the timeline; open cases first, then the newest."""
+    """A person with everything that is theirs but the timeline; open cases first, then the newest. `uses` are what they
+    use of others."""
 
     person: Person
     identities: tuple[Identity, ...]
     cases: tuple[Case, ...]
+    uses: tuple[IdentityUser, ...] = ()
 
 
 async def read(session: AsyncSession, customer_id: str) -> Profile | None:
@@ -41,10 +43,10 @@ async def find(
 ) -> list[Profile]:
     """Return the people who own every one of `identities` (normalised) and of whom a profile's name holds every word of
     `name`, whatever its case and diacritics; by the name of their oldest profile. `after` is the (name_folded, id) of
-    the last one seen."""
+    the last one seen. A visitor of whom nothing but browsers is known is nobody yet, and is found by those alone."""
     # One row a person: the profile that is alone, or the oldest.
     conditions: list[ColumnElement[bool]] = [or_(Customer.person_id.is_(None), Customer.person_id == Customer.id)]
-    conditions += [_owns(kind, value) for kind, value in identities]
+    conditions += [_owns(kind, value) for kind, value in identities] or [_is_somebody()]
     if words := fold(name).split():
         conditions.append(_is_called(words))
     if after is not None:
@@ -53,6 +55,17 @@ async def find(
         select(Customer).where(*conditions).order_by(Customer.name_folded, Customer.id).limit(limit)
     )
     return await _profiles(session, await person.of_all(session, found.all()))
+
+
+def _is_somebody() -> ColumnElement[bool]:
+    """Tell whether a profile is more than a visitor: known by a name, by somebody, or by anything but a browser."""
+    its = Identity.customer_id == Customer.id
+    return or_(
+        Customer.name_folded != "",
+        Customer.person_id.is_not(None),
+        exists().where(its, Identity.kind != "web"),
+        ~exists().where(its),
+    )
 
 
 def _owns(kind: Kind, value: str) -> ColumnElement[bool]:
@@ -98,15 +111,20 @@ async def _profiles(session: AsyncSession, people: Sequence[Person]) -> list[Pro
     whose = {profile: each.id for each in people for profile in each.ids}
     identities: dict[str, list[Identity]] = {each.id: [] for each in people}
     cases: dict[str, list[Case]] = {each.id: [] for each in people}
+    uses: dict[str, list[IdentityUser]] = {each.id: [] for each in people}
     if whose:
         for identity in await session.scalars(
             select(Identity).where(Identity.customer_id.in_(whose)).order_by(Identity.created_at, Identity.id)
         ):
             identities[whose[identity.customer_id]].append(identity)
+        for used in await session.scalars(
+            select(IdentityUser).where(IdentityUser.customer_id.in_(whose)).order_by(IdentityUser.at, IdentityUser.id)
+        ):
+            uses[whose[used.customer_id]].append(used)
         for case in await session.scalars(
             select(Case)
             .where(Case.customer_id.in_(whose))
             .order_by(Case.state.desc(), Case.opened_at.desc(), Case.id)  # "open" sorts after "closed"
         ):
             cases[whose[case.customer_id]].append(case)
-    return [Profile(each, tuple(identities[each.id]), tuple(cases[each.id])) for each in people]
+    return [Profile(each, tuple(identities[each.id]), tuple(cases[each.id]), tuple(uses[each.id])) for each in people]

@@ -87,7 +87,13 @@ async def make(session: AsyncSession, customer_id: str, kind: str, key: str) -> 
     if not statements:
         await session.execute(delete(CustomerFact).where(*its))
         return
-    fact = facts.made_of(kind, key, statements)
+    await write_fact(session, customer_id, facts.made_of(kind, key, statements))
+
+
+async def write_fact(session: AsyncSession, customer_id: str, fact: Fact) -> None:
+    """Write a fact in place of the one before."""
+    kind, key = fact.kind, fact.key
+    its = (CustomerFact.customer_id == customer_id, CustomerFact.kind == kind, CustomerFact.key == key)
     values = {
         "said": dict(fact.said),
         "told": dict(fact.told),

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
-Kind = Literal["phone", "email", "zalo", "facebook", "external"]
+Kind = Literal["phone", "email", "zalo", "facebook", "web", "external"]
 
 MAX_VALUE_LENGTH: Final = 255
 MAX_EMAIL_LENGTH: Final = 254  # RFC 5321 section 4.5.3.1.3, less the angle brackets
@@ -135,6 +135,7 @@ _NORMAL_FORMS: Final[dict[Kind, Callable[[str, str], str]]] = {
     "email": lambda value, _region: email(value),
     "zalo": lambda value, _region: opaque(value),
     "facebook": lambda value, _region: opaque(value),
+    "web": lambda value, _region: opaque(value),
     "external": lambda value, _region: opaque(value),
 }
 

@@ -11,6 +11,7 @@ from crm_bridge.match import MatchContended
 from crm_bridge.present import interaction_out
 from crm_bridge.timeline import InteractionOvertaken, Recorded
 from crm_bridge.webhooks.outbox import Webhooks
+from crm_bridge.webhooks.people import tell_linked
 
 ATTEMPTS: Final = 5
 
@@ -57,6 +58,8 @@ async def keep_event(
 async def _kept(session: AsyncSession, recorded: Recorded, webhooks: Webhooks, now: float) -> Kept:
     if recorded.repeated:
         return Kept(recorded, None)
+    if recorded.linked is not None:
+        await tell_linked(webhooks, session, recorded.linked, now)
     told = {"customer": recorded.person} | interaction_out(recorded.interaction).model_dump(mode="json")
     await webhooks.tell(session, "interaction.created", told, customer=recorded.person, now=now)
     return Kept(recorded, told, recorded.linked.told if recorded.linked else None)

@@ -10,14 +10,28 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from msgspec.structs import replace
-from sqlalchemy import CTE, ColumnElement, Row, Select, Text, and_, bindparam, cast, func, literal, select, union_all
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Double,
+    Row,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    select,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from crm_bridge import facts
 from crm_bridge.fact_rows import MAX_FACTS
 from crm_bridge.facts import Fact
-from crm_bridge.tables import Case, Customer, CustomerFact, CustomerField, Identity, Interaction
+from crm_bridge.tables import Case, Customer, CustomerFact, CustomerField, Identity, IdentityUser, Interaction
 from crm_bridge.told import MAX_FIELDS
 from telephony.events import CallerContext, KnownField, OpenCase, Order, PastInteraction
 
@@ -29,8 +43,9 @@ MAX_NEEDS: Final = 10
 MAX_CALLS: Final = 20
 """So many of the last calls are looked through for an agent."""
 MAX_TEXT_LENGTH: Final = 500
+MAX_USERS: Final = 20
 CALL: Final = "call"
-_HOME, _CASE, _INTERACTION, _FIELD, _FACT, _LAST, _AGENT = range(7)
+_HOME, _CASE, _INTERACTION, _FIELD, _FACT, _LAST, _AGENT, _USER, _SHARED = range(9)
 
 _Columns = tuple[int, str, str, str, str, str, float]
 
@@ -39,12 +54,16 @@ _Columns = tuple[int, str, str, str, str, str, float]
 class KnownCaller:
     """What is known of the profile that a number leads to, without an assurance, a reason and an offer. `confidence` is
     that of the number's link; `is_alone` is false for one of several profiles of a person, of which this one alone was
-    read. `orders` are all that were read."""
+    read. `orders` are all that were read. `person` is that person's id; `users` are others who use the number, as
+    (profile, person), and `is_shared` says that it identifies nobody."""
 
     context: CallerContext
     orders: tuple[Order, ...]
     confidence: float
     is_alone: bool
+    person: str = ""
+    users: tuple[tuple[str, str], ...] = ()
+    is_shared: bool = False
 
 
 async def read(session: AsyncSession, number: str) -> KnownCaller | None:
@@ -72,7 +91,13 @@ async def read(session: AsyncSession, number: str) -> KnownCaller | None:
     )
     known = [_fact(row) for row in newest_first if row.part == _FACT]
     return KnownCaller(
-        with_facts(context, known), tuple(facts.orders(known)), confidence=home.at, is_alone=not home.rest
+        with_facts(context, known),
+        tuple(facts.orders(known)),
+        confidence=home.at,
+        is_alone=not home.rest,
+        person=home.rest or home.id,
+        users=tuple((row.id, row.rest or row.id) for row in reversed(newest_first) if row.part == _USER),
+        is_shared=any(row.part == _SHARED for row in rows),
     )
 
 
@@ -154,10 +179,11 @@ Part = Select[_Columns]
 
 
 def _statement() -> Part:
-    """Rows of seven kinds under the names that an interaction gives them (`part` says which): the profile (`subject` is
+    """Rows of nine kinds under the names that an interaction gives them (`part` says which): the profile (`subject` is
     its name, `way` its language, `channel` its tags, `rest` its person, `at` the confidence), cases, interactions,
     fields (`id` is the name, `subject` the value), facts (`subject` is the key, `way` the kind), the last interaction
-    of each channel, and the last agent (`subject`)."""
+    of each channel, the last agent (`subject`), others who use the number (`rest` is their person), and one that says
+    that it is shared."""
     number = (Identity.kind == "phone", Identity.value == bindparam("number"))
     owner = select(Identity.customer_id).where(*number).scalar_subquery()
     home = (
@@ -204,6 +230,8 @@ def _statement() -> Part:
         *_facts(CustomerFact.customer_id == owner),
         _entries(_LAST).select_from(channels).join(Interaction, Interaction.id == newest),
         _agents(Interaction.customer_id == owner),
+        select(_users()),
+        _sharing().where(*number),
     ).subquery()
     return select(every)
 
@@ -282,6 +310,27 @@ def _agents(whose: ColumnElement[bool]) -> Any:
     return select(literal(_AGENT), last.c.id, last.c.agent, nothing, nothing, nothing, last.c.occurred_at).where(
         last.c.agent != ""
     )
+
+
+def _users() -> Any:
+    """Others who use the number."""
+    nothing, user = literal(""), IdentityUser
+    of = func.coalesce(Customer.person_id, "")
+    return (
+        select(literal(_USER), Customer.id, nothing, nothing, nothing, of, user.at)
+        .join(user, user.customer_id == Customer.id)
+        .where(user.kind == "phone", user.value == bindparam("number"))
+        .limit(MAX_USERS)
+        .subquery()
+    )
+
+
+def _sharing() -> Any:
+    """A row where somebody said that the number is shared."""
+    nothing = literal("")
+    since = cast(literal(0.0), Double)
+    shared = select(literal(_SHARED), Identity.id, nothing, nothing, nothing, nothing, since)
+    return shared.where(Identity.shared_at.is_not(None))
 
 
 _STATEMENT: Final = _statement()

@@ -10,13 +10,14 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import Field, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge import link, person, suggestion
+from crm_bridge import link, person, sharing, suggestion
 from crm_bridge.asker import audited, name_of, source_of
 from crm_bridge.lines import Line, Shape
 from crm_bridge.link import Effect, LinkKind
 from crm_bridge.person import Grounds, Linked, LinkRefused, NoLink, NoProfile
 from crm_bridge.routes import NO_CUSTOMER, Reading, invalid, person_of
 from crm_bridge.tables import CustomerLink
+from crm_bridge.webhooks.people import tell_linked
 from telephony.clock import iso
 
 router = APIRouter(tags=["customers"])
@@ -103,10 +104,20 @@ class SuggestionOut(Shape):
     parted: bool
 
 
+class SeemsSharedOut(Shape):
+    """An identity of this person that several names go with."""
+
+    kind: str
+    value: str
+    names: list[str]
+
+
 class SuggestionList(Shape):
-    """Who might be the same person, the best grounded first. Nothing is merged by it: a person decides."""
+    """Who might be the same person, the best grounded first, and which identities of this person several seem to use
+    (`POST /api/v1/customers/{id}/identities/share`). Nothing is done by it: a person decides."""
 
     items: list[SuggestionOut]
+    shared: list[SeemsSharedOut]
 
 
 @router.post(
@@ -176,8 +187,13 @@ async def list_links(session: Reading, customer_id: str) -> LinkList:
 @router.get("/customers/{customer_id}/suggestions", responses=NOT_THERE)
 async def list_suggestions(session: Reading, customer_id: str) -> SuggestionList:
     """List who might be the same person, for somebody to judge."""
-    found = await suggestion.read(session, await person_of(session, customer_id))
+    who = await person_of(session, customer_id)
+    found = await suggestion.read(session, who)
     return SuggestionList(
+        shared=[
+            SeemsSharedOut(kind=each.kind, value=each.value, names=list(each.names))
+            for each in await sharing.seems_shared(session, who)
+        ],
         items=[
             SuggestionOut(
                 customer=each.person.id,
@@ -196,7 +212,7 @@ async def list_suggestions(session: Reading, customer_id: str) -> SuggestionList
                 parted=each.parted,
             )
             for each in found
-        ]
+        ],
     )
 
 
@@ -209,6 +225,7 @@ async def _write(
     async with state.sessions() as session:
         try:
             linked = await write(session, grounds, state.clock.now())
+            await tell_linked(state.webhooks, session, linked, state.clock.now())
         except LinkRefused as error:
             raise HTTPException(409, str(error)) from error
         await session.commit()

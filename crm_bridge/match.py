@@ -7,7 +7,9 @@ the contradiction is returned for a person to judge; no existing identity moves.
 contradict each other no more.
 Rule 3: a claim joins the history and proves nothing. A new link is worth no more than the one it leans on, and no
 event raises what a link is worth.
-Rule 4: two events of one new person at the same instant make one profile. The unique constraint on (kind, value)
+Rule 4: what is known to be shared identifies nobody. It decides only where an event has nothing else, and proves
+nothing then; whoever an event proves to be of is remembered as somebody who uses it.
+Rule 5: two events of one new person at the same instant make one profile. The unique constraint on (kind, value)
 decides who was first; the other takes its profile back and looks again.
 """
 
@@ -20,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge.identity import Kind
 from crm_bridge.rows import insert_if_free, new_id
-from crm_bridge.tables import Customer, Identity
+from crm_bridge.tables import Customer, Identity, IdentityUser
 
 ATTEMPTS: Final = 5
 CLAIMED_CONFIDENCE: Final = 0.5
@@ -35,7 +37,10 @@ CARRIED_BY: Final[dict[str, Kind]] = {
     "zalo": "zalo",
     "facebook": "facebook",
     "messenger": "facebook",
+    "webchat": "web",
 }
+SHARED_BY_HOUSES: Final[frozenset[str]] = frozenset({"phone", "email"})
+"""Kinds that several people may use: of the others, each is one account or one browser."""
 
 
 class MatchContended(RuntimeError):
@@ -70,7 +75,7 @@ class Match:
     """The customer of an event. `matched_by` is the identity that decided, None for a customer it created.
 
     `assurance` is what the event proves of that customer: no more than the deciding identity, and than its link;
-    `confidence` is that of this link.
+    `confidence` is that of this link. `shared`: what several people use decided, for want of anything else.
     """
 
     customer: str
@@ -79,6 +84,7 @@ class Match:
     conflicts: tuple[Conflict, ...] = ()
     assurance: int = 0
     confidence: float = 1.0
+    shared: bool = False
 
 
 def claim(channel: str, kind: Kind, value: str) -> Claim:
@@ -113,11 +119,20 @@ async def find_or_create(
     distinct = tuple({each.key: each for each in claims}.values())
     for _ in range(ATTEMPTS):
         owners = await _owners(session, distinct)
-        if owners:
-            return await _join(session, distinct, owners, source=source, evidence=evidence, now=now)
-        customer = await _create(session, distinct, source=source, evidence=evidence, now=now)
-        if customer:
-            return Match(customer, created=True, matched_by=None)
+        shared = {key: row for key, row in owners.items() if row.shared_at is not None}
+        own = [each for each in distinct if each.key not in shared]
+        if not own:
+            by = distinct[0]
+            return Match(shared[by.key].customer_id, created=False, matched_by=by, confidence=0.0, shared=True)
+        known = {key: row for key, row in owners.items() if key not in shared}
+        if known:
+            match = await _join(session, own, known, source=source, evidence=evidence, now=now)
+        else:
+            customer = await _create(session, own, source=source, evidence=evidence, now=now)
+            match = Match(customer, created=True, matched_by=None)
+        if match.customer:
+            await _note_users(session, match, own, shared, source=source, evidence=evidence, now=now)
+            return match
     raise MatchContended(f"{ATTEMPTS} attempts to match an event of channel {source} were overtaken by other writers")
 
 
@@ -160,6 +175,26 @@ async def _join(
     link = owners[decisive.key]
     proven = min(decisive.assurance, link.assurance)
     return Match(customer, False, decisive, conflicts, assurance=proven, confidence=link.confidence)
+
+
+async def _note_users(
+    session: AsyncSession,
+    match: Match,
+    own: Sequence[Claim],
+    shared: Iterable[tuple[str, str]],
+    *,
+    source: str,
+    evidence: str,
+    now: float,
+) -> None:
+    """Remember that the customer of an event uses what belongs to others or to several, where the event proves to be of
+    that customer."""
+    foreign = {*shared, *((each.kind, each.value) for each in match.conflicts if each.kind in SHARED_BY_HOUSES)}
+    if not match.assurance and not (match.created and any(each.assurance for each in own)):
+        return
+    for kind, value in sorted(foreign):
+        row = {"id": new_id(), "kind": kind, "value": value, "customer_id": match.customer, "source": source}
+        await insert_if_free(session, IdentityUser, row | {"evidence": evidence, "at": now})
 
 
 async def _conflicts(session: AsyncSession, customer: str, known: Sequence[Identity]) -> tuple[Conflict, ...]:
@@ -227,9 +262,10 @@ def decide(claims: Sequence[Claim], owners: Mapping[tuple[str, str], Worth]) -> 
     return max((each for each in claims if each.key in owners), key=lambda each: _strength(each, owners[each.key]))
 
 
-def _strength(each: Claim, row: Worth) -> tuple[int, int, float]:
-    """Return what to compare known identities by; of equals, `max` keeps the one that the event named first."""
-    return each.assurance, row.assurance, row.confidence
+def _strength(each: Claim, row: Worth) -> tuple[int, bool, int, float]:
+    """Return what to compare known identities by; of equals, `max` keeps the one that the event named first. Of
+    what is worth the same in the event a browser says least: whoever signs in at one is not who sat there before."""
+    return each.assurance, each.kind != "web", row.assurance, row.confidence
 
 
 def through(each: Claim, decisive: Claim, row: Worth) -> Claim:

@@ -22,6 +22,7 @@ from crm_bridge.shapes import (
     LastOut,
     OfferOut,
     ReasonOut,
+    UsedIdentity,
 )
 from crm_bridge.tables import Case, Identity, Interaction
 from crm_bridge.timeline import Recorded
@@ -46,6 +47,10 @@ def customer_out(
         birthday=facts.of_profile(known, "birthday") or None,
         preferred_channel=facts.of_profile(known, "preferred_channel") or None,
         identities=[_identity_out(each, *joining.worth(each, person)) for each in profile.identities],
+        uses=[
+            UsedIdentity(kind=each.kind, value=each.value, source=each.source, evidence=each.evidence, at=iso(each.at))
+            for each in profile.uses
+        ],
         cases=[_case_out(each) for each in profile.cases],
         orders=[order_out(each) for each in facts.orders(known)[:MAX_SHOWN]],
         payments=[payment_out(each) for each in known if each.kind == "payment"][:MAX_SHOWN],
@@ -156,6 +161,7 @@ def _identity_out(row: Identity, assurance: int, confidence: float) -> IdentityO
         confidence=confidence,
         source=row.source,
         created_at=iso(row.created_at),
+        shared=row.shared_at is not None,
     )
 
 

@@ -54,6 +54,7 @@ HOW_TO_MEND: Final[dict[Kind, str]] = {
     "email": "is no e-mail address: write it as name@example.com",
     "zalo": "is empty, longer than 255 characters, or not printable: send the user id as Zalo gives it",
     "facebook": "is empty, longer than 255 characters, or not printable: send the page-scoped id as Facebook gives it",
+    "web": "is empty, longer than 255 characters, or not printable: send the id that the website gave the browser",
     "external": "is empty, longer than 255 characters, or not printable: send the other system's id",
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge.tables import Base, Case, CustomerFact, CustomerField, Identity, Interaction
+from crm_bridge.tables import Base, Case, CustomerFact, CustomerField, Identity, IdentityUser, Interaction
 
 
 def new_id() -> str:
@@ -17,7 +17,7 @@ def new_id() -> str:
 
 async def insert_if_free(
     session: AsyncSession,
-    table: type[Identity | Case | Interaction | CustomerField | CustomerFact],
+    table: type[Identity | IdentityUser | Case | Interaction | CustomerField | CustomerFact],
     values: Mapping[str, Any],
 ) -> bool:
     """Insert a row unless a unique constraint is in the way; say whether it was inserted.

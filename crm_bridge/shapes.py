@@ -100,6 +100,7 @@ class CustomerQuery(Shape):
     email: Annotated[str, Field(max_length=255)] | None = None
     zalo: Annotated[str, Field(max_length=255)] | None = None
     facebook: Annotated[str, Field(max_length=255)] | None = None
+    web: Annotated[str, Field(max_length=255)] | None = None
     external: Annotated[str, Field(max_length=255)] | None = None
     q: Annotated[Text, Field(max_length=200, description="Words of the name, whatever their case and accents.")] = ""
     limit: Annotated[int, Field(ge=1, le=100)] = 20
@@ -155,12 +156,22 @@ class CaseCorrection(Shape):
 
 
 class IdentityOut(IdentityKey):
-    """An identity and the grounds for it: `assurance` 0 claimed, 1 carried by the channel, 2 signed, 3 verified."""
+    """An identity and the grounds for it: `assurance` 0 claimed, 1 carried by the channel, 2 signed, 3 verified.
+    `shared`: several people use it, and it identifies none of them."""
 
     assurance: int
     confidence: float
     source: str
     created_at: str
+    shared: bool = False
+
+
+class UsedIdentity(IdentityKey):
+    """An identity of somebody else that this person uses, too, and how that is known."""
+
+    source: str
+    evidence: str
+    at: str
 
 
 class CaseOut(Shape):
@@ -247,8 +258,9 @@ class ContextOut(Shape):
 
 class CustomerOut(Shape):
     """A person: open cases first, then the newest. `profiles` are the ids that stand for this person, the oldest first,
-    which is `id`; one, unless somebody merged several. `holds` are the legal holds that stand, `consents` the last word
-    on each purpose. Orders, payments, visits and needs stand with the newest word first."""
+    which is `id`; one, unless somebody merged several. `uses` are identities of others that this person uses, too.
+    `holds` are the legal holds that stand, `consents` the last word on each purpose. Orders, payments, visits and needs
+    stand with the newest word first."""
 
     id: str
     profiles: list[str]
@@ -258,6 +270,7 @@ class CustomerOut(Shape):
     birthday: str | None
     preferred_channel: str | None
     identities: list[IdentityOut]
+    uses: list[UsedIdentity]
     cases: list[CaseOut]
     orders: list[OrderOut]
     payments: list[PaymentOut]

@@ -92,7 +92,9 @@ class Identity(Base):
 
     `assurance` is 0 for a claim (typed into a form, said in a chat) and 1 for what the channel itself carried, such as
     the sender of a message or the caller's number; 2 and 3 are earned later (signed channel, verification).
-    `confidence` in the link is 0 to 1. `evidence` names the interaction, or says in words what was seen.
+    `confidence` in the link is 0 to 1. `evidence` names the interaction, or says in words what was seen. `shared_at` is
+    since when somebody knows that several people use it, as a family does its number: it identifies none of them
+    (`crm_bridge.sharing`).
     """
 
     __tablename__ = "identities"
@@ -107,6 +109,35 @@ class Identity(Base):
     evidence: Mapped[str] = mapped_column(String(255), default="")
     confidence: Mapped[float] = mapped_column(Float, default=1.0)
     created_at: Mapped[float] = mapped_column(Double)
+    shared_at: Mapped[float | None] = mapped_column(Double)
+
+
+class IdentityUser(Base):
+    """A profile that may be meant by an identity besides the one that owns it: a person said so, a row of an import
+    did, or an event that proved to be of this profile gave it. Whoever calls by it is asked who they are."""
+
+    __tablename__ = "identity_users"
+    __table_args__ = (UniqueConstraint("kind", "value", "customer_id"), Index(None, "customer_id"))
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    value: Mapped[str] = mapped_column(String(255))
+    customer_id: Mapped[str] = mapped_column(ForeignKey("customers.id"))
+    source: Mapped[str] = mapped_column(String(64))
+    evidence: Mapped[str] = mapped_column(String(500), default="")
+    at: Mapped[float] = mapped_column(Double)
+
+
+class VerificationAttempt(Base):
+    """Somebody tried to prove who they are, and did not. `mark` is a hash of the caller's number, of the call, or of
+    whom they may be: it counts attempts for an hour, and tells nothing."""
+
+    __tablename__ = "verification_attempts"
+    __table_args__ = (Index(None, "mark", "at"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    mark: Mapped[str] = mapped_column(String(64))
+    at: Mapped[float] = mapped_column(Double)
 
 
 class Case(Base):

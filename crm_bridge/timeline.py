@@ -115,9 +115,9 @@ async def record(session: AsyncSession, event: NewInteraction, now: float) -> Re
         profiles = (await person.of(session, home)).ids
         case_id = await only_open(session, profiles, event.occurred_at, event.attach_within_s) or None
         case_by = ONLY_OPEN if case_id else ""
-    if match.created or match.assurance or not event.public:
+    if match.created or match.assurance or not (event.public or match.shared):
         await customer.fill(session, match.customer, name=event.name, language=event.language, tags=event.tags, now=now)
-    if not event.public:
+    if not (event.public or match.shared):
         await _keep_told(session, match.customer, event, interaction_id, now)
     row = {
         "id": interaction_id,
@@ -283,6 +283,8 @@ def _outcome(match: Match, ignored: tuple[tuple[str, str], ...]) -> dict[str, An
 
 
 def _given(match: Match) -> str:
+    if joining.is_sign_in(match):
+        return "signed in where this visitor was,"
     kinds = dict.fromkeys(each.kind for each in match.conflicts)
     return f"gave the {' and the '.join(kinds)} of this person"
 
@@ -310,7 +312,7 @@ def _match_of(call: CallSnapshot) -> Match:
 
 def _may_attach(event: NewInteraction, match: Match) -> bool:
     """An event of the customer's own. What somebody only claims to have sent is for a person to attach."""
-    is_theirs = match.assurance > 0 or not event.public
+    is_theirs = match.assurance > 0 or not (event.public or match.shared)
     return event.attach_within_s > 0 and event.direction == "inbound" and is_theirs and not match.created
 
 

@@ -38,7 +38,7 @@ from hotline.sip_listeners import SipListeners, told_address
 from ivr_flows import prompts as prompt_cache
 from ivr_flows.flow import Flow, Http
 from ivr_flows.hearing import languages_heard
-from ivr_flows.load import load_folder
+from ivr_flows.prove import load_proved
 from recordings import store
 from recordings.journal import Journal
 from telephony import acd, sdp
@@ -129,7 +129,7 @@ class Hotline:
         )
         self.funnel.notifier = self.notifier
         self._serve_flows(flows)
-        self.funnel.advice = load_advice(settings)
+        self.funnel.advice = self.funnel.customers.advice = load_advice(settings)
         if self.connectors.clients:
             self.funnel.name_of = self.connectors.name_of
         # What a caller hears in the middle of a talk is to be there at once.
@@ -139,7 +139,10 @@ class Hotline:
         await self.funnel.audio.start()
         self._exit.push_async_callback(self.funnel.audio.stop)
         await _at_once(self._start_workers(), self._open_database())
-        self._watched = [*self.media.processes, *(each for each in self.speech if each is not self.hear)]
+        self._watched: list[Worker[Any]] = [
+            *self.media.processes,
+            *(each for each in self.speech if each is not self.hear),
+        ]
         self.metrics = Metrics(self.funnel, self._registrations, self._watched)
         await self._restore_agents()
         await self._follow_switches()
@@ -439,6 +442,7 @@ class Hotline:
             },
         )
         app.state.funnel = self.funnel
+        self.funnel.customers.note = app.state.audit.note
         app.state.webhooks = self.funnel.webhooks
         app.state.notifier = self.notifier
         app.state.connectors = self.connectors
@@ -572,9 +576,14 @@ class Hotline:
 
 
 def load_flows(settings: Settings) -> dict[str, Flow]:
-    """Return the flows of the settings' folder by name. Raises what `ivr_flows.load.load` raises, or `CannotStart`."""
+    """Return the flows of the settings' folder by name, all of them proved; warnings go to the log. Raises
+    `FlowErrors`, or `CannotStart`."""
     folder = settings.flows_folder
-    flows = load_folder(folder)
+    flows, warnings = load_proved(folder)
+    for warning in warnings:
+        log.warning(
+            "a flow has a warning", place=f"{warning.file}:{warning.line}", code=warning.code, detail=warning.text
+        )
     missing = sorted({name for name in settings.numbers.values() if name not in flows})
     if missing:
         raise CannotStart(

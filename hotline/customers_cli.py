@@ -352,10 +352,16 @@ def _linked(
     settings: Settings, write: "Callable[[AsyncSession, Grounds, float], Awaitable[Linked]]", evidence: str
 ) -> "Linked":
     from crm_bridge.person import Grounds, LinkRefused, NoLink, NoProfile  # noqa: PLC0415
+    from crm_bridge.webhooks.outbox import Webhooks  # noqa: PLC0415
+    from crm_bridge.webhooks.people import tell_linked  # noqa: PLC0415
+
+    webhooks = Webhooks([each.endpoint for each in settings.webhooks])
 
     async def work(sessions: Sessions) -> "Linked":
         async with sessions.begin() as session:
-            linked = await write(session, Grounds(evidence[:500], CLI, who()), time.time())
+            now = time.time()
+            linked = await write(session, Grounds(evidence[:500], CLI, who()), now)
+            await tell_linked(webhooks, session, linked, now)
         if not linked.repeated:
             await audited(sessions, f"customer.{linked.row.kind}", linked.row.id)
         return linked

@@ -46,7 +46,8 @@ from hotline.notify import client_for
 from ivr_flows import flow as flows
 from ivr_flows.calendar import opens_next
 from ivr_flows.hearing import languages_heard
-from ivr_flows.load import FlowErrors, flow_files, load
+from ivr_flows.load import FlowError, flow_files, read_linked
+from ivr_flows.prove import Outside, prove
 from telephony.clock import iso
 from telephony.edge import silero
 from telephony.edge.dns import Dns, Unanswered
@@ -383,26 +384,33 @@ def _offers(settings: Settings) -> Iterator[Finding]:
 def _flows(settings: Settings) -> Iterator[Finding]:
     folder = settings.flows_folder
     sound: dict[str, flows.Flow] = {}
+    outside = Outside(hours=frozenset(settings.hours), settings=frozenset(settings.flow_settings))
     for path in flow_files(folder):
-        try:
-            found = load(path)
-        except FlowErrors as errors:
-            yield Finding("flows", "wrong", str(errors.errors[0]), f"hotline flow check {path}")
+        checked = read_linked(path)
+        found = checked.errors or prove(checked, outside)
+        errors = [error for error in found if not error.warning]
+        if errors or checked.flow is None:
+            yield Finding("flows", "wrong", _first_line(errors[0]), f"hotline flow check {path}")
             continue
-        sound[found.name] = found
-        yield Finding("flows", "ok", f"{found.name} ({path.name})")
+        sound[checked.flow.name] = checked.flow
+        yield Finding("flows", "ok", f"{checked.flow.name} ({path.name})")
+        yield from (Finding("flows", "note", _first_line(warning), f"hotline flow check {path}") for warning in found)
     yield from _references(settings, folder, sound)
     yield from _speech_input(settings, sound)
 
 
 def _speech_input(settings: Settings, sound: Mapping[str, flows.Flow]) -> Iterator[Finding]:
     """Whether somebody understands what callers may say to the questions of the flows."""
-    for name, flow in sound.items():
-        asked = languages_heard(flow)
-        for language in sorted(asked - set(heard(settings, asked))):
-            detail = f"{name} may be answered by voice in {language}, but nobody recognises it: keys alone answer"
-            mend = f"see recogniser {language} here, and speech.recognisers in the settings"
-            yield Finding("flows", "note", detail, mend)
+    asked = {name: languages_heard(flow) for name, flow in sound.items()}
+    languages = {language for each in asked.values() for language in each}
+    for language in sorted(languages - set(heard(settings, languages))):
+        names = ", ".join(sorted(name for name, each in asked.items() if language in each))
+        detail = f"{names}: questions may be answered by voice in {language}, which nobody recognises: only keys do"
+        yield Finding("flows", "note", detail, f"see `recogniser {language}` below")
+
+
+def _first_line(error: FlowError) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _hours(settings: Settings) -> Iterator[Finding]:

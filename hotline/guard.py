@@ -49,6 +49,8 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("PATCH", "/api/v1/customers/*", ("customers", "desk")),
     ("POST", "/api/v1/customers/*/merge", ("customers",)),
     ("POST", "/api/v1/customers/*/split", ("customers",)),
+    ("POST", "/api/v1/customers/*/identities/share", ("customers",)),
+    ("POST", "/api/v1/customers/*/identities/unshare", ("customers",)),
     ("POST", "/api/v1/customers/*/crm/*", ("customers",)),
     ("POST", "/api/v1/merges/*/undo", ("customers",)),
     ("POST", "/api/v1/customers/*/messages", ("messages", "desk")),

@@ -14,6 +14,7 @@ from crm_bridge.privacy import certificate, request, retention
 from crm_bridge.privacy.erasure import Eraser, ScrubDelayed, Unfinished
 from crm_bridge.privacy.request import KINDS, Deadlines, Kind
 from crm_bridge.privacy.retention import Purger
+from crm_bridge.webhooks.outbox import Webhooks
 from hotline import database, person_files
 from hotline.config import Settings
 from hotline.database import Sessions, reading
@@ -34,6 +35,7 @@ def eraser(settings: Settings, sessions: Sessions) -> Eraser:
         files=person_files.of(settings),
         key=partial(key, settings),
         scrub=partial(_scrub, settings.database_url),
+        webhooks=Webhooks([each.endpoint for each in settings.webhooks]),
     )
 
 

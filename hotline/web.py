@@ -24,6 +24,7 @@ import crm_bridge.link_routes
 import crm_bridge.notify.routes
 import crm_bridge.privacy.routes
 import crm_bridge.routes
+import crm_bridge.sharing_routes
 import crm_bridge.webhooks.routes
 import recordings.consent_routes
 import recordings.routes
@@ -161,6 +162,7 @@ def create_app(
         crm_bridge.webhooks.routes,
         crm_bridge.edit_routes,
         crm_bridge.link_routes,
+        crm_bridge.sharing_routes,
         crm_bridge.notify.routes,
         crm_bridge.importing.routes,
         crm_bridge.privacy.routes,

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
+import msgspec
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, Undefined, nodes, pass_context
 from jinja2.environment import TemplateExpression
 from jinja2.parser import Parser
@@ -80,7 +81,19 @@ def spoken(value: object) -> str:
     """Return a value as words to be spoken: no markup, no control characters, at most `MAX_FACT_CHARS`."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    text = unicodedata.normalize("NFC", str(value)[: 10 * MAX_FACT_CHARS])
+    text = str(value)[: 10 * MAX_FACT_CHARS]
+    if len(text) <= MAX_FACT_CHARS and unicodedata.is_normalized("NFC", text) and all(map(_is_word, text.split(" "))):
+        return text  # as most names and numbers are: there is nothing to take away
+    return cleaned(text)
+
+
+def _is_word(text: str) -> bool:
+    return text.isalnum()
+
+
+def cleaned(text: str) -> str:
+    """Return words without what cannot be spoken."""
+    text = unicodedata.normalize("NFC", text)
     text = "".join(" " if unicodedata.category(sign) in {"Cc", "Zl", "Zp"} else sign for sign in text)
     text = "".join(sign for sign in text if not unicodedata.category(sign).startswith("C"))
     text = _SPACES.sub(" ", _MARKUP.sub(" ", _TAG.sub(" ", text)))
@@ -120,6 +133,12 @@ def _channel(context: Context, value: object) -> str:
 class _Sandbox(ImmutableSandboxedEnvironment):
     # A text times a number, or formatted to a width, could grow without bound.
     intercepted_binops = frozenset({"*", "%"})
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        # The fields of facts are what they are for; for anything else Jinja2 looks long at what may be reached.
+        if isinstance(obj, msgspec.Struct) and attr in obj.__struct_fields__:
+            return True
+        return super().is_safe_attribute(obj, attr, value)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         if not isinstance(left, int | float) or not isinstance(right, int | float):
@@ -174,6 +193,18 @@ def names_in_text(source: str) -> frozenset[str]:
 def names_in_condition(source: str) -> frozenset[str]:
     """Return the names in a bare expression; none for one that is wrong."""
     return _names(lambda: _parse_bare(source))
+
+
+@lru_cache(maxsize=8192)
+def tree_of_text(source: str) -> nodes.Template:
+    """Return a sound text as Jinja2's tree, for those who prove something about it."""
+    return _SANDBOX.parse(source)
+
+
+@lru_cache(maxsize=8192)
+def tree_of_condition(source: str) -> nodes.Node:
+    """Return a sound bare expression as Jinja2's tree."""
+    return _parse_bare(source)
 
 
 def _names(parse: Callable[[], nodes.Node]) -> frozenset[str]:
@@ -269,14 +300,19 @@ def _bare(source: str) -> TemplateExpression:
 
 def render(source: str, scope: Mapping[str, object]) -> str:
     """Return a text with its expressions filled in, spaces folded, bounded. Raises `ExpressionError`."""
-    text: str = _guarded(lambda: _text(source).render(scope))
+    text: str = _guarded(lambda: _filled(_text(source), scope))
     return _SPACES.sub(" ", text).strip()[:MAX_TEXT_CHARS]
 
 
 def address(source: str, scope: Mapping[str, object]) -> str:
     """Return an address with its expressions filled in, each as one part of it. Raises `ExpressionError`."""
-    text: str = _guarded(lambda: _address(source).render(scope))
+    text: str = _guarded(lambda: _filled(_address(source), scope))
     return text.strip()[:MAX_TEXT_CHARS]
+
+
+def _filled(template: Template, scope: Mapping[str, object]) -> str:
+    """Fill in a template as `Template.render` does, without a copy of the scope: nothing here could change it."""
+    return "".join(template.root_render_func(template.new_context(scope, shared=True)))  # type: ignore[arg-type]
 
 
 def evaluate(source: str, scope: Mapping[str, object]) -> object:

@@ -219,6 +219,7 @@ VIEWS: Final[Mapping[str, type[msgspec.Struct] | None]] = {
 def views(facts: Facts, speak: Mapping[str, int], language: str, now: float) -> Mapping[str, object]:
     """Return the groups of facts by name, for an expression. Raises `ZoneInfoNotFoundError` for an unknown zone."""
     zone = ZoneInfo(facts.timezone)
+    local_now = datetime_of(now).astimezone(zone)
 
     def queue(name: str) -> QueueView:
         if name not in facts.queues:
@@ -240,8 +241,8 @@ def views(facts: Facts, speak: Mapping[str, int], language: str, now: float) -> 
         "hours": hours,
         "waiting": _waiting(facts.waiting or WaitingFacts(since=now), now),
         "settings": Named({name: Setting(value) for name, value in facts.settings.items()}),
-        "now": datetime_of(now).astimezone(zone),
-        "today": datetime_of(now).astimezone(zone).date().isoformat(),
+        "now": local_now,
+        "today": local_now.date().isoformat(),
     }
 
 

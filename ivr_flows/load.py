@@ -73,20 +73,35 @@ def check(path: Path) -> list[FlowError]:
 
 def load_folder(folder: Path) -> dict[str, Flow]:
     """Return the flows of a folder by name. Raises `FlowErrors` with everything that is wrong with any of them."""
+    linked = read_folder(folder)
+    errors = [error for checked in linked for error in checked.errors]
+    if errors:
+        raise FlowErrors(errors)
+    return {checked.flow.name: checked.flow for checked in linked if checked.flow is not None}
+
+
+def read_linked(path: Path) -> Checked:
+    """Read a file, and hold it against the others of its folder that it names."""
+    return _linked(path)[0]
+
+
+def read_folder(folder: Path) -> list[Checked]:
+    """Read the flows of a folder and hold them against each other; where one has errors by itself, each by itself."""
     read_ones = [read_checked(path) for path in flow_files(folder)]
-    errors = [error for checked in read_ones for error in checked.errors]
-    if errors:
-        raise FlowErrors(errors)
+    if any(checked.errors for checked in read_ones):
+        return read_ones
     library = {checked.flow.name: checked for checked in read_ones if checked.flow is not None}
-    for checked in read_ones:
-        if checked.flow is not None and library[checked.flow.name] is not checked:
-            text = f"'{checked.flow.name}' is the name of the flow in {library[checked.flow.name].path.name} as well"
-            errors.append(FlowError(str(checked.path), 1, 1, "duplicate-flow", text))
-    linked = {name: _link(checked, library) for name, checked in library.items()}
-    errors += [error for _, found in linked.values() for error in found]
-    if errors:
-        raise FlowErrors(errors)
-    return {name: flow for name, (flow, _) in linked.items()}
+    return [_joined(checked, library) for checked in read_ones]
+
+
+def _joined(checked: Checked, library: Mapping[str, Checked]) -> Checked:
+    name = "" if checked.flow is None else checked.flow.name
+    if library[name] is not checked:
+        text = f"'{name}' is the name of the flow in {library[name].path.name} as well"
+        twice = FlowError(str(checked.path), 1, 1, "duplicate-flow", text)
+        return Checked(checked.path, checked.flow, checked.reading, (twice,))
+    flow, errors = _link(checked, library)
+    return Checked(checked.path, flow, checked.reading, tuple(errors))
 
 
 def _linked(path: Path) -> tuple[Checked, list[FlowError]]:
@@ -156,6 +171,7 @@ def _flow(reading: Reading, root: Node) -> Flow | None:
     reading.start = given.get("start")
     failed = _named_step(reading, given.get("failed"))
     keys = _keys(reading, given.get("keys"))
+    reading.stated["", "max_time_to_human"] = given.get("max_time_to_human") or root
     flow = Flow(
         name="" if name is None else values.name(reading, name, "a flow's name"),
         languages=reading.languages,

@@ -2,12 +2,14 @@
 
 Rule: a value is used as if it had been gathered now. So it must fit the question, must be fresh, and is used only for a
 caller of whom enough is known: the level of the variable in `speak`, 1 (the caller's number) where that says nothing.
+What proves who somebody is (`ivr_flows.proving`) is neither used nor kept.
 """
 
 from typing import Final
 
 from ivr_flows.answers import coerce
 from ivr_flows.flow import Flow, Gather, Plain
+from ivr_flows.proving import proves
 from telephony.events import CallerContext
 
 ASSURANCE: Final = 1
@@ -16,7 +18,7 @@ ASSURANCE: Final = 1
 def is_remembered(flow: Flow, name: str) -> bool:
     """Tell whether what is gathered into a variable is kept with the customer."""
     variable = flow.variables.get(name)
-    return variable is not None and variable.remember_s > 0
+    return variable is not None and variable.remember_s > 0 and not proves(flow, name)
 
 
 def known_value(flow: Flow, caller: CallerContext, here: Gather, now: float) -> Plain:
@@ -25,6 +27,8 @@ def known_value(flow: Flow, caller: CallerContext, here: Gather, now: float) -> 
     if variable is None or not variable.remember_s or here.secret:
         return None
     if caller.assurance < flow.speak.get(here.into, ASSURANCE):
+        return None
+    if proves(flow, here.into):
         return None
     for field in caller.fields:
         if field.name == here.into and now - field.at <= variable.remember_s:

@@ -19,16 +19,23 @@ MAX_NODES = 200_000
 
 @dataclass(frozen=True)
 class FlowError:
-    """One thing wrong, and where: `str` gives `file:line:column: code: text`."""
+    """One thing wrong, and where: `str` gives `file:line:column: code: text`.
+
+    `call` is a call that shows it: what is pressed and what happens; empty where none does. A `warning` stops nothing.
+    """
 
     file: str
     line: int
     column: int
     code: str
     text: str
+    call: str = ""
+    warning: bool = False
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.code}: {self.text}"
+        mark = "warning: " if self.warning else ""
+        shown = f"\n  such a call: {self.call}" if self.call else ""
+        return f"{self.file}:{self.line}:{self.column}: {mark}{self.code}: {self.text}{shown}"
 
 
 class FlowErrors(Exception):
@@ -49,10 +56,11 @@ class Node:
 
 @dataclass(frozen=True)
 class Scalar(Node):
-    """A text as it stands; `empty` where there is nothing at all or `null`."""
+    """A text as it stands; `empty` where there is nothing at all or `null`; `quoted` where it stands in quotes."""
 
     text: str
     empty: bool = False
+    quoted: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -147,7 +155,7 @@ class _Copy:
         match source:
             case ScalarNode():
                 empty = source.ctag.suffix == "null" or (source.tag or "").endswith(":null")
-                return Scalar(*_place(source), str(source.value), empty=empty)
+                return Scalar(*_place(source), str(source.value), empty=empty, quoted=bool(source.style))
             case SequenceNode():
                 return ListNode(*_place(source), tuple(self.node(element) for element in source.value))
             case MappingNode():

@@ -11,7 +11,7 @@ from ivr_flows.expression import ExpressionError, names_in_condition, render
 from ivr_flows.facts import Facts, Named, views
 from ivr_flows.flow import Flow, Held, Music, PromptParts, Recorded, Return, Step, Subflow, When, Words
 from ivr_flows.secrecy import secret_variables
-from ivr_flows.state import EndCall, Failure, FlowAction, FlowState, Frame, Phase, PlayPrompts, StopPrompts
+from ivr_flows.state import EndCall, Failure, FlowAction, FlowState, Frame, Phase, PlayPrompts, StopPrompts, place_of
 from telephony.clock import datetime_of
 from telephony.events import Prompt
 
@@ -45,6 +45,7 @@ class Walk:
         self.is_waiting = is_waiting
         self.actions: list[FlowAction] = []
         self._scope: tuple[FlowState, Mapping[str, object]] | None = None
+        self._seen: tuple[Flow, str, Mapping[str, object]] | None = None
 
     @property
     def flow(self) -> Flow:
@@ -84,9 +85,9 @@ class Walk:
         self.apologise()
 
     def arrive(self, name: str) -> None:
-        self.change(step=name)
+        place = place_of(self.state.flow, name)
         self.change(
-            path=(*self.state.path, self.state.place), phase="walking", deadline=None, playing=None,
+            step=name, path=(*self.state.path, place), phase="walking", deadline=None, playing=None,
             collected="", confirming=False, no_inputs=0, no_matches=0, talking=False,
         )  # fmt: skip
 
@@ -177,16 +178,23 @@ class Walk:
         """Return what an expression sees."""
         if self._scope is not None and self._scope[0] is self.state:
             return self._scope[1]
-        try:
-            known = views(self.facts, self.flow.speak, self.state.language, self.now)
-        except (LookupError, ValueError, OverflowError, OSError) as error:
-            raise ExpressionError(f"the facts of the call cannot be read: {type(error).__name__}") from error
+        known = self._facts_seen()
         held = {
             name: Named(value) if isinstance(value, Mapping) else value for name, value in self.state.variables.items()
         }
         scope = {**held, **known}
         self._scope = self.state, scope
         return scope
+
+    def _facts_seen(self) -> Mapping[str, object]:
+        """Return the facts as this flow shows them; they do not change while one input is walked through."""
+        flow, language = self.flow, self.state.language
+        if self._seen is None or self._seen[0] is not flow or self._seen[1] != language:
+            try:
+                self._seen = flow, language, views(self.facts, flow.speak, language, self.now)
+            except (LookupError, ValueError, OverflowError, OSError) as error:
+                raise ExpressionError(f"the facts of the call cannot be read: {type(error).__name__}") from error
+        return self._seen[2]
 
     def render(self, source: str) -> str:
         return render(source, self.scope()) if "{" in source else " ".join(source.split())

@@ -137,10 +137,10 @@ class Offer(Value, frozen=True):
 class CallerContext(Value, frozen=True):
     """What is known of a caller before anyone speaks.
 
-    `customer` is empty for a withheld number; `known` is false for a profile that this very call made, unless a CRM
-    knows it. `assurance` is 0 unknown, 1 caller's number only, 2 answered a question or came by a signed channel,
-    3 verified. `last_by_channel` has the newest interaction of each channel, `last_agent` is who talked with the
-    customer last. `birthday` is ISO 8601, or `--05-17` without its year.
+    `customer` is empty for a withheld number, and for one that is known to be shared; `known` is false for a profile
+    that this very call made, unless a CRM knows it. `assurance` is 0 unknown, 1 caller's number only, 2 answered a
+    question or came by a signed channel, 3 verified. `last_by_channel` has the newest interaction of each channel,
+    `last_agent` is who talked with the customer last. `birthday` is ISO 8601, or `--05-17` without its year.
     """
 
     customer: str = ""
@@ -161,6 +161,12 @@ class CallerContext(Value, frozen=True):
     preferred_channel: str = ""
     reason: Reason | None = None
     offer: Offer | None = None
+    candidates: tuple[str, ...] = ()
+    """Whom the number may mean, by profiles, where it is used by several: who calls is one of them, or not known."""
+    tell_apart_by: str = ""
+    """The field that tells all candidates apart, empty for none."""
+    verified_by: str = ""
+    """The field by which the caller was told from others, or verified, in this call."""
 
 
 Codec = Literal["PCMU", "PCMA", "opus", "G722", "L16/8000", "L16/16000"]
@@ -692,6 +698,22 @@ class CallerFound(Event, frozen=True):
     call: str
     ani: str
     context: CallerContext
+
+
+class CandidatesFound(Event, frozen=True):
+    """A flow has found whom its caller may be, by something that they said: profiles. It proves nothing."""
+
+    call: str
+    candidates: tuple[str, ...]
+
+
+class CallerVerified(Event, frozen=True):
+    """The caller has answered a question about themselves (`context.verified_by`), and is that profile from now on.
+    `proven`: the answer is one that others do not know; else it only says which of several people calls."""
+
+    call: str
+    context: CallerContext
+    proven: bool
 
 
 class FlowAnswered(Event, frozen=True):
@@ -1254,7 +1276,7 @@ class SaveText(Command, frozen=True):
 class FlowRequest(Command, frozen=True, kw_only=True):
     """Something that a flow asks of the world, beside the call; `FlowAnswered` answers, always, and no later than after
     `timeout_s`. `number` tells it from the others of the call; `customer` is the profile's id, empty for nobody known,
-    `case` the call's."""
+    `case` the call's. `candidates` are the profiles of those whom the caller may be."""
 
     call: str
     number: int
@@ -1266,6 +1288,7 @@ class FlowRequest(Command, frozen=True, kw_only=True):
     dnis: str = ""
     customer: str = ""
     case: str = ""
+    candidates: tuple[str, ...] = ()
 
 
 class SendMessage(Command, frozen=True):

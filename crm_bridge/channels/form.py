@@ -27,6 +27,7 @@ MAX_LENGTHS: Final[Mapping[str, int]] = {
     "email": 254,
     "subject": 500,
     "text": MAX_TEXT_LENGTH,
+    "visitor": 255,
 }
 """The fields that mean something here, and how long each may be; others are kept as they are."""
 CONTACTS: Final[tuple[Kind, ...]] = ("phone", "email")
@@ -90,10 +91,12 @@ class Form:
     def submission(self, fields: Mapping[str, str], name: str, now: float, region: str) -> InteractionIn:
         """Return the event of a form that this channel, called `name`, brings. Raises `FormFault`."""
         _check(fields)
-        identities = [(kind, fields[kind]) for kind in CONTACTS if fields.get(kind, "").strip()]
+        identities: list[tuple[Kind, str]] = [(kind, fields[kind]) for kind in CONTACTS if fields.get(kind, "").strip()]
         if not any(normalise(kind, value, region) for kind, value in identities):
             pointer = f"#/{identities[0][0]}" if identities else ""
             raise FormFault(pointer, "gives neither a phone number nor an e-mail address that could be answered")
+        if fields.get("visitor", "").strip():
+            identities.append(("web", fields["visitor"]))
         others = {key: value for key, value in fields.items() if key not in MAX_LENGTHS and key != self.honeypot}
         told = interaction(
             name,

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from crm_bridge import identity
-from crm_bridge.connectors import cache
+from crm_bridge.connectors import cache, orders
 from crm_bridge.connectors.cache import Found
 from crm_bridge.connectors.errors import CrmError, Unavailable
 from crm_bridge.connectors.exchange import Row
@@ -186,7 +186,16 @@ class Connectors:
                 await session.commit()
         except (SQLAlchemyError, OSError) as error:
             log.error("what a CRM says is not kept", crm=client.place.name, cause=type(error).__name__)
+        await self._keep_orders(client, key, found)
         return found
+
+    async def _keep_orders(self, client: "Client", key: str, found: Found) -> None:
+        try:
+            async with self.sessions() as session:
+                if await orders.keep(session, client.place.name, key, found, self.region):
+                    await session.commit()
+        except (SQLAlchemyError, OSError) as error:
+            log.error("orders of a CRM are not kept", crm=client.place.name, cause=type(error).__name__)
 
     async def _lists(self, client: "Client", person: Row, last: Found | None) -> list[tuple[Row, ...] | None]:
         """Return cases and orders. Neither goes on by itself where the other fails, or nobody waits any more."""

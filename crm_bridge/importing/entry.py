@@ -10,13 +10,16 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from crm_bridge.identity import MAX_VALUE_LENGTH, Kind, fold, normalise
 from crm_bridge.importing.headings import Field, field_of
 from crm_bridge.importing.records import Record, Trouble
+from crm_bridge.importing.told import Told, told
 from crm_bridge.lines import LANGUAGE, storable
 from crm_bridge.match import Claim
+
+T = TypeVar("T")
 
 KEPT_CONFIDENCE: Final = 0.8
 MAX_IDENTITIES: Final = 20
@@ -86,6 +89,7 @@ class Entry:
     name: str
     language: str
     tags: tuple[str, ...]
+    told: tuple[Told, ...] = ()
 
 
 class Reader:
@@ -122,7 +126,9 @@ class Reader:
         take = _Taking(record.row, troubles)
         name = take.one(found.get("name", ()), _name) or self._put_together(take, found)
         language = take.one(found.get("language", ()), _language)
-        return Entry(record.row, claims, name, language, take.tags(found.get("tags", ()))), troubles
+        tags = take.tags(found.get("tags", ()))
+        said = told(lambda field, read: take.value(found.get(field, ()), read), self._region)
+        return Entry(record.row, claims, name, language, tags, said), troubles
 
     def see(self, record: Record | Trouble) -> None:
         """Look at the headings of a row alone."""
@@ -208,13 +214,19 @@ class _Taking:
 
     def one(self, cells: "list[tuple[str, str]] | tuple[()]", read: Callable[[str], str]) -> str:
         """Return the first usable value."""
+        return self.value(cells, read) or ""
+
+    def value(self, cells: "list[tuple[str, str]] | tuple[()]", read: Callable[[str], T]) -> T | None:
+        """Return the first usable value of any kind, None for none."""
         for heading, text in cells:
+            if not text:
+                continue
             try:
                 return read(text)
             except ValueError as error:
                 cause, _, mend = str(error).partition("; ")
                 self.troubles.append(Trouble(self.row, heading, cause, mend, False))
-        return ""
+        return None
 
     def tags(self, cells: "list[tuple[str, str]] | tuple[()]") -> tuple[str, ...]:
         """Return as many as a profile has."""

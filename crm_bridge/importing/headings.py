@@ -7,7 +7,27 @@ from typing import Final, Literal, get_args
 from crm_bridge.identity import fold
 
 Field = Literal[
-    "phone", "email", "zalo", "facebook", "external", "name", "family_name", "given_name", "language", "tags"
+    "phone",
+    "email",
+    "zalo",
+    "facebook",
+    "external",
+    "name",
+    "family_name",
+    "given_name",
+    "language",
+    "tags",
+    "birthday",
+    "preferred_channel",
+    "order",
+    "order_state",
+    "order_amount",
+    "order_currency",
+    "order_items",
+    "order_products",
+    "order_placed_at",
+    "order_updated_at",
+    "need",
 ]
 FIELDS: Final[tuple[Field, ...]] = get_args(Field)
 
@@ -39,6 +59,17 @@ _NAMES: Final[Mapping[Field, str]] = {
     "language": "language, lang, locale, preferred language, ngon ngu",
     "tags": "tag, tags, label, labels, group, groups, customer group, segment, category, the, nhan, nhom, nhom "
     "khach hang, phan loai, phan loai khach hang",
+    "birthday": "birthday, birth date, birthdate, date of birth, dob, ngay sinh, sinh nhat, ngay thang nam sinh",
+    "preferred_channel": "preferred channel, kenh ua thich, kenh lien he ua thich",
+    "order": "order, order number, order no, order id, order code, ma don, ma don hang, so don hang",
+    "order_state": "order state, order status, trang thai don, trang thai don hang, tinh trang don hang",
+    "order_amount": "order amount, order total, order value, tong tien, tong tien don hang, gia tri don hang",
+    "order_currency": "order currency, currency, tien te, loai tien",
+    "order_items": "order items, item count, items count, so luong san pham, so mon",
+    "order_products": "order products, products, san pham, ten san pham, mat hang",
+    "order_placed_at": "order date, order time, ordered at, placed at, ngay dat, ngay dat hang, ngay mua hang",
+    "order_updated_at": "order updated at, ngay cap nhat don, ngay cap nhat don hang",
+    "need": "need, needs, nhu cau",
 }
 _FIELDS: Final[Mapping[str, Field]] = {
     name.strip(): field for field, names in _NAMES.items() for name in names.split(",")

@@ -7,9 +7,12 @@ Rule 3: a dry run and a real one are planned here alike, so that one says what t
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import inf
 
+from crm_bridge.facts import Fact, Saying, Statement, made_of, news, together
 from crm_bridge.importing.entry import MAX_TAGS, TAGS_FULL, Entry
 from crm_bridge.importing.report import Counts, Note
+from crm_bridge.importing.told import Told
 from crm_bridge.match import Claim, decide, in_locking_order, through
 from crm_bridge.rows import new_id
 
@@ -58,31 +61,52 @@ class Known:
     confidence: float
     evidence: str = ""
     leans_on: str | None = None
+    is_shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What is said of a fact of a profile."""
+
+    customer_id: str
+    saying: Saying
+    at: float
 
 
 @dataclass(slots=True)
 class Plan:
-    """The people of a batch as they are (`owners` by (kind, value), `profiles` by id), and what becomes of them."""
+    """The people of a batch as they are (`owners` by (kind, value), `profiles` by id, `facts` by (profile, kind, key)),
+    and what becomes of them."""
 
     import_id: str
     source: str
     now: float
     owners: dict[tuple[str, str], Known]
     profiles: dict[str, Profile]
+    facts: dict[tuple[str, str, str], Fact] = field(default_factory=dict)
     identities: list[Known] = field(default_factory=list)
+    users: list[tuple[str, str, str, int]] = field(default_factory=list)
+    """Kind, value, the profile that uses that besides its owner, and the row that says so."""
+    statements: list[Stated] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
 
     def take(self, entry: Entry) -> None:
         """Put what a row says where it belongs."""
-        known = [each for each in entry.claims if each.key in self.owners]
-        decisive = decide(entry.claims, self.owners) if known else None
+        shared = [each for each in entry.claims if each.key in self.owners and self.owners[each.key].is_shared]
+        # What several people use decides where a row has nothing else; then nothing is filled in by it.
+        claims = [each for each in entry.claims if each not in shared] or entry.claims
+        known = [each for each in claims if each.key in self.owners]
+        decisive = decide(claims, self.owners) if known else None
         profile = self._new(entry.row) if decisive is None else self._found(decisive, entry.row)
         leaning = None if decisive is None else self.owners[decisive.key]
         for each in in_locking_order(each for each in entry.claims if each.key not in self.owners):
             worth = each if decisive is None or leaning is None else through(each, decisive, leaning)
             self._link(profile, worth, entry.row, None if leaning is None else leaning.id)
         self._contradictions(profile, known, entry.row)
+        if decisive in shared:
+            return
+        self.users += [(*each.key, profile.id, entry.row) for each in shared]
         self._fill(profile, entry, None if leaning is None else leaning.id)
 
     def new_profiles(self) -> list[Profile]:
@@ -128,6 +152,7 @@ class Plan:
         self.counts.contradictions += len(foreign)
         for each in foreign:
             other = self.profiles[each.customer_id]
+            self.users.append((each.kind, each.value, profile.id, row))
             self.notes.append(
                 Note(
                     "contradiction",
@@ -156,6 +181,25 @@ class Plan:
             profile.tags = [*profile.tags, *missing]
             profile.tag_seals = [*profile.tag_seals, *(seal(profile.id, tag) for tag in missing)]
             self._filled(profile, leaning)
+
+        for each in entry.told:
+            self._tell(profile, each, leaning)
+
+    def _tell(self, profile: Profile, told: Told, leaning: str | None) -> None:
+        """Say what is empty of a fact, or, where the row says when it was so, what is older."""
+        saying, at = told.saying, self.now if told.at is None else min(told.at, self.now)
+        key = profile.id, saying.kind, saying.key
+        known = self.facts.get(key)
+        said = news(saying, known, fill=told.at is None)
+        if said is not None and known is not None and told.at is not None:
+            newer = {name: value for name, value in said.said.items() if known.told.get(name, -inf) < at}
+            said = Saying(saying.kind, saying.key, newer) if newer else None
+        if said is None:
+            return
+        self.statements.append(Stated(profile.id, said, at))
+        new = made_of(saying.kind, saying.key, [Statement(said.said, at, self.source)])
+        self.facts[key] = new if known is None else together([known, new])[0]
+        self._filled(profile, leaning)
 
     def _filled(self, profile: Profile, leaning: str | None) -> None:
         self.counts.filled += 1

@@ -40,7 +40,9 @@ Sessions = async_sessionmaker[AsyncSession]
 BATCH_ROWS: Final = 500
 ATTEMPTS: Final = 5
 MAX_COLUMNS_NAMED: Final = 20
-LAID_OVER: Final = [Base.metadata.tables[each] for each in ("customers", "identities")]
+LAID_OVER: Final = [
+    Base.metadata.tables[each] for each in ("customers", "identities", "customer_facts", "fact_statements")
+]
 _AGAIN: Final = frozenset({"40001", "40P01"})  # PostgreSQL: serialization_failure, deadlock_detected
 
 
@@ -263,7 +265,9 @@ async def _take(
 async def _write(sessions: write.Sessions, job: Job, batch: Batch, done: Progress, now: float) -> Progress:
     owners = await write.owners(sessions, (claim for each in batch.entries for claim in each.claims))
     profiles = await write.profiles(sessions, done.import_id, {row.customer_id for row in owners.values()})
-    plan = Plan(done.import_id, job.source or "import", now, owners, profiles)
+    keys = {(told.saying.kind, told.saying.key) for each in batch.entries for told in each.told}
+    known = await write.facts(sessions, profiles, keys)
+    plan = Plan(done.import_id, job.source or "import", now, owners, profiles, known)
     for each in batch.entries:
         plan.take(each)
     await write.write(sessions, plan)

@@ -14,14 +14,25 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.orm import InstrumentedAttribute
 
+from crm_bridge.fact_rows import make
 from crm_bridge.importing.plan import seal
 from crm_bridge.importing.report import Counts, Note, Report
 from crm_bridge.importing.report_rows import read_report
 from crm_bridge.importing.tables import Import, ImportIdentity, ImportNote, ImportProfile
-from crm_bridge.importing.write import write_notes
+from crm_bridge.importing.write import origin, source_of_users, write_notes
 from crm_bridge.privacy.hold import held_profiles
 from crm_bridge.privacy.tables import Consent, LegalHold, PrivacyRequest
-from crm_bridge.tables import Case, Customer, CustomerFact, CustomerField, CustomerLink, Identity, Interaction
+from crm_bridge.tables import (
+    Case,
+    Customer,
+    CustomerFact,
+    CustomerField,
+    CustomerLink,
+    FactStatement,
+    Identity,
+    IdentityUser,
+    Interaction,
+)
 
 BATCH_PROFILES: Final = 500
 ATTEMPTS: Final = 5
@@ -98,7 +109,10 @@ async def _take_back(session: AsyncSession, import_id: str, now: float) -> int:
     for each in met:
         if each.customer_id in profiles and each.customer_id not in held:
             _empty(profiles[each.customer_id], each)
+    brought = (IdentityUser.source == source_of_users(import_id), IdentityUser.customer_id.in_(set(ids) - held))
+    await session.execute(delete(IdentityUser).where(*brought))
     await session.flush()
+    await _unsay(session, import_id, set(profiles) - held)
     made = {each.customer_id for each in met if each.created and each.customer_id in profiles}
     stay = held | await _in_use(session, made) | {id_ for id_ in made if _says_something(profiles[id_])}
     if gone := made - stay:
@@ -140,6 +154,15 @@ async def _take_identities(
     return {row.customer_id for row in rows if row.id in used}
 
 
+async def _unsay(session: AsyncSession, import_id: str, ids: Collection[str]) -> None:
+    """Take back what the import said of some profiles, and make their facts of what is left."""
+    row = FactStatement
+    its = (row.customer_id.in_(ids), row.origin == origin(import_id))
+    gone = await session.execute(delete(row).where(*its).returning(row.customer_id, row.kind, row.key))
+    for customer_id, kind, key in sorted({tuple(each) for each in gone}):
+        await make(session, customer_id, kind, key)
+
+
 async def _matched(session: AsyncSession, import_id: str, ids: Collection[str]) -> set[tuple[str, str, str]]:
     """Return (profile, kind, value) of what entries were matched by since the import began."""
     began = select(Import.started_at).where(Import.id == import_id).scalar_subquery()
@@ -177,7 +200,7 @@ def _says_something(profile: Customer) -> bool:
 
 async def _in_use(session: AsyncSession, ids: Collection[str]) -> set[str]:
     """Return the profiles that have anything, or that an event of merging or splitting names."""
-    owned = (Identity, Interaction, Case, CustomerField, CustomerFact, Consent, LegalHold, PrivacyRequest)
+    owned = (Identity, IdentityUser, Interaction, Case, CustomerField, CustomerFact, Consent, LegalHold, PrivacyRequest)
     return await _pointing(
         session, (*(each.customer_id for each in owned), CustomerLink.customer_id, CustomerLink.other_id), ids
     )

@@ -13,13 +13,17 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase
 
+from crm_bridge.candidates import add_user
+from crm_bridge.fact_rows import as_fact, make, write_fact
+from crm_bridge.facts import Fact
 from crm_bridge.identity import fold
 from crm_bridge.importing.plan import Known, Plan, Profile
 from crm_bridge.importing.report import MAX_NOTES, Counts, Note, noted
 from crm_bridge.importing.tables import ImportIdentity, ImportNote, ImportProfile
 from crm_bridge.match import Claim
+from crm_bridge.rows import new_id
 from crm_bridge.suggestion import MIN_WORDS, are_similar
-from crm_bridge.tables import Customer, Identity
+from crm_bridge.tables import Customer, CustomerFact, FactStatement, Identity
 
 Sessions = Sequence[AsyncSession]
 
@@ -40,11 +44,14 @@ async def owners(sessions: Sessions, claims: Iterable[Claim]) -> dict[tuple[str,
         wanted.setdefault(each.kind, set()).add(each.value)
     row = Identity
     columns = (row.id, row.customer_id, row.kind, row.value, row.assurance, row.confidence)
+    shared = row.shared_at.is_not(None)
     found: dict[tuple[str, str], Known] = {}
     for session in sessions:
         for kind, values in wanted.items():
-            rows = await session.execute(select(*columns).where(row.kind == kind, row.value.in_(values)))
-            found |= {(known.kind, known.value): known for known in (Known(*values) for values in rows)}
+            rows = await session.execute(select(*columns, shared).where(row.kind == kind, row.value.in_(values)))
+            for row_id, owner, _, value, assurance, confidence, is_shared in rows:
+                known = Known(row_id, owner, kind, value, assurance, confidence, is_shared=bool(is_shared))
+                found[kind, value] = known
     return found
 
 
@@ -90,6 +97,63 @@ async def write(sessions: Sessions, plan: Plan) -> None:
     if again := [each for each in changed if not each.is_met_now]:
         await session.execute(update(ImportProfile), [_met_row(plan.import_id, each) for each in again])
     await _insert(session, ImportIdentity, [_brought(plan.import_id, each) for each in identities])
+    for kind, value, profile, row in sorted(plan.users) if len(sessions) == 1 else ():
+        evidence = f"import {plan.import_id} row {row}"
+        source = source_of_users(plan.import_id)
+        await add_user(session, kind, value, profile, source=source, evidence=evidence, at=plan.now)
+    await _write_facts(sessions, plan)
+
+
+def source_of_users(import_id: str) -> str:
+    """Return by what way an import says that somebody uses what is another's: it is taken back by that."""
+    return f"import {import_id}"
+
+
+async def facts(
+    sessions: Sessions, ids: Iterable[str], keys: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str, str], Fact]:
+    """Return what is known of some (kind, key) of some profiles, by (profile, kind, key)."""
+    whose, wanted = set(ids), set(keys)
+    found: dict[tuple[str, str, str], Fact] = {}
+    if not wanted:
+        return found
+    row = CustomerFact
+    query = select(row).where(row.customer_id.in_(whose), row.key.in_({key for _, key in wanted}))
+    for session in sessions:
+        for each in await session.scalars(query.execution_options(populate_existing=True)):
+            found[each.customer_id, each.kind, each.key] = as_fact(each)
+    return found
+
+
+async def _write_facts(sessions: Sessions, plan: Plan) -> None:
+    """Write what is said, and make the facts anew of all that was; a rehearsal lays its own over them."""
+    session = sessions[-1]
+    rows = [
+        {
+            "id": new_id(),
+            "customer_id": each.customer_id,
+            "kind": each.saying.kind,
+            "key": each.saying.key,
+            "said": dict(each.saying.said),
+            "at": each.at,
+            "channel": plan.source,
+            "by": "",
+            "origin": origin(plan.import_id),
+            "created_at": plan.now,
+        }
+        for each in plan.statements
+    ]
+    await _insert(session, FactStatement, rows)
+    for key in sorted({(each.customer_id, each.saying.kind, each.saying.key) for each in plan.statements}):
+        if len(sessions) == 1:
+            await make(session, *key)
+        else:
+            await write_fact(session, key[0], plan.facts[key])
+
+
+def origin(import_id: str) -> str:
+    """Return what statements of an import are known by."""
+    return f"import:{import_id}"
 
 
 async def _insert(session: AsyncSession, table: type[DeclarativeBase], rows: Sequence[Mapping[str, Any]]) -> None:

@@ -11,7 +11,7 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -41,6 +41,8 @@ from crm_bridge.privacy.reach import Reach, Tables
 from crm_bridge.privacy.tables import ErasedProfile, Erasure, LegalHold
 from crm_bridge.rows import new_id
 from crm_bridge.tables import Customer, CustomerLink, Interaction
+from crm_bridge.webhooks.outbox import Webhooks
+from crm_bridge.webhooks.people import tell_erased
 from telephony.clock import iso
 
 ATTEMPTS: Final = 5
@@ -89,6 +91,7 @@ class Eraser:
     files: Files
     key: Callable[[], Ed25519PrivateKey]
     scrub: Scrub
+    webhooks: Webhooks = field(default_factory=Webhooks)
 
     async def erase(self, customer_id: str, by: str, now: Callable[[], float]) -> tuple[Erasure, bool]:
         """Erase the person of a profile and return the erasure, done; say whether it is a new one.
@@ -161,6 +164,7 @@ class Eraser:
             async with self.sessions() as session:
                 erasure = await _emptied(session, self.tables, customer_id, found, files, by, now)
                 if erasure is not None:
+                    await tell_erased(self.webhooks, session, erasure.id, found.profiles, now)
                     await session.commit()
                     return erasure, True
         raise StillRunning("More of this person keeps coming in: erase again in a moment.")
@@ -288,13 +292,16 @@ def _nothing(column: Column[Any]) -> Any:
 
 async def _loosen(session: AsyncSession, tables: Tables, found: Reach) -> None:
     """Take the person out of what belongs to others: a case of theirs that an entry names, an identity of theirs that
-    an event contradicted."""
+    an event contradicted, or that somebody else uses."""
     interactions, cases = tables["interactions"], tables["cases"]
     theirs = select(cases.c.id).where(cases.c.customer_id.in_(found.profiles))
     of_others = interactions.c.customer_id.not_in(found.profiles)
     await session.execute(
         update(interactions).where(interactions.c.case_id.in_(theirs), of_others).values(case_id=None)
     )
+    users = tables["identity_users"]
+    for kind, value in found.identities:
+        await session.execute(delete(users).where(users.c.kind == kind, users.c.value == value))
     contradicted = or_(*(cast(Interaction.outcome, Text).contains(profile) for profile in found.profiles))
     query = select(Interaction).where(contradicted, Interaction.customer_id.not_in(found.profiles))
     for row in await session.scalars(query):

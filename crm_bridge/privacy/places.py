@@ -131,7 +131,12 @@ PLACES: Final[tuple[Place, ...]] = (
     Place(
         "identities",
         {"customer_id": "profile"},
-        _uses("told", "id customer_id kind value assurance source evidence confidence created_at"),
+        _uses("told", "id customer_id kind value assurance source evidence confidence created_at shared_at"),
+    ),
+    Place(
+        "identity_users",
+        {"customer_id": "profile"},
+        _uses("told", "kind value customer_id source evidence at") | _uses("hidden", "id"),
     ),
     Place(
         "consents",
@@ -172,12 +177,14 @@ NOBODY: Final[Mapping[str, str]] = {
     "mail_folders": "how far folders of mail servers are read",
     "webhook_endpoints_disabled": "addresses of other systems",
     "imports": "files of other systems: their names and counts",
+    "hours_switches": "opening hours, and who of us switched them",
     "agents": "people who work here, and the id of the call they are in",
     "bindings": "phones of people who work here",
     "users": "people who work here",
     "tokens": "programs",
     "web_sessions": "people who work here",
     "audit": "who of us did what; customers stand in it by ids alone, which say nothing once the customer is erased",
+    "verification_attempts": "how often somebody tried to prove who they are, by marks, for an hour",
     "erasures": "ids of profiles that are gone, and counts",
     "erased_profiles": "ids of profiles that are gone",
 }

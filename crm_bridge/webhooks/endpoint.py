@@ -3,7 +3,15 @@
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
-EventType = Literal["call.ended", "interaction.created", "interaction.updated", "recording.transcribed"]
+EventType = Literal[
+    "call.ended",
+    "interaction.created",
+    "interaction.updated",
+    "recording.transcribed",
+    "customer.merged",
+    "customer.split",
+    "customer.erased",
+]
 TYPES: Final[tuple[EventType, ...]] = get_args(EventType)
 
 

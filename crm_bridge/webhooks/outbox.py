@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge.outgoing import queue
@@ -66,6 +66,12 @@ class Webhooks:
             for each in wanted
         )
         await session.flush()
+
+    async def follow(self, session: AsyncSession, customers: Sequence[str], customer: str) -> None:
+        """Put what waits of some customers into the order of one, who they turned out to be."""
+        waiting = (WebhookEvent.customer_id.in_(customers), WebhookEvent.state == "pending")
+        if self.endpoints and customers:
+            await session.execute(update(WebhookEvent).where(*waiting).values(customer_id=customer))
 
 
 NOBODY: Final = Webhooks()

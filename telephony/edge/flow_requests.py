@@ -88,7 +88,7 @@ class FlowRequests:
         if performer is None:
             log.error("nobody performs this request of a flow: it takes its failure's exit", **about)
             return Outcome(FAILED)
-        limit = asyncio.timeout(request.timeout_s)
+        limit = asyncio.timeout(request.timeout_s or None)  # a talk lasts as long as it lasts
         try:
             async with limit:
                 return await performer.perform(request)

@@ -27,6 +27,7 @@ from telephony.clock import iso, tick_at
 from telephony.edge import call_rows, messages, rows, texts
 from telephony.edge.alarms import Alarms
 from telephony.edge.audio_streams import AudioStreams
+from telephony.edge.customer_requests import CustomerRequests
 from telephony.edge.flow_requests import FlowRequests
 from telephony.edge.hearing import Hearing
 from telephony.edge.lane import AWAY, Lane
@@ -162,6 +163,7 @@ class Funnel:
     hearing: Hearing = field(init=False)
     alarms: Alarms = field(init=False)
     requests: FlowRequests = field(init=False)
+    customers: CustomerRequests = field(init=False)
     _events: deque[Event] = field(default_factory=deque)
     _busy: bool = False
     _timer: asyncio.TimerHandle | None = None
@@ -192,6 +194,8 @@ class Funnel:
         self.hearing = Hearing(self._to_media, self._to_hear, self.happened)
         self.alarms = Alarms(self.publish, self.clock.now)
         self.requests = FlowRequests(self.happened, self.switchboard.is_running, self._start)
+        self.customers = CustomerRequests(self.sessions, self._turn, self.region, self.clock.now, advice=self.advice)
+        self.customers.register(self.requests)
         self._idle.set()
 
     # ----------------------------------------------------------------------------------------------- events in
@@ -509,7 +513,8 @@ class Funnel:
                 break
             else:
                 break
-        self.happened(CallerFound(command.call, ani if found.customer else "", await self._named(ani, found)))
+        is_known = bool(found.customer or found.candidates)
+        self.happened(CallerFound(command.call, ani if is_known else "", await self._named(ani, found)))
 
     async def _named(self, ani: str, found: CallerContext) -> CallerContext:
         """Fill an empty name with what a CRM says of the number, unless it is only claimed, or that of a guest of the

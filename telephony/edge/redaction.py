@@ -7,7 +7,8 @@ leg never have the same. That is a key still, as its syntax goes, so a journal r
 blanked likewise.
 
 Digits that a caller types into a secret question, or somebody in a talk: each is replaced by a `HIDDEN_DIGIT`, which a
-flow takes for a digit. Keys that are pressed for somebody are hidden likewise, whatever they are.
+flow takes for a digit. Keys that are pressed for somebody are hidden likewise, whatever they are; so is an answer by
+which somebody shall prove who they are.
 """
 
 import re
@@ -21,6 +22,7 @@ from telephony.events import (
     ConnectLeg,
     DigitPressed,
     Event,
+    FlowRequest,
     IceRestarted,
     KeySignalled,
     KeysRequested,
@@ -30,6 +32,7 @@ from telephony.events import (
     SrtpKey,
     WebRtc,
 )
+from telephony.requests import VerifyCaller
 
 M = TypeVar("M", bound=Event | Command)
 
@@ -41,7 +44,7 @@ _DIGIT: Final = re.compile(r"[^*#]")
 
 def without_keys(message: M) -> M:
     """Return an event or a command with its keys blanked: those in a session description, of SRTP and of ICE, and those
-    that are pressed for somebody."""
+    that are pressed for somebody; and without the answer that is to prove who somebody is."""
     text = getattr(message, "sdp", "")
     if text and ("a=crypto:" in text or "a=ice-pwd:" in text):
         return msgspec.structs.replace(message, sdp=_SECRETS.sub(_blanked_line, text))
@@ -54,6 +57,9 @@ def without_keys(message: M) -> M:
         return msgspec.structs.replace(message, srtp=_srtp(message.srtp), webrtc=_webrtc(message.webrtc))
     if isinstance(message, SendKeys | KeysRequested):
         return msgspec.structs.replace(message, keys=_DIGIT.sub(HIDDEN_DIGIT, message.keys))
+    if isinstance(message, FlowRequest) and isinstance(message.request, VerifyCaller):
+        hidden = msgspec.structs.replace(message.request, value=HIDDEN_DIGIT * len(message.request.value))
+        return msgspec.structs.replace(message, request=hidden)
     return message
 
 

@@ -143,6 +143,8 @@ class Call:
     ani: str = ""
     context: CallerContext = field(default_factory=CallerContext)
     found: bool = False
+    candidates: tuple[str, ...] = ()
+    """Whom the flow found by what the caller said, instead of those whom the number may mean."""
     media: LegOpened | None = None
     agreed: Negotiated | None = None
     version: int = 0
@@ -242,6 +244,12 @@ class Call:
     def customer_number(self) -> str:
         """The customer's, whoever called whom; in E.164, empty for one that is not known."""
         return self.dnis if self.direction == "outbound" else self.ani
+
+    @property
+    def may_be(self) -> tuple[str, ...]:
+        """Whom the caller may be, by profiles: whom the flow found, whom the number may mean, or its one owner."""
+        known = (self.context.customer,) if self.context.customer else ()
+        return self.candidates or self.context.candidates or known
 
     @property
     def language(self) -> str:

@@ -13,7 +13,9 @@ from telephony.events import (
     AgentStateRequested,
     BindingChanged,
     CallerFound,
+    CallerVerified,
     CallSnapshot,
+    CandidatesFound,
     CandidatesGathered,
     CandidatesReceived,
     Command,
@@ -84,6 +86,7 @@ from telephony.switchboard import (
     talk,
     texts,
     transfer,
+    verifying,
     waiting,
 )
 from telephony.switchboard.board import Board, SwitchboardSettings, summary
@@ -405,6 +408,8 @@ _DUE: Final[dict[str, Callable[[Board, Call, float], None]]] = {
 ON: Final[dict[type[Event], Takes]] = {
     InviteReceived: arrival.invited,
     CallerFound: arrival.caller_found,
+    CandidatesFound: verifying.candidates_found,
+    CallerVerified: verifying.verified,
     FlowAnswered: self_service.answered,
     DialogConfirmed: arrival.confirmed,
     DialogRinging: _dialog_ringing,

@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
-from crm_bridge import edit_routes, link_routes, routes
+from crm_bridge import edit_routes, link_routes, routes, sharing_routes
 from crm_bridge.webhooks.outbox import Webhooks
 from hotline.database import open_engine, session_factory
 from tests.databases import migrate
@@ -67,6 +67,7 @@ async def api(sessions: Sessions) -> AsyncIterator[Api]:
     app = FastAPI()
     app.include_router(routes.router, prefix="/api/v1")
     app.include_router(link_routes.router, prefix="/api/v1")
+    app.include_router(sharing_routes.router, prefix="/api/v1")
     app.include_router(edit_routes.router, prefix="/api/v1")
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://hotline/api/v1") as client:

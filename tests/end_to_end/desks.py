@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import Playwright, expect
 
+from hotline.auth import Role
 from hotline.demo.cast import render_speech
 from tests.end_to_end.browser import Tab, chromium
 from tests.end_to_end.running import HOST, Baresip, Server, wait_for
@@ -39,13 +40,12 @@ class Person:
     sip_password: str
 
 
-def add_person(server: Server, name: str, role: str = "agent") -> Person:
+def add_person(server: Server, name: str, role: Role = "agent") -> Person:
     """Add a user, and wait until the server knows a new agent."""
-    lines = server.hotline("users", "add", name, "--role", role).splitlines()
-    added = dict(line.split(": ", 1) for line in lines if ": " in line)
+    added = server.add_user(name, role)
     if role == "agent":
         wait_for(f"the server knows {name}", lambda: name in {agent["name"] for agent in server.get("/agents")})
-    return Person(name, added["password"], added["sip_password"])
+    return Person(name, added.password, added.sip_password)
 
 
 def sign_in(tab: Tab, person: Person, path: str = "/desk") -> None:

@@ -16,13 +16,14 @@ import time
 import urllib.error
 import urllib.request
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from hotline import auth, database
 from tests.databases import migrate
@@ -99,20 +100,31 @@ def _furnished() -> tuple[bytes, str]:
     """A database with the first people and an admin's token, and that token. It is made once, and every server gets a
     copy: tables, passwords and a command of its own would cost each of them two seconds."""
 
-    async def furnish(folder: str) -> str:
-        url = f"sqlite:///{folder}/hotline.db"
-        migrate(url)
-        engine = database.open_engine(url)
-        async with database.session_factory(engine).begin() as session:
-            await auth.first_run(session, DOMAIN, time.time())
-            token = await auth.add_token(session, "tests", ["admin"], time.time())
-        await engine.dispose()
-        return token
+    async def furnish(session: AsyncSession) -> str:
+        await auth.first_run(session, DOMAIN, time.time())
+        return await auth.add_token(session, "tests", ["admin"], time.time())
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "hotline.db"
+        migrate(f"sqlite:///{path}")
+        token = _written(path, furnish)
+        return path.read_bytes(), token
+
+
+def _written(path: Path, write: Callable[[AsyncSession], Awaitable[T]]) -> T:
+    """Write to a database as a command does, which would cost two seconds as a process of its own."""
+
+    async def opened() -> T:
+        engine = database.open_engine(f"sqlite:///{path}")
+        try:
+            async with database.session_factory(engine).begin() as session:
+                return await write(session)
+        finally:
+            await engine.dispose()
 
     # In a thread, where no loop runs: Playwright has one in this.
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as pool:
-        token = pool.submit(lambda: asyncio.run(furnish(folder))).result()
-        return (Path(folder) / "hotline.db").read_bytes(), token
+    with ThreadPoolExecutor() as pool:
+        return pool.submit(lambda: asyncio.run(opened())).result()
 
 
 @dataclass
@@ -132,6 +144,8 @@ class Server:
     web_port: int = field(default_factory=lambda: free_port(socket.SOCK_STREAM))
     process: subprocess.Popen[str] | None = None
     token: str = ""
+    agents: dict[str, auth.NewUser] = field(default_factory=dict)
+    """Those that it was started with, beside the first people."""
     errors: list[str] = field(default_factory=list)
     _ready: threading.Event = field(default_factory=threading.Event)
 
@@ -178,6 +192,13 @@ class Server:
         self.data.mkdir(mode=0o700)
         (self.data / "hotline.db").write_bytes(octets)
 
+    def add_user(self, name: str, role: auth.Role = "agent", sip_password: str | None = None) -> auth.NewUser:
+        """Add a user as `hotline users add` does; a server that runs knows of it soon."""
+        return _written(
+            self.data / "hotline.db",
+            lambda session: auth.add_user(session, name, role, DOMAIN, time.time(), sip_password=sip_password),
+        )
+
     def start(self) -> None:
         """Start the process and wait for its `ready`."""
         self._ready.clear()
@@ -189,7 +210,7 @@ class Server:
             start_new_session=True,
         )
         threading.Thread(target=self._read_errors, args=(self.process,), daemon=True).start()
-        ready = self._ready.wait(30)
+        ready = self._ready.wait(60)
         assert ready, "the server did not become ready:\n" + "".join(self.errors)
 
     def _read_errors(self, process: subprocess.Popen[str]) -> None:
@@ -256,12 +277,19 @@ def _decode(body: bytes, kind: str) -> Any:
 
 @contextlib.contextmanager
 def running_server(
-    folder: Path, settings: str = "", *, streams: bool = False, media_ports: int = 100, address: str = HOST
+    folder: Path,
+    settings: str = "",
+    *,
+    streams: bool = False,
+    media_ports: int = 100,
+    address: str = HOST,
+    agents: Iterable[str] = (),
 ) -> Iterator[Server]:
-    """A server with an admin token, stopped at the end."""
+    """A server with an admin token, and agents that it knows from its beginning; stopped at the end."""
     server = Server(folder, settings, streams, media_ports, address)
     server.write_config()
     server.furnish()
+    server.agents = {name: server.add_user(name) for name in agents}
     server.start()
     try:
         yield server

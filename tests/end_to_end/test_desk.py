@@ -11,6 +11,7 @@ import websockets.sync.client
 from playwright.sync_api import Playwright, expect
 from websockets.typing import Origin, Subprotocol
 
+from hotline.auth import Role
 from tests.end_to_end.browser import Tab, chromium
 from tests.end_to_end.desks import (
     SETTINGS,
@@ -50,7 +51,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def people(server: Server) -> dict[str, Person]:
     """Two agents and a supervisor."""
-    roles = {"thanh": "agent", "mai": "agent", "huong": "supervisor"}
+    roles: dict[str, Role] = {"thanh": "agent", "mai": "agent", "huong": "supervisor"}
     return {name: add_person(server, name, role) for name, role in roles.items()}
 
 

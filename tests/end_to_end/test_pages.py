@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Page, Playwright, expect
 
+from hotline.auth import Role
 from tests.end_to_end.browser import Tab, chromium
 from tests.end_to_end.desks import (
     SETTINGS,
@@ -55,7 +56,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def people(server: Server) -> dict[str, Person]:
-    roles = {"thanh": "agent", "mai": "agent", "huong": "supervisor"}
+    roles: dict[str, Role] = {"thanh": "agent", "mai": "agent", "huong": "supervisor"}
     return {name: add_person(server, name, role) for name, role in roles.items()}
 
 

@@ -90,7 +90,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server whose users have names as extensions have."""
     with running_server(tmp_path_factory.mktemp("scanned")) as running:
         for user in USERS:
-            running.hotline("users", "add", user, "--role", "agent", "--sip-password", PASSWORD)
+            running.add_user(user, sip_password=PASSWORD)
         wait_for("the users are known", lambda: set(USERS) <= {agent["name"] for agent in running.get("/agents")})
         yield running
 

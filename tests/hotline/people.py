@@ -13,6 +13,7 @@ from crm_bridge.importing.tables import ImportIdentity, ImportNote, ImportProfil
 from crm_bridge.match import claim
 from crm_bridge.notify.tables import OutgoingMessage
 from crm_bridge.privacy.tables import Consent, PrivacyRequest
+from crm_bridge.tables import IdentityUser
 from crm_bridge.webhooks.endpoint import Endpoint
 from crm_bridge.webhooks.outbox import Webhooks
 from hotline import person_files
@@ -31,6 +32,8 @@ NUMBER = "0912345678"
 E164 = "+84912345678"
 EMAIL = "zebra.marker@example.vn"
 SAID = "quixotic"
+OF_OTHERS = "+84905555555"
+"""A number that is known to be used by people, and owned by none of these."""
 MARKS = tuple(each.encode() for each in (NAME, "Zebra", "zebra", "912345678", SAID, "Zebrafrage"))
 
 ENDPOINT = Endpoint(
@@ -131,6 +134,17 @@ async def someone(
             )
         )
         session.add_all(_imported_and_written_to(mark, customer, now))
+        session.add(
+            IdentityUser(
+                id=mark * 32,
+                kind="phone",
+                value=OF_OTHERS,
+                customer_id=customer,
+                source="api",
+                evidence=f"{NAME} said so",
+                at=now,
+            )
+        )
         session.add(CachedAnswer(connector="crm", key=f"phone:{e164}", found={"person": {"name": NAME}}, as_of=now))
     return Someone(customer, call, recording, case)
 

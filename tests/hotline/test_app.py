@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from crm_bridge import timeline
 from crm_bridge.match import claim
@@ -52,19 +53,19 @@ def settings_in(folder: Path, more: str = "") -> Settings:
     return settings
 
 
-@pytest.fixture
-async def hotline(tmp_path: Path) -> AsyncIterator[Hotline]:
-    made = Hotline(settings_in(tmp_path))
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def hotline(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hotline]:
+    """A program of this module, for tests that neither set nor stop it."""
+    made = Hotline(settings_in(tmp_path_factory.mktemp("hotline")))
     await made.start()
     yield made
     await made.stop()
 
 
-async def test_it_starts_once_a_folder_and_tells_the_first_agents_secrets_once(
-    hotline: Hotline, tmp_path: Path
-) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_it_starts_once_a_folder_and_tells_the_first_agents_secrets_once(hotline: Hotline) -> None:
     assert [user.name for user in hotline.new_users] == ["agent1", "agent2", "supervisor1"]
-    second = Hotline(settings_in(tmp_path))
+    second = Hotline(settings_in(hotline.settings.data.parent))
     with pytest.raises(CannotStart, match="another hotline uses"):
         await second.start()
 
@@ -121,6 +122,7 @@ async def test_calls_do_not_wait_for_the_workers_that_write_words(
     await hotline.stop()
 
 
+@pytest.mark.asyncio(loop_scope="module")
 async def test_somebody_added_while_it_runs_is_known_soon(hotline: Hotline) -> None:
     async with hotline.sessions() as session:
         await auth.add_user(session, "thanh", "agent", hotline.settings.sip.domain, hotline.clock.now())
@@ -130,6 +132,7 @@ async def test_somebody_added_while_it_runs_is_known_soon(hotline: Hotline) -> N
             await asyncio.sleep(0.1)
 
 
+@pytest.mark.asyncio(loop_scope="module")
 async def test_a_phone_whose_password_is_reset_is_registered_no_more(hotline: Hotline) -> None:
     now = hotline.clock.now()
     registered = BindingRow("sip:agent1@127.0.0.1:5099", "127.0.0.1", 5099, now + 600)
@@ -306,15 +309,15 @@ def test_a_number_that_leads_to_no_flow_and_a_broken_flow_are_refused(tmp_path: 
         load_flows(settings_in(tmp_path, f"flows: {flows}\n"))
 
 
-def workers_of_ours() -> list[str]:
-    """The command lines of this process's children that are workers."""
-    found = []
+def workers_of_ours() -> set[str]:
+    """The ids of this process's children that are workers."""
+    found = set()
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
             command = (folder / "cmdline").read_text().replace("\0", " ")
             if int(parent) == os.getpid() and "telephony.edge." in command:
-                found.append(command)
+                found.add(folder.name)
     return found
 
 
@@ -323,12 +326,12 @@ async def test_a_database_of_a_later_version_is_not_touched(tmp_path: Path, monk
         raise database.DatabaseError("the database is of a later version")
 
     monkeypatch.setattr(database, "upgrade", refuse)
-    settings = settings_in(tmp_path)
+    settings, others = settings_in(tmp_path), workers_of_ours()
     with pytest.raises(database.DatabaseError):
         await Hotline(settings).start()
     # The processes that were coming up are gone, and the folder is free again.
     async with asyncio.timeout(20):
-        while workers_of_ours():  # noqa: ASYNC110
+        while workers_of_ours() - others:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     monkeypatch.undo()
     again = Hotline(settings)

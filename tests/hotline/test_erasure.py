@@ -21,6 +21,7 @@ from crm_bridge.privacy.files import KeptFile
 from crm_bridge.privacy.places import PLACES
 from crm_bridge.privacy.tables import Erasure, PrivacyRequest
 from crm_bridge.tables import Customer, CustomerLink, Identity, Interaction
+from crm_bridge.webhooks.outbox import Webhooks
 from crm_bridge.webhooks.tables import WebhookEvent
 from hotline import database, person_files, privacy
 from hotline.config import Settings
@@ -28,6 +29,7 @@ from hotline.database import Sessions
 from recordings.tables import Recording
 from telephony.edge import call_rows, rows
 from telephony.tables import Call, WrapUp
+from tests.crm_bridge.webhooks.receiver import endpoint
 from tests.hotline.conftest import NOW
 from tests.hotline.people import E164, EMAIL, MARKS, NUMBER, WEBHOOKS, someone
 
@@ -108,7 +110,7 @@ async def test_the_certificate_says_what_was_erased_and_not_of_whom(
     assert (statement["by"], statement["erasure"]) == ("huong", erasure.id)
     kinds = "transcripts recordings interactions cases identities consents customers calls wrap_ups privacy_requests"
     kinds += " customer_fields outgoing_messages import_profiles import_identities import_notes"
-    kinds += " connector_cache customer_facts fact_statements"
+    kinds += " connector_cache customer_facts fact_statements identity_users"
     files = {"recording_files": 1, "journals": 1, "prompts": 1}
     assert statement["erased"] == dict.fromkeys(kinds.split(), 1) | files | {
         "identities": 2,
@@ -400,3 +402,23 @@ async def test_a_call_that_comes_to_its_row_too_late_is_somebody_new(
         again = await customer.read(session, str(call.customer_id))
         assert again is not None
         assert (again.person.name, [each.value for each in again.identities]) == ("", [E164])
+
+
+async def test_others_are_told_to_erase_too_by_ids_alone(
+    settings: Settings, sessions: Sessions, eraser: Eraser
+) -> None:
+    one = await someone(settings, sessions, NOW)
+    told = dataclasses.replace(eraser, webhooks=Webhooks([endpoint()]))
+    erasure, _ = await told.erase(one.customer, "huong", now)
+    await told.erase(one.customer, "huong", now)
+    async with sessions() as session:
+        rows = (await session.scalars(select(WebhookEvent).where(WebhookEvent.type == "customer.erased"))).all()
+    assert [(row.customer_id, row.state) for row in rows] == [(erasure.profiles[0], "pending")]
+    data = json.loads(rows[0].body)["data"]
+    assert {key: data[key] for key in ("customer", "profiles", "erasure")} == {
+        "customer": erasure.profiles[0],
+        "profiles": erasure.profiles,
+        "erasure": erasure.id,
+    }
+    assert set(data) == {"customer", "profiles", "erasure", "erased_at"}
+    assert found_in(settings.data) == []

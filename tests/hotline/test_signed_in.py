@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
+import pytest_asyncio
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
@@ -14,14 +14,15 @@ from hotline import auth
 from hotline.app import Hotline
 from tests.hotline.test_app import settings_in
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [pytest.mark.timeout(60), pytest.mark.asyncio(loop_scope="module")]
 
 SIGNED_OUT = 1008
 
 
-@pytest.fixture
-async def hotline(tmp_path: Path) -> AsyncIterator[Hotline]:
-    made = Hotline(settings_in(tmp_path))
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def hotline(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hotline]:
+    """A program of this module."""
+    made = Hotline(settings_in(tmp_path_factory.mktemp("hotline")))
     await made.start()
     yield made
     await made.stop()

@@ -12,6 +12,7 @@ from ivr_flows.expression import (
     ExpressionError,
     check_condition,
     check_text,
+    cleaned,
     evaluate,
     holds,
     render,
@@ -130,3 +131,8 @@ def test_spoken_is_plain(text: str) -> None:
 def test_any_source_is_checked_or_refused(source: str) -> None:
     check_text(source, ["order"])
     check_condition(source, ["order"])
+
+
+@given(st.one_of(st.text(), st.from_regex(r"[\w ]{0,40}", fullmatch=True), st.sampled_from(["Thị Lan", "e\u0301"])))
+def test_what_is_plain_is_spoken_as_if_it_were_cleaned(text: str) -> None:
+    assert spoken(text) == cleaned(text)

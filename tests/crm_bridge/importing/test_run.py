@@ -20,7 +20,7 @@ from tests.crm_bridge.importing.conftest import NOW, count, everybody, profile_o
 
 Imported = Callable[..., Awaitable[Report]]
 
-FILE = """Mã khách hàng,Họ tên,Số điện thoại,Email,Thẻ,Ngày sinh
+FILE = """Mã khách hàng,Họ tên,Số điện thoại,Email,Thẻ,Nghề nghiệp
 1,Nguyễn Văn An,0912 345 678,an@example.vn,vip,1990
 2,Trần Bình,0168 123 4567,,,
 ,Bình,+84 38 123 4567,binh@example.vn,mới,
@@ -39,7 +39,7 @@ async def test_a_file_makes_each_person_once(imported: Imported, sessions: Sessi
     assert [each.as_json() for each in report.of("repeated")] == [{"row": 4, "column": "phone", "same_as_row": 3}]
     assert [each.row for each in report.of("refused")] == [7]
     assert [(each.row, each.column) for each in report.of("ignored")] == [(5, "Số điện thoại"), (7, "Số điện thoại")]
-    assert report.remarks == ('columns that were not taken: Ngày sinh; --map "COLUMN=FIELD" takes one',)
+    assert report.remarks == ('columns that were not taken: Nghề nghiệp; --map "COLUMN=FIELD" takes one',)
     binh = await profile_of(sessions, "phone", "+84381234567")
     assert (binh.person.name, binh.person.tags) == ("Trần Bình", ["mới"])
     assert {(each.kind, each.value, each.assurance, each.source) for each in binh.identities} == {

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from crm_bridge import customer, person
 from crm_bridge.context import find_caller
@@ -23,7 +23,7 @@ from crm_bridge.person import Grounds
 from crm_bridge.privacy import hold
 from crm_bridge.privacy.tables import Consent, PrivacyRequest
 from crm_bridge.rows import new_id
-from crm_bridge.tables import Customer, CustomerField, Identity
+from crm_bridge.tables import Customer, CustomerField, Identity, IdentityUser
 from crm_bridge.timeline import NewInteraction, record, record_call
 from hotline.database import open_engine, reading, session_factory
 from tests.crm_bridge.calls import snapshot
@@ -284,3 +284,28 @@ async def _law(events: list[tuple[list[tuple[Any, str]], str]], rows: list[tuple
             await undo(sessions, each.id, lambda: NOW + 2.0)
         assert await everybody(sessions) == before
         await engine.dispose()
+
+
+async def test_who_uses_a_number_of_another_row_is_a_candidate_as_long_as_the_import_holds(
+    imported: Imported, sessions: Sessions
+) -> None:
+    report = await imported("Mã KH,phone,name\n1,0912345678,Lan\n2,,Minh\n2,0912345678,\n")
+    async with sessions() as session:
+        lan, minh = [(await profile_of(sessions, "external", f"pos:{each}")).person.id for each in "12"]
+        _, found = await find_caller(session, "0912345678", False, "", "VN", NOW)
+        assert (found.customer, found.candidates) == (lan, (lan, minh))
+    await undone(sessions, report)
+    assert await count(sessions, IdentityUser) == 0
+
+
+async def test_a_shared_number_puts_no_rows_together(imported: Imported, sessions: Sessions) -> None:
+    await event(sessions, "zalo", ("zalo", "z1"), ("phone", "+84912345678"), now=NOW - 10.0)
+    async with sessions.begin() as session:
+        await session.execute(update(Identity).where(Identity.kind == "phone").values(shared_at=NOW))
+    report = await imported("Mã KH,phone,name\n1,0912345678,Lan\n2,0912345678,Minh\n,0912345678,Hoa\n")
+    assert (report.counts.created, report.counts.matched, report.counts.contradictions) == (2, 1, 0)
+    async with sessions() as session:
+        _, found = await find_caller(session, "0912345678", False, "", "VN", NOW)
+        owner = await session.scalar(select(Customer.name).where(Customer.id == found.candidates[0]))
+    assert len(found.candidates) == 3
+    assert owner == ""  # a row that has nothing else says nothing of whose number it is

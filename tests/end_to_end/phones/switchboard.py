@@ -2,13 +2,11 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from tests.end_to_end.desks import Person, add_person, state_of
+from tests.end_to_end.desks import Person, state_of
 from tests.end_to_end.phones.phone import TONES_HZ, Account, Phone, Transport
 from tests.end_to_end.running import HOST, Server, running_server, wait_for
 
@@ -112,10 +110,9 @@ def agents(folder: Path, settings: str = "", address: str = HOST) -> Iterator[Ag
     queues = ", ".join(f"{agent}: {{agents: [{agent}], wrap_up: 50ms}}" for agent in IN_QUEUES)
     led = ", ".join(f"'{number}': {flow}" for number, flow in NUMBERS.items())
     text = f"flows: {flows}\nqueues: {{{queues}}}\nnumbers: {{{led}}}\n{settings}"
-    with running_server(folder, text, streams=True, media_ports=400, address=address) as server:
-        with ThreadPoolExecutor() as pool:
-            people = list(pool.map(partial(add_person, server), (*IN_QUEUES, "chi")))
-        yield Agents(server, {person.name: person for person in people})
+    names = (*IN_QUEUES, "chi")
+    with running_server(folder, text, streams=True, media_ports=400, address=address, agents=names) as server:
+        yield Agents(server, {name: Person(name, it.password, it.sip_password) for name, it in server.agents.items()})
 
 
 @dataclass

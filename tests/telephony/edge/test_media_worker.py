@@ -69,6 +69,8 @@ from tests.telephony.media.signals import sine
 from tests.telephony.media.speech import at_level, over_a_line, sentences
 
 TIMEOUT_S = 10.0
+START_S = 40.0
+"""For a process that comes up: a second of work, where nobody else has any."""
 TELEPHONE_EVENT = 101
 STALLED = 3
 """Blocks that a busy machine may cost. That none is lost otherwise is shown in virtual time, in the plane's tests."""
@@ -89,9 +91,11 @@ class Worker:
         for command in commands:
             self.control.sendall(encode(command))
 
-    def wait_for(self, kind: type[T], meanwhile: Callable[[], object] = lambda: None) -> T:
+    def wait_for(
+        self, kind: type[T], meanwhile: Callable[[], object] = lambda: None, timeout_s: float = TIMEOUT_S
+    ) -> T:
         """Return the next event of a kind, and drop those before it; call `meanwhile` every few milliseconds."""
-        deadline = time.monotonic() + TIMEOUT_S
+        deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             for place, event in enumerate(self.seen):
                 if isinstance(event, kind):
@@ -127,7 +131,7 @@ def worker(
         theirs.close()
         running = Worker(process, ours)
         try:
-            assert running.wait_for(WorkerStarted) == WorkerStarted("media", process.pid)
+            assert running.wait_for(WorkerStarted, timeout_s=START_S) == WorkerStarted("media", process.pid)
             yield running
         finally:
             ours.close()

@@ -97,7 +97,7 @@ def test_a_menu_is_listened_to_from_its_prompt_on(story: Story) -> None:
     assert story.said(Listen)[1:] == [Listen(story.call, story.leg, "en", DIGITS)]
     assert not story.said(StopListening)  # one question follows the other
     story.says("one two three")
-    assert story.last(Hangup)
+    assert story.said(Hangup)
     assert story.said(StopListening) == [StopListening(story.call)]
 
 

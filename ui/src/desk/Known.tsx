@@ -33,8 +33,8 @@ export function Known({ customer, context, profile }: Props): ReactElement {
     <div className="stack">
       {reason && (
         <p>
-          <span className="label">{t("desk.reason")}</span>{" "}
-          <span className="strong">{t(`desk.reason.${reason.kind}`, { subject: reason.subject })}</span>{" "}
+          <span className="label">{t("desk.why")}</span>{" "}
+          <span className="strong">{t(`desk.why.${reason.kind}`, { subject: reason.subject })}</span>{" "}
           <span className="small soft">{date(reason.at)}</span>
         </p>
       )}
@@ -51,8 +51,7 @@ export function Known({ customer, context, profile }: Props): ReactElement {
         )}
         {prefers && (
           <span>
-            {t("desk.prefers")}{" "}
-            <span className="strong">{t(`channel.${prefers}`, { defaultValue: prefers })}</span>
+            {t("desk.prefers")} <span className="strong">{t(`channel.${prefers}`, { defaultValue: prefers })}</span>
           </span>
         )}
         {born && (

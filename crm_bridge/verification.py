@@ -1,0 +1,89 @@
+"""An answer by which a caller proves to be one of several people, or the one whose number it is.
+
+Rule 1: exactly one candidate must fit. Whom the answer fits otherwise, or how many, is told to nobody.
+Rule 2: attempts that fail are counted in the database, for each caller and for each of whom the caller may be, so that
+neither more calls, nor other numbers, nor a restart give more of them.
+Rule 3: what is asked is kept, and what is answered is not.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm_bridge import candidates, telling_apart
+from crm_bridge.rows import new_id
+from crm_bridge.tables import VerificationAttempt
+
+WINDOW_S: Final = 3600.0
+PER_CALLER: Final = 5
+PER_CUSTOMER: Final = 10
+ANSWERED: Final = 2
+"""The assurance of who answered a question (`telephony.events.CallerContext`)."""
+
+Verdict = Literal["verified", "refused", "exhausted", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question and its answer. `caller` is the number in E.164, empty for a withheld one; `profiles` are those whom
+    the caller may be."""
+
+    call: str
+    caller: str
+    profiles: tuple[str, ...]
+    field: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What came of it: `verified` (as `customer`), `refused`, `exhausted` (there were too many attempts, and this one
+    is not looked at), `unknown` (nothing is known that it could be compared with)."""
+
+    verdict: Verdict
+    customer: str = ""
+
+
+async def verify(session: AsyncSession, asked: Asked, now: float) -> Verified:
+    """Compare an answer with what is known of the candidates. Writes without committing."""
+    most = _most_of(asked)
+    await session.execute(delete(VerificationAttempt).where(VerificationAttempt.at < now - WINDOW_S))
+    if await _is_exhausted(session, most):
+        return Verified("exhausted")
+    people = await candidates.read(session, asked.profiles, asked.caller)
+    if not any(asked.field in each.fields for each in people):
+        return Verified("unknown")
+    fitting = telling_apart.verify(people, asked.field, asked.answer)
+    if len(fitting) == 1:
+        return Verified("verified", fitting[0])
+    session.add_all(VerificationAttempt(id=new_id(), mark=mark, at=now) for mark in most)
+    await session.flush()
+    return Verified("refused")
+
+
+def proves(field: str) -> bool:
+    """Tell whether the answer to a question proves more than which of several people somebody is."""
+    return field not in telling_apart.PROVES_NOTHING
+
+
+def _most_of(asked: Asked) -> Mapping[str, int]:
+    """Return the marks by which attempts are counted, and how many each may have."""
+    caller = f"caller {asked.caller}" if asked.caller else f"call {asked.call}"
+    return {_mark(caller): PER_CALLER} | {_mark(f"customer {each}"): PER_CUSTOMER for each in asked.profiles}
+
+
+def _mark(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+async def _is_exhausted(session: AsyncSession, most: Mapping[str, int]) -> bool:
+    counted = (
+        select(VerificationAttempt.mark, func.count())
+        .where(VerificationAttempt.mark.in_(most))
+        .group_by(VerificationAttempt.mark)
+    )
+    return any(count >= most[mark] for mark, count in await session.execute(counted))

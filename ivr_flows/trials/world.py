@@ -1,0 +1,102 @@
+"""The world of a scenario: what queues and other systems come to, each time they are asked. Pure."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from fnmatch import translate
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from msgspec.structs import replace
+
+from ivr_flows.facts import Facts
+from ivr_flows.trials.scenario import Reply, Visit, World
+from telephony.events import CallerContext
+from telephony.requests import AnyRequest, CallHttp, Values, kind_of
+
+UNLESS_SAID: Final[Mapping[str, Reply]] = {
+    "lookup": Reply("not_found"),
+    "verify": Reply("refused"),
+    "case": Reply("next", {"id": "case-new"}),
+    "callback": Reply("next"),
+    "dial": Reply("answered", after_s=60.0),
+    "conference": Reply("next", after_s=60.0),
+    "voicemail": Reply("next", after_s=10.0),
+}
+"""What the world says where the scenario has nothing of it. A web service always needs its answer."""
+VERIFIED: Final = 2
+"""The assurance of somebody who answered a question."""
+
+
+class Said(NamedTuple):
+    """The world's answer to a request: the exit's name, what came of it, after how long."""
+
+    outcome: str
+    values: Values
+    after_s: float
+    caller: CallerContext | None
+
+
+class Answers:
+    """Counts how often each thing was asked, since a scenario may answer otherwise the second time."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._asked: Counter[tuple[str, str]] = Counter()
+
+    def visit(self, queue: str) -> Visit:
+        """Return what comes of a queue this time."""
+        visits = self._world.visits.get(queue) or (Visit(),)
+        return visits[self._turn("queue", queue, len(visits))]
+
+    def reply(self, request: AnyRequest, facts: Facts) -> Said | None:
+        """Return the world's answer this time; None where the scenario has none. What is given away (`transfer`) has
+        none either, unless it fails."""
+        if isinstance(request, CallHttp):
+            return self._http(request)
+        kind = kind_of(request)
+        replies = self._world.replies.get(kind) or ((UNLESS_SAID[kind],) if kind in UNLESS_SAID else ())
+        if not replies:
+            return None
+        reply = replies[self._turn(kind, "", len(replies))]
+        caller = reply.caller
+        if caller is None and kind == "verify" and reply.outcome == "verified":
+            caller = replace(facts.caller, known=True, assurance=VERIFIED)
+        return Said(reply.outcome, reply.values or {}, reply.after_s, caller)
+
+    def _http(self, request: CallHttp) -> Said | None:
+        asked = f"{request.method.upper()} {request.url}"
+        for pattern, replies in self._world.http.items():
+            if matches(pattern, request.url) or matches(pattern, asked):
+                reply = replies[self._turn("http", pattern, len(replies))]
+                wanted = {name: at_path(reply.values, path) for name, path in request.fields.items()}
+                return Said(reply.outcome, {n: v for n, v in wanted.items() if v is not None}, reply.after_s, None)
+        return None
+
+    def _turn(self, kind: str, name: str, given: int) -> int:
+        turn = self._asked[kind, name]
+        self._asked[kind, name] += 1
+        return min(turn, given - 1)
+
+
+@lru_cache(maxsize=1024)
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(translate(text))
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Tell whether an address is meant; `*` stands for anything."""
+    return _pattern(pattern).match(text) is not None
+
+
+def at_path(values: Any, path: str) -> Any:
+    """Return what stands in a JSON answer at `order.items.0.day`; None for nothing, or for what is no single value."""
+    found = values
+    for part in path.split("."):
+        if isinstance(found, Mapping):
+            found = found.get(part)
+        elif isinstance(found, list | tuple) and part.isdigit() and int(part) < len(found):
+            found = found[int(part)]
+        else:
+            return None
+    return found if isinstance(found, str | int | float | bool) else None

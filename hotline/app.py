@@ -34,6 +34,7 @@ from hotline.cannot_start import CannotStart, cause
 from hotline.config import Settings, TlsFiles
 from hotline.flow_watch import FlowWatch
 from hotline.metrics import Metrics
+from hotline.metrics_state import WorkerProcess
 from hotline.sip_listeners import SipListeners, told_address
 from ivr_flows import prompts as prompt_cache
 from ivr_flows.flow import Flow, Http
@@ -139,7 +140,7 @@ class Hotline:
         await self.funnel.audio.start()
         self._exit.push_async_callback(self.funnel.audio.stop)
         await _at_once(self._start_workers(), self._open_database())
-        self._watched: list[Worker[Any]] = [
+        self._watched: list[WorkerProcess] = [
             *self.media.processes,
             *(each for each in self.speech if each is not self.hear),
         ]

@@ -27,6 +27,8 @@ Direction = Literal["inbound", "outbound"]
 TranscriptState = Literal["none", "pending", "done", "awaiting_model", "failed"]
 
 CALL: Final = "call"
+VOICEMAIL: Final = "voicemail"
+SURVEY: Final = "survey"
 MAX_EXCERPT_LENGTH: Final = 2000
 ONLY_OPEN: Final = "only_open"
 """Why an entry is in its case: the customer had no other open one."""
@@ -69,6 +71,23 @@ class NewInteraction:
     public: bool = False
     attach_within_s: float = 0.0
     facts: tuple[Saying, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Something that a known customer did in a call, besides calling. `occurred_at` is seconds since the epoch, `case`
+    one of theirs or empty."""
+
+    customer: str
+    channel: str
+    external_id: str
+    occurred_at: float
+    subject: str
+    attributes: Mapping[str, Any]
+    text: str = ""
+    case: str = ""
+    recording: str | None = None
+    transcript: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +173,39 @@ async def _keep_told(
     await fact_rows.say(session, customer_id, sayings, source, now)
 
 
+async def record_beside(session: AsyncSession, event: Beside, now: float) -> Recorded | None:
+    """Put what was done in a call on the timeline, beside the call's own entry. Nothing for somebody who is gone.
+
+    Raises `InteractionOvertaken`.
+    """
+    home = await session.get(Customer, event.customer)
+    if home is None:
+        return None
+    before = await _entry(session, event.channel, event.external_id)
+    if before is not None:
+        return Recorded(before, home.person_id or home.id, repeated=True)
+    row = {
+        "id": new_id(),
+        "customer_id": home.id,
+        "channel": event.channel,
+        "direction": "inbound",
+        "occurred_at": event.occurred_at,
+        "subject": event.subject,
+        "text": event.text,
+        "case_id": event.case if event.case and await _owns_case(session, home.id, event.case) else None,
+        "recording_id": event.recording,
+        "transcript": event.transcript,
+        "external_id": event.external_id,
+        "attributes": dict(event.attributes),
+        "outcome": {"created_customer": False, "matched_by": None, "conflicts": [], "ignored": []},
+        "created_at": now,
+    }
+    if not await insert_if_free(session, Interaction, row):
+        raise InteractionOvertaken("another writer recorded the same event at the same time")
+    recorded = await session.get_one(Interaction, row["id"])
+    return Recorded(recorded, home.person_id or home.id, repeated=False)
+
+
 async def record_call(session: AsyncSession, call: CallSnapshot, now: float) -> None:
     """Bring the one entry of a call up to date with its snapshot, in mid-call and at its end; make it if need be.
 
@@ -216,8 +268,20 @@ async def attach_recording(
 
     A call of a withheld number has no entry; then there is nothing to link.
     """
-    text = excerpt if len(excerpt) <= MAX_EXCERPT_LENGTH else excerpt[: MAX_EXCERPT_LENGTH - 1] + "…"
-    await _update_call(session, call_id, {"recording_id": recording_id, "transcript": transcript_state, "text": text})
+    values = {"recording_id": recording_id, "transcript": transcript_state, "text": _shortened(excerpt)}
+    await _update_call(session, call_id, values)
+
+
+async def describe_message(
+    session: AsyncSession, recording_id: str, transcript_state: TranscriptState, excerpt: str
+) -> None:
+    """Write on the entry of a message what became of its words; one of nobody known has no entry."""
+    of_message = update(Interaction).where(Interaction.channel == VOICEMAIL, Interaction.external_id == recording_id)
+    await session.execute(of_message.values(transcript=transcript_state, text=_shortened(excerpt)))
+
+
+def _shortened(excerpt: str) -> str:
+    return excerpt if len(excerpt) <= MAX_EXCERPT_LENGTH else excerpt[: MAX_EXCERPT_LENGTH - 1] + "…"
 
 
 async def note_call(session: AsyncSession, call_id: str, disposition: str, note: str) -> None:
@@ -265,10 +329,12 @@ def _newest_of(query: Select[Interaction], profiles: tuple[str, ...], limit: int
 
 
 async def _recorded(session: AsyncSession, event: NewInteraction) -> Interaction | None:
-    if not event.external_id:
-        return None
+    return await _entry(session, event.channel, event.external_id) if event.external_id else None
+
+
+async def _entry(session: AsyncSession, channel: str, external_id: str) -> Interaction | None:
     return await session.scalar(
-        select(Interaction).where(Interaction.channel == event.channel, Interaction.external_id == event.external_id)
+        select(Interaction).where(Interaction.channel == channel, Interaction.external_id == external_id)
     )
 
 

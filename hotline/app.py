@@ -43,8 +43,9 @@ from ivr_flows.prove import load_proved
 from recordings import store
 from recordings.journal import Journal
 from telephony import acd, sdp
-from telephony.edge import collector, hours, number_tables, recovery, rows
+from telephony.edge import callbacks, collector, hours, number_tables, recovery, rows
 from telephony.edge.alarms import watch_disk
+from telephony.edge.callbacks import CallbackRequests
 from telephony.edge.case_requests import CaseRequests
 from telephony.edge.funnel import Funnel
 from telephony.edge.media_settings import ICE_SERVERS, MediaSettings
@@ -55,8 +56,17 @@ from telephony.edge.speech_worker import SpeechSettings
 from telephony.edge.websocket import SipWebSockets
 from telephony.edge.wire import FromMedia, FromSpeech
 from telephony.edge.workers import Worker
-from telephony.events import BindingChanged, HangupRequested, Prompt, SaveAgent, WorkerDied, WorkerKind
-from telephony.requests import CallHttp, ChangeCase
+from telephony.events import (
+    BindingChanged,
+    CallbackBooked,
+    CallbackCancelled,
+    HangupRequested,
+    Prompt,
+    SaveAgent,
+    WorkerDied,
+    WorkerKind,
+)
+from telephony.requests import BookCallback, CallHttp, ChangeCase
 from telephony.sip.digest import Ha1
 from telephony.sip.endpoint import Endpoint, EndpointSettings
 from telephony.sip.settings import SubscriptionSettings, TextSettings
@@ -148,6 +158,7 @@ class Hotline:
         await self._restore_agents()
         await self._follow_switches()
         await self._start_sip()
+        await self._restore_callbacks()
         mail = self._make_mail()
         await self._start_web({} if mail is None else mail.hooks())
         await self._start_webhooks()
@@ -174,6 +185,9 @@ class Hotline:
         """Have what flows ask of the world performed."""
         requests = self.funnel.requests
         requests.register(ChangeCase, CaseRequests(self.sessions, self.clock.now).perform)
+        board = self.funnel.switchboard.board
+        bookings = CallbackRequests(self.sessions, self.clock.now, self.funnel.happened, board)
+        requests.register(BookCallback, bookings.perform)
         self._serve_services(flows)
 
     def _publish(self, flows: Mapping[str, Flow]) -> None:
@@ -260,8 +274,10 @@ class Hotline:
                 region=settings.region,
                 language=settings.languages[0],
                 record_channels=settings.recordings.channels,
+                max_room=settings.limits.conference,
                 flow_settings=settings.flow_settings,
                 hours={name: each.calendar for name, each in settings.hours.items()},
+                callbacks=settings.callbacks.rules,
             ),
             flows,
             acd.Acd(queues, {}),  # agents are known once the database is open
@@ -365,6 +381,23 @@ class Hotline:
         for change in changes:
             if change.hours in board.settings.hours and board.emergencies.get(change.hours) != change:
                 self.funnel.happened(change)
+
+    async def _restore_callbacks(self) -> None:
+        """Keep what callers were promised before: each has its old place."""
+        async with self.sessions() as session:
+            promised = [callbacks.snapshot_of(row) for row in await callbacks.open_ones(session)]
+        for callback in promised:
+            self.funnel.happened(CallbackBooked(callback, restored=True))
+
+    async def _follow_callbacks(self) -> None:
+        """Take back the promises to people who were erased: their rows are gone."""
+        bookings = list(self.funnel.switchboard.board.bookings)
+        if not bookings:
+            return
+        async with self.sessions() as session:
+            gone = await callbacks.missing(session, bookings)
+        for identity in gone:
+            self.funnel.happened(CallbackCancelled(identity, "erasure"))
 
     async def _save_agent(self, changed: acd.AgentChanged) -> None:
         async with self.sessions() as session:
@@ -545,8 +578,9 @@ class Hotline:
                     known_secrets = await auth.sip_secrets(session)
                     live = await sessions.live(session, self.clock.now())
                 await self._follow_switches()
+                await self._follow_callbacks()
             except Exception:
-                log.exception("the users and switches could not be read; those known before stay known")
+                log.exception("users, switches and callbacks could not be read; those known before stay known")
                 continue
             revoked = auth.revoked(self._secrets, known_secrets)
             self._secrets = known_secrets

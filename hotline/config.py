@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from hotline.config_callbacks import Callbacks
 from hotline.config_channels import Channels
 from hotline.config_connectors import Connectors
 from hotline.config_hours import AllHours
@@ -272,9 +273,10 @@ class Settings(Section):
     web: Web
     flows: Folder | None = None
     numbers: dict[Number, Name]
-    flow_settings: dict[FlowSetting, str] = Field(default_factory=dict, repr=False)
+    flow_settings: dict[FlowSetting, str] = Field(repr=False)
     queues: dict[Name, Queue]
     hours: AllHours
+    callbacks: Callbacks
     desk: Desk
     channels: Channels
     mail: Mail
@@ -309,6 +311,15 @@ class Settings(Section):
         if twice:
             raise ValueError(f"/hooks/{twice[0]} is the address of the channel `{twice[0]}`; take another name")
         return mail
+
+    @field_validator("callbacks")
+    @classmethod
+    def _knows_its_hours(cls, callbacks: Callbacks, info: ValidationInfo) -> Callbacks:
+        known = info.data.get("hours")
+        if callbacks.hours and known is not None and callbacks.hours not in known:
+            there = f"there are {', '.join(sorted(known))}" if known else "there are none"
+            raise ValueError(f"hours: `hours` has no `{callbacks.hours}`; {there}")
+        return callbacks
 
     @property
     def database_url(self) -> str:

@@ -13,6 +13,7 @@ class Limits(Section):
 
     max_calls: int = Field(ge=1)
     max_call: Duration = Field(gt=0)
+    conference: int = Field(ge=2, le=100)
     media_timeout: Duration = Field(gt=0)
     subscriptions: int = Field(ge=0)
     texts: int = Field(ge=0)

@@ -134,6 +134,7 @@ class Trunk(Section):
     show_account: bool = False
     pass_on_caller: bool = False
     withhold: bool = False
+    refer: bool = False
     countries: Annotated[list[Country], CommaList] | None = None
     allow: Annotated[list[Beginning], CommaList] = Field([])
     deny: Annotated[list[Beginning], CommaList] = Field([])

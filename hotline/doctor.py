@@ -384,7 +384,7 @@ def _offers(settings: Settings) -> Iterator[Finding]:
 def _flows(settings: Settings) -> Iterator[Finding]:
     folder = settings.flows_folder
     sound: dict[str, flows.Flow] = {}
-    outside = Outside(hours=frozenset(settings.hours), settings=frozenset(settings.flow_settings))
+    outside = Outside(settings=frozenset(settings.flow_settings))
     for path in flow_files(folder):
         checked = read_linked(path)
         found = checked.errors or prove(checked, outside)

@@ -76,8 +76,11 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("POST", "/api/v1/calls/*/transfer", ("desk",)),
     ("POST", "/api/v1/calls/*/hangup", ("desk",)),
     ("POST", "/api/v1/calls/*/wrap_up", ("desk",)),
+    ("POST", "/api/v1/voicemails/*/done", ("desk",)),
+    ("POST", "/api/v1/voicemails/*/reopen", ("desk",)),
     ("POST", "/api/v1/session/phone", ("desk",)),
     ("DELETE", "/api/v1/session", ("desk",)),
+    ("DELETE", "/api/v1/callbacks/*", ("agents", "desk")),
     ("PUT", "/api/v1/hours/*", ("audit",)),  # of supervisors and admins
     ("POST", "/api/v1/webhooks/*/replay", ("audit",)),  # likewise
     ("POST", "/api/v1/webhooks/*/dead/*/replay", ("audit",)),
@@ -87,6 +90,7 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("GET", "/api/v1/desk", ("desk",)),
     ("GET", "/api/v1/agents", ("read", "desk")),
     ("GET", "/api/v1/queues", ("read", "desk")),
+    ("GET", "/api/v1/callbacks", ("read", "desk")),
     ("GET", "/api/v1/customers", ("read", "desk")),
     ("GET", "/api/v1/customers/*", ("read", "desk")),
     ("GET", "/api/v1/customers/*/timeline", ("read", "desk")),
@@ -94,6 +98,8 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("GET", "/api/v1/customers/*/facts", ("read", "desk")),
     ("GET", "/api/v1/customers/*/context", ("read", "desk")),
     ("GET", "/api/v1/calls/*", ("read", "desk")),
+    ("GET", "/api/v1/voicemails", ("read", "desk")),
+    ("GET", "/api/v1/voicemails/*/audio", ("read", "desk")),
     ("GET", "/api/v1/calls/*/phrases", ("read", "desk")),
     ("GET", "/api/v1/customers/*/export", ("customers",)),
     ("GET", "/api/v1/erasures/*", ("customers",)),

@@ -47,6 +47,7 @@ def rules(settings: Settings) -> tuple[TrunkRules, ...]:
             caller_numbers=trunk.caller_numbers,
             passes_on=trunk.pass_on_caller,
             withholds=trunk.withhold,
+            refers=trunk.refer,
         )
         for trunk in settings.sip.trunks
     )

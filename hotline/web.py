@@ -30,9 +30,11 @@ import recordings.consent_routes
 import recordings.routes
 import telephony.alarm_routes
 import telephony.audio_routes
+import telephony.callback_routes
 import telephony.desk_routes
 import telephony.hours_routes
 import telephony.routes
+import telephony.voicemail_routes
 from crm_bridge.connectors.lookup import Connectors
 from crm_bridge.notify.outbox import Notifier
 from crm_bridge.webhooks.outbox import NOBODY
@@ -173,7 +175,9 @@ def create_app(
         telephony.desk_routes,
         telephony.audio_routes,
         telephony.alarm_routes,
+        telephony.voicemail_routes,
         telephony.hours_routes,
+        telephony.callback_routes,
     ):
         app.include_router(room.router, prefix=API)
     app.include_router(crm_bridge.channels.routes.router)

@@ -14,7 +14,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import FileResponse, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import Headers
@@ -26,6 +26,7 @@ from recordings.store import wav_path
 from recordings.tables import Recording, RecordingState, Transcript, TranscriptState
 from recordings.text import hits
 from telephony.clock import iso, iso_or_none
+from telephony.events import RecordingKind
 
 router = APIRouter(tags=["recordings"])
 
@@ -73,6 +74,7 @@ class RecordingOut(_Shape):
 
     id: str
     call: str
+    kind: RecordingKind = Field(description="`voicemail`: a message that was left for the queue.")
     customer: str | None
     state: RecordingState
     cause: str
@@ -303,6 +305,7 @@ def _out(row: Recording, excerpt: list[PieceOut]) -> RecordingOut:
     return RecordingOut(
         id=row.id,
         call=row.call_id,
+        kind=row.kind,
         customer=row.customer_id,
         state=row.state,
         cause=row.cause,

@@ -26,7 +26,7 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge.timeline import attach_recording
+from crm_bridge.timeline import TranscriptState, attach_recording, describe_message
 from recordings.journal import ID
 from recordings.spool import close_to_wav, parts_of
 from recordings.tables import Recording, RecordingState, Transcript
@@ -77,8 +77,12 @@ async def create(
     started_at: float,
     language: str,
     folder: Path,
+    message_for: str = "",
 ) -> Path:
-    """Add the row of a recording that begins and return where its spool goes (absolute; its folder exists)."""
+    """Add the row of a recording that begins and return where its spool goes (absolute; its folder exists).
+
+    `message_for` is the queue for which it is a message, empty for a talk.
+    """
     spool = spool_path(folder, recording)
     row = Recording(
         id=recording,
@@ -87,6 +91,8 @@ async def create(
         path=f"{datetime_of(started_at):%Y-%m-%d}/{recording}.wav",
         started_at=started_at,
         language=language,
+        kind="voicemail" if message_for else "talk",
+        queue=message_for,
     )
     session.add(row)
     await session.flush()
@@ -136,7 +142,7 @@ async def finish(
     row.transcript_state = due
     row.transcript_cause = "" if audio.ticks else audio.cause or "The recording holds no audio."
     await session.flush()
-    await attach_recording(session, row.call_id, row.id, due, "")
+    await _attach(session, row, due, "")
     return row
 
 
@@ -198,7 +204,7 @@ async def save_transcript(session: AsyncSession, transcribed: FileTranscribed, n
     outcome = "done" if transcript else transcribed.outcome
     row.transcript_state, row.transcript_cause = outcome, transcribed.cause
     await session.flush()
-    await attach_recording(session, row.call_id, row.id, outcome, excerpt(transcript.text) if transcript else "")
+    await _attach(session, row, outcome, excerpt(transcript.text) if transcript else "")
     return row
 
 
@@ -212,6 +218,14 @@ def spool_path(folder: Path, recording: str) -> Path:
 def wav_path(folder: Path, row: Recording) -> Path:
     """Return a recording's WAV file (it is there when the state is `closed`)."""
     return folder / row.path
+
+
+async def _attach(session: AsyncSession, row: Recording, state: TranscriptState, text: str) -> None:
+    """Say on the customer's timeline what became of a recording: at its call, or at the message that it is."""
+    if row.kind == "voicemail":
+        await describe_message(session, row.id, state, text)
+    else:
+        await attach_recording(session, row.call_id, row.id, state, text)
 
 
 async def _row(session: AsyncSession, recording: str) -> Recording:

@@ -9,6 +9,8 @@ from typing import Any, Literal
 from sqlalchemy import JSON, Double, ForeignKey, Index, MetaData, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from telephony.events import RecordingKind
+
 RecordingState = Literal["spooling", "closed", "failed", "lost"]
 TranscriptState = Literal["none", "pending", "done", "awaiting_model", "failed"]
 
@@ -45,6 +47,8 @@ class Recording(Base):
     call_id: Mapped[str] = mapped_column(String(32), index=True)
     customer_id: Mapped[str | None] = mapped_column(String(32), index=True, default=None)
     path: Mapped[str] = mapped_column(Text)
+    kind: Mapped[RecordingKind] = mapped_column(String(16), default="talk", server_default=text("'talk'"))
+    """`talk`, or `voicemail`: a message that was left for the queue."""
     state: Mapped[RecordingState] = mapped_column(String(16), index=True, default="spooling")
     cause: Mapped[str] = mapped_column(Text, default="")
     started_at: Mapped[float] = mapped_column(Double)

@@ -1,15 +1,16 @@
 """What of the live events an agent's page is told. Pure.
 
 Rule: an agent sees everything of calls that are offered to it or that it talks in, the state of every agent (a transfer
-needs to know), and of all other calls no more than that something changed in their queue. What passes, and has no
-number, changes no queue. Numbering stays as it is, so that a page which comes back knows from where to go on.
+needs to know), that there is a message for some queue, and of all other calls no more than that something changed in
+their queue. What passes, and has no number, changes no queue. Numbering stays as it is, so that a page which comes back
+knows from where to go on.
 """
 
 from typing import Any, Final
 
 Event = dict[str, Any]
 
-OF_EVERYBODY: Final = frozenset({"hello", "agent.changed"})
+OF_EVERYBODY: Final = frozenset({"hello", "agent.changed", "voicemail.created", "voicemail.done"})
 
 
 def seen_by(agent: str, event: Event) -> Event | None:
@@ -17,6 +18,8 @@ def seen_by(agent: str, event: Event) -> Event | None:
     if event["type"] in OF_EVERYBODY:
         return event
     call = event.get("call") or {}
+    if event["type"] == "callback.changed":  # it waits in a queue as a call does
+        call = {"queue": event["callback"]["queue"]}
     if agent in (call.get("agent"), event.get("agent"), event.get("by")):
         return event
     if call.get("queue") and "seq" in event:

@@ -174,6 +174,7 @@ Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 LegKind = Literal["rtp", "webrtc"]
 Role = Literal["party", "monitor", "whisper", "echo"]
 Channels = Literal["stereo", "legs"]
+RecordingKind = Literal["talk", "voicemail"]
 GainMode = Literal["off", "conference", "always"]
 
 
@@ -724,6 +725,20 @@ class FlowAnswered(Event, frozen=True):
     number: int
     outcome: str
     values: Values = {}
+
+
+class CallbackBooked(Event, frozen=True):
+    """A caller was promised to be called back, and the row says so. `restored`: it was before the program started."""
+
+    callback: "CallbackSnapshot"
+    restored: bool = False
+
+
+class CallbackCancelled(Event, frozen=True):
+    """Somebody takes a promise back, `by` name. One that is being kept already stays."""
+
+    callback: str
+    by: str
 
 
 class AgentStateRequested(Event, frozen=True):
@@ -1289,6 +1304,10 @@ class FlowRequest(Command, frozen=True, kw_only=True):
     customer: str = ""
     case: str = ""
     candidates: tuple[str, ...] = ()
+    queue: str = ""
+    """The queue that the caller waits in, or else the first that there is."""
+    since: float = 0.0
+    """Since when the caller waits there; now for one who does not."""
 
 
 class SendMessage(Command, frozen=True):
@@ -1306,6 +1325,53 @@ class SendMessage(Command, frozen=True):
     subject: str
 
 
+class SaveConsent(Command, frozen=True, kw_only=True):
+    """Keep that a caller agreed to something in a flow: to the words `notice`, which the flow's text of
+    `notice_version` has. The proof is a piece of a recording, seconds from its start; an empty `recording` for none."""
+
+    call: str
+    customer: str
+    purpose: str
+    at: float
+    notice: str
+    notice_version: str
+    flow: str
+    recording: str = ""
+    since: float = 0.0
+    until: float = 0.0
+
+
+class SaveVoicemail(Command, frozen=True, kw_only=True):
+    """Keep that a caller has left a message in a recording, for whoever serves a queue. `at` is when it began,
+    `customer` the profile's id, empty for nobody known."""
+
+    call: str
+    recording: str
+    queue: str
+    customer: str
+    ani: str
+    language: str
+    flow: str
+    case: str
+    at: float
+    seconds: float
+
+
+class SaveScore(Command, frozen=True, kw_only=True):
+    """Put a caller's answer to a survey on the customer's timeline; `number` tells it from the others of the call, so
+    that the same one again changes nothing."""
+
+    call: str
+    number: int
+    customer: str
+    survey: str
+    score: int
+    language: str
+    flow: str
+    case: str
+    at: float
+
+
 class SaveAgent(Command, frozen=True):
     """Write an agent's state."""
 
@@ -1317,7 +1383,8 @@ class SaveAgent(Command, frozen=True):
 
 
 class Record(Command, frozen=True):
-    """Record a call's talk: the edge writes the recording's row, then sends `StartRecording` to the media worker."""
+    """Record a call's talk, or a message (`voicemail`) that is left for a `queue`: the edge writes the recording's row,
+    then sends `StartRecording` to the media worker."""
 
     recording: str
     call: str
@@ -1325,6 +1392,8 @@ class Record(Command, frozen=True):
     customer: str
     language: str
     channels: Channels = "stereo"
+    kind: RecordingKind = "talk"
+    queue: str = ""
 
 
 class FinishRecording(Command, frozen=True):
@@ -1414,6 +1483,41 @@ class CallSnapshot(Value, frozen=True):
     def customer_number(self) -> str:
         """The customer's, whoever called whom; in E.164, empty for one that is not known."""
         return self.dnis if self.direction == "outbound" else self.ani
+
+
+CallbackState = Literal["booked", "calling", "done", "failed", "cancelled"]
+
+
+class CallbackSnapshot(Value, frozen=True):
+    """A caller who is called back, as the row shows it; instants are seconds since the epoch, 0 for not (yet)."""
+
+    id: str
+    number: str
+    """Whom to call, in E.164."""
+    queue: str
+    since: float
+    """The instant from which the place in the queue counts."""
+    created_at: float
+    call: str = ""
+    """The call in which it was booked."""
+    customer: str = ""
+    note: str = ""
+    state: CallbackState = "booked"
+    attempts: int = 0
+    """How often the customer was called."""
+    next_at: float = 0.0
+    """Not before this the customer is called again."""
+    last_call: str = ""
+    """The call that tried last."""
+    ended_at: float = 0.0
+    cause: str = ""
+    """What the last attempt came to, or why there is none any more."""
+
+
+class SaveCallback(Command, frozen=True):
+    """Write a callback's row as it now stands. One whose row is gone was erased, and stays so."""
+
+    callback: CallbackSnapshot
 
 
 class RenderPrompt(Command, frozen=True):

@@ -6,7 +6,7 @@ not exist (yet) is NULL; a word that does not exist is empty.
 
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Double, Index, Integer, MetaData, String, Text, text
+from sqlalchemy import JSON, Boolean, Double, Index, Integer, MetaData, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 NAMING = {
@@ -58,6 +58,25 @@ class Call(Base):
     asked_again: Mapped[list[str]] = mapped_column(JSON, default=list, server_default=text("'[]'"))
 
 
+class Voicemail(Base):
+    """A message that a caller left for whoever serves a queue; its id is that of its recording. `done_at` is when
+    somebody had dealt with it."""
+
+    __tablename__ = "voicemails"
+    __table_args__ = (Index(None, "left_at", "id"), Index(None, "customer_id"), Index(None, "call_id"))
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    call_id: Mapped[str] = mapped_column(String(32))
+    queue: Mapped[str] = mapped_column(String(64))
+    customer_id: Mapped[str | None] = mapped_column(String(32))
+    ani: Mapped[str] = mapped_column(String(32), default="")  # E.164, empty for a withheld or unusable number
+    language: Mapped[str] = mapped_column(String(35), default="")
+    left_at: Mapped[float] = mapped_column(Double)
+    seconds: Mapped[float] = mapped_column(Double)
+    done_at: Mapped[float | None] = mapped_column(Double)
+    done_by: Mapped[str] = mapped_column(String(64), default="")
+
+
 class WrapUp(Base):
     """What an agent wrote of a call after it; one row for each agent who talked in it."""
 
@@ -80,6 +99,31 @@ class HoursSwitch(Base):
     version: Mapped[int] = mapped_column(Integer)
     at: Mapped[float] = mapped_column(Double)
     by: Mapped[str] = mapped_column(String(64))
+
+
+class Callback(Base):
+    """Somebody who is called back, as `telephony.events.CallbackSnapshot` last said it. `request` is the number of what
+    a call's flow asked; `open_key` (queue and number) stands while it is to be done, and so stands once."""
+
+    __tablename__ = "callbacks"
+    __table_args__ = (UniqueConstraint("call_id", "request"), Index(None, "state", "created_at"))
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    call_id: Mapped[str] = mapped_column(String(32))
+    request: Mapped[int] = mapped_column(Integer)
+    customer_id: Mapped[str | None] = mapped_column(String(32), index=True)
+    number: Mapped[str] = mapped_column(String(32))  # E.164
+    queue: Mapped[str] = mapped_column(String(64))
+    note: Mapped[str] = mapped_column(Text, default="")
+    since: Mapped[float] = mapped_column(Double)  # from when the place in the queue counts
+    state: Mapped[str] = mapped_column(String(16))
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    next_at: Mapped[float | None] = mapped_column(Double)
+    last_call_id: Mapped[str | None] = mapped_column(String(32))
+    created_at: Mapped[float] = mapped_column(Double)
+    ended_at: Mapped[float | None] = mapped_column(Double)
+    cause: Mapped[str] = mapped_column(String(256), default="")
+    open_key: Mapped[str | None] = mapped_column(String(97), unique=True)
 
 
 class Agent(Base):

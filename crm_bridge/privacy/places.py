@@ -50,15 +50,29 @@ PLACES: Final[tuple[Place, ...]] = (
         _uses(
             "told",
             "id call_id customer_id path state cause started_at closed_at ticks seconds ended_early language ani agent "
-            "queue person pauses gaps transcript_state transcript_cause",
+            "queue person pauses gaps kind transcript_state transcript_cause",
         )
         | _uses("hidden", "person_folded"),
+    ),
+    Place(
+        "voicemails",
+        {"customer_id": "profile", "call_id": "call"},
+        _uses("told", "id call_id queue customer_id ani language left_at seconds done_at done_by"),
     ),
     Place(
         "wrap_ups",
         {"call_id": "call"},
         _uses("told", "note") | _uses("kept", "call_id agent disposition at"),
         "are emptied",
+    ),
+    Place(
+        "callbacks",
+        {"customer_id": "profile", "call_id": "call", "last_call_id": "call"},
+        _uses(
+            "told",
+            "call_id customer_id number queue note since state attempts last_call_id created_at ended_at",
+        )
+        | _uses("hidden", "id request next_at cause open_key"),
     ),
     Place(
         "calls",

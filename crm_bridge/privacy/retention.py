@@ -23,6 +23,8 @@ from telephony.clock import datetime_of
 
 Kind = Literal["recordings", "transcripts", "interactions", "facts", "calls", "journals", "webhook_events"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+RECORDED: Final = ("call", "voicemail")
+"""Channels whose entries have a recording."""
 OUT_OF_TIME: Final = "It was deleted when its time was over (privacy.retention.transcripts)."
 
 T = TypeVar("T")
@@ -113,10 +115,12 @@ class Purger:
     async def _forget_recordings(self, session: AsyncSession, ids: Sequence[str]) -> None:
         tables = self.tables
         entries, calls, words, rows = (tables[name] for name in ("interactions", "calls", "transcripts", "recordings"))
-        of_entries = update(entries).where(entries.c.recording_id.in_(ids), entries.c.channel == "call")
+        of_entries = update(entries).where(entries.c.recording_id.in_(ids), entries.c.channel.in_(RECORDED))
         await session.execute(of_entries.values(recording_id=None, transcript="", text=""))
         await session.execute(update(calls).where(calls.c.recording_id.in_(ids)).values(recording_id=None))
         await session.execute(delete(words).where(words.c.recording_id.in_(ids)))
+        messages = tables["voicemails"]
+        await session.execute(delete(messages).where(messages.c.id.in_(ids)))
         await session.execute(delete(rows).where(rows.c.id.in_(ids)))
 
     async def _transcripts(self, before: float, now: float) -> int:
@@ -131,7 +135,7 @@ class Purger:
             await session.execute(delete(words).where(words.c.recording_id.in_(ids)))
             stand = update(rows).where(rows.c.id.in_(ids))
             await session.execute(stand.values(transcript_state="failed", transcript_cause=OUT_OF_TIME))
-            of_entries = update(entries).where(entries.c.recording_id.in_(ids), entries.c.channel == "call")
+            of_entries = update(entries).where(entries.c.recording_id.in_(ids), entries.c.channel.in_(RECORDED))
             await session.execute(of_entries.values(transcript="failed", text=""))
 
         return await self._in_batches(old, forget)

@@ -42,7 +42,6 @@ from telephony.acd import (
 
 MAX_CALL_S: Final = 6 * 3600.0
 PHONE_DIGITS: Final = 8
-USUAL_PRIORITY: Final = 5
 
 
 class Visit(NamedTuple):
@@ -207,8 +206,7 @@ class Center:
         if call.queued is not None and not call.in_queue:
             call.in_queue = True
             queued = call.queued
-            priority = max(1, USUAL_PRIORITY - queued.priority)
-            self.tell(CallQueued(str(index), queued.queue, queued.limit_s, priority))
+            self.tell(CallQueued(str(index), queued.queue, queued.limit_s, queued.priority))
             if self.calls.get(index) is not call or call.scene.ended:
                 return
             if call.queued is queued:

@@ -39,6 +39,7 @@ from telephony.acd.messages import (
     OfferAnswered,
     OfferCall,
     OfferDeclined,
+    OfferTaken,
     Place,
     QueueFacts,
     TalkEnded,
@@ -166,6 +167,9 @@ class Acd:
             case AgentReady(name) | AgentNotReady(name) | AgentReachable(name):
                 if (agent := self._agents.get(name)) is not None:
                     self._agent_wishes(agent, happened, now)
+            case OfferTaken(call, name, for_s):
+                if (agent := self._offered(call, name)) is not None:
+                    agent.lease_until = now + for_s
             case OfferAnswered() | OfferDeclined():
                 self._offer_over(happened, now)
             case AgentEngaged() | AgentDisengaged() | TalkTaken() | TalkEnded():
@@ -182,7 +186,7 @@ class Acd:
         settings = self._queues.get(queued.queue)
         if settings is None:
             self._outputs.append(CallRefused(queued.call, "unknown_queue"))
-        elif sum(call.queue is settings for call in self._waiting.values()) >= settings.max_waiting:
+        elif not queued.promised and self._is_full(settings):
             self._outputs.append(CallRefused(queued.call, "full"))
         else:
             self._queued += 1
@@ -195,6 +199,9 @@ class Acd:
                 rejected_at={agent: now for agent in queued.avoid if agent in self._agents},
                 only=queued.only,
             )
+
+    def _is_full(self, queue: QueueSettings) -> bool:
+        return sum(call.queue is queue for call in self._waiting.values()) >= queue.max_waiting
 
     def _call_left(self, call: str, now: float) -> None:
         waiting = self._waiting.pop(call, None)

@@ -21,6 +21,7 @@ class CallQueued(msgspec.Struct, frozen=True, tag=True):
     `priority` 1 is served first, 5 is usual. `waiting_since` (seconds since the epoch, 0 for now) gives a call its old
     place back when it has to queue again through no fault of the caller's. `only` names the one agent to whom it may be
     offered, whatever queues that agent serves; `avoid` those who have just given it away, and are asked a little later.
+    `promised`: it has its place, however full the queue is.
     """
 
     call: str
@@ -30,6 +31,7 @@ class CallQueued(msgspec.Struct, frozen=True, tag=True):
     waiting_since: float = 0.0
     only: str = ""
     avoid: tuple[str, ...] = ()
+    promised: bool = False
 
 
 class CallLeft(msgspec.Struct, frozen=True, tag=True):
@@ -63,6 +65,15 @@ class OfferAnswered(msgspec.Struct, frozen=True, tag=True):
 
     call: str
     agent: str
+
+
+class OfferTaken(msgspec.Struct, frozen=True, tag=True):
+    """The agent's phone answered, and the agent hears first who it is: the offer stands for `for_s` seconds more, and
+    is answered or declined after that."""
+
+    call: str
+    agent: str
+    for_s: float
 
 
 class OfferDeclined(msgspec.Struct, frozen=True, tag=True):
@@ -188,6 +199,7 @@ AcdInput = (
     | AgentNotReady
     | AgentReachable
     | OfferAnswered
+    | OfferTaken
     | OfferDeclined
     | AgentEngaged
     | AgentDisengaged

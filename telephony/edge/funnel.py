@@ -24,7 +24,7 @@ from crm_bridge.notify.outbox import Notifier
 from crm_bridge.webhooks.outbox import Webhooks
 from recordings.journal import Journal
 from telephony.clock import iso, tick_at
-from telephony.edge import call_rows, messages, rows, texts
+from telephony.edge import call_rows, callbacks, consents, messages, rows, scores, texts, voicemails
 from telephony.edge.alarms import Alarms
 from telephony.edge.audio_streams import AudioStreams
 from telephony.edge.customer_requests import CustomerRequests
@@ -89,7 +89,11 @@ from telephony.events import (
     Ring,
     SaveAgent,
     SaveCall,
+    SaveCallback,
+    SaveConsent,
+    SaveScore,
     SaveText,
+    SaveVoicemail,
     SeekPlaying,
     SendKeys,
     SendMessage,
@@ -114,6 +118,9 @@ from telephony.events import (
 from telephony.switchboard import Switchboard
 
 log = structlog.get_logger("hotline.funnel")
+
+RowCommand = SaveCall | SaveAgent | SaveCallback | SaveText | SendMessage | SaveConsent | SaveVoicemail | SaveScore
+"""What is written down the ordered lane."""
 FIND_TIMEOUT_S = 10.0
 FIND_ATTEMPTS = 10
 FIND_PAUSE_S = 1.0
@@ -327,7 +334,7 @@ class Funnel:
 
     # -------------------------------------------------------------------------------------------- commands out
 
-    def _perform(self, command: Command) -> None:  # noqa: C901, PLR0912 - one match over every command is the point
+    def _perform(self, command: Command) -> None:  # noqa: C901, PLR0912, PLR0915 - one match over every command is the point
         match command:
             case (
                 Ring()
@@ -394,7 +401,9 @@ class Funnel:
             case TellLamp():
                 # Behind the row of the agent's state, and behind the INVITE that rings the agent's phone.
                 self.lane.put("lamp", self._later(lambda: self._to_sip(command)))
-            case SaveCall() | SaveAgent() | SaveText() | SendMessage():
+            case SaveCall() | SaveAgent() | SaveCallback() | SaveText() | SendMessage():
+                self._put_row(command)
+            case SaveConsent() | SaveVoicemail() | SaveScore():
                 self._put_row(command)
             case Note():
                 pass  # written into the journal, where everything is, and performed by being there
@@ -451,7 +460,7 @@ class Funnel:
 
         return run
 
-    def _put_row(self, command: SaveCall | SaveAgent | SaveText | SendMessage) -> None:
+    def _put_row(self, command: RowCommand) -> None:
         match command:
             case SaveCall():
                 save = self._in_session(
@@ -461,8 +470,18 @@ class Funnel:
             case SaveAgent():
                 save = self._in_session(lambda session: rows.save_agent(session, command))
                 self.lane.put_row("agent", command.agent, save)
+            case SaveCallback():
+                keep = self._in_session(lambda session: callbacks.save(session, command.callback))
+                self.lane.put_row("callback", command.callback.id, keep)
             case SaveText():
                 self.lane.put_row("text", command.external_id, partial(self._save_text, command))
+            case SaveConsent():
+                save = self._in_session(lambda session: consents.save(session, command, self.clock.now()))
+                self.lane.put_row("consent", f"{command.call} {command.at}", save)
+            case SaveVoicemail():
+                self.lane.put_row("voicemail", command.recording, partial(self._save_voicemail, command))
+            case SaveScore():
+                self.lane.put_row("score", f"{command.call} {command.number}", partial(self._save_score, command))
             case SendMessage():
                 key = f"{command.call} {command.number}"
                 self.lane.put_row("message", key, partial(self._send_message, command))
@@ -470,6 +489,20 @@ class Funnel:
     async def _send_message(self, command: SendMessage) -> None:
         async with self._turn:
             await messages.send(self.notifier, command, self.clock.now())
+
+    async def _save_voicemail(self, command: SaveVoicemail) -> None:
+        """Keep a message, and only then tell those who are to deal with it."""
+        async with self._turn:
+            told = await voicemails.keep(self.sessions, command, self.clock.now(), self.webhooks)
+        if told is not None:
+            self.publish("interaction.created", told)
+        self.publish("voicemail.created", {"voicemail": command.recording, "queue": command.queue})
+
+    async def _save_score(self, command: SaveScore) -> None:
+        async with self._turn:
+            told = await scores.keep(self.sessions, command, self.clock.now(), self.webhooks)
+        if told is not None:
+            self.publish("interaction.created", told)
 
     async def _save_text(self, command: SaveText) -> None:
         """Keep a text, and only then say so to its sender."""

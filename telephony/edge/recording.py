@@ -71,13 +71,15 @@ class Recordings:
                     now,
                     command.language,
                     self.folder,
+                    command.queue if command.kind == "voicemail" else "",
                 )
                 await session.commit()
 
         spool = store.spool_path(self.folder, command.recording)
         self.lane.put_row("recording", command.recording, save)
         self._tell_media(StartRecording(command.recording, command.call, command.leg, str(spool), command.channels))
-        self.words.begin(command.recording, command.call, spool, command.language)
+        if command.kind == "talk":  # nobody is there to whom the words of a message could be of use yet
+            self.words.begin(command.recording, command.call, spool, command.language)
 
     def stop(self, command: StopRecording) -> None:
         """End a recording, which may have to begin first: both go down the lane."""

@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
 Country = Literal["au", "cn", "de", "fr", "gb", "jp", "kr", "sg", "us", "vn"]
-ToneName = Literal["dial", "ringback", "busy", "congestion", "special", "waiting"]
+ToneName = Literal["dial", "ringback", "busy", "congestion", "special", "waiting", "beep"]
 
 
 class Burst(NamedTuple):
@@ -59,6 +59,8 @@ def _special(on_s: float = 0.33, between_s: float = 0.0) -> Cadence:
     return (Burst(low, on_s, between_s), Burst(middle, on_s, between_s), Burst(high, on_s, 1.0))
 
 
+_BEEP: Final = (Burst((1000.0,), 0.4, 0.1),)
+"""What is heard before a message is left: the same everywhere, and no country's own."""
 _400, _425, _440, _450 = (400.0,), (425.0,), (440.0,), (450.0,)
 
 PLANS: Final[Mapping[Country, Plan]] = {
@@ -69,6 +71,7 @@ PLANS: Final[Mapping[Country, Plan]] = {
         "congestion": (Burst(_425, 0.375, 0.375), Burst(_425, 0.375, 0.375, below_db=10.0)),
         "special": (Burst(_425, 2.5, 0.5),),
         "waiting": _twice(_425, 0.2, 0.2, 4.4),
+        "beep": _BEEP,
     },
     "cn": {
         "dial": _continuous(450),
@@ -77,6 +80,7 @@ PLANS: Final[Mapping[Country, Plan]] = {
         "congestion": _even(_450, 0.7),
         "special": (*_even(_450, 0.1) * 3, Burst(_450, 0.4, 0.4)),
         "waiting": (Burst(_450, 0.4, 4.0),),
+        "beep": _BEEP,
     },
     "de": {
         "dial": _continuous(425),
@@ -85,6 +89,7 @@ PLANS: Final[Mapping[Country, Plan]] = {
         "congestion": _even(_425, 0.24),
         "special": _special(),
         "waiting": _twice(_425, 0.2, 0.2, 5.0),
+        "beep": _BEEP,
     },
     "fr": {
         "dial": _continuous(440),
@@ -93,6 +98,7 @@ PLANS: Final[Mapping[Country, Plan]] = {
         "congestion": _even(_440, 0.25),
         "special": _special(0.3, 0.03),
         "waiting": (Burst(_440, 0.3, 10.0),),
+        "beep": _BEEP,
     },
     "gb": {
         "dial": _continuous(350, 440),
@@ -101,6 +107,7 @@ PLANS: Final[Mapping[Country, Plan]] = {
         "congestion": (Burst(_400, 0.4, 0.35), Burst(_400, 0.225, 0.525)),
         "special": _special(),
         "waiting": (Burst(_400, 0.1, 4.0),),
+        "beep": _BEEP,
     },
     "jp": {
         "dial": _continuous(400),
@@ -109,6 +116,7 @@ PLANS: Final[Mapping[Country, Plan]] = {
         "congestion": _even(_400, 0.5),
         "special": _even(_400, 0.1),
         "waiting": _twice(_400, 0.05, 0.45, 3.45),
+        "beep": _BEEP,
     },
     "kr": {
         "dial": _continuous(350, 440),
@@ -117,6 +125,7 @@ PLANS: Final[Mapping[Country, Plan]] = {
         "congestion": (Burst((480, 620), 0.3, 0.2),),
         "special": _special(),
         "waiting": _twice((350, 440), 0.25, 0.25, 3.25),
+        "beep": _BEEP,
     },
     "sg": {
         "dial": _continuous(425),
@@ -125,6 +134,7 @@ PLANS: Final[Mapping[Country, Plan]] = {
         "congestion": _even(_425, 0.25),
         "special": _special(),
         "waiting": (Burst(_425, 0.3, 0.2, 24.0, 1.0), Burst(_425, 0.3, 3.2, 24.0, 1.0)),
+        "beep": _BEEP,
     },
     "us": {
         "dial": _continuous(350, 440),
@@ -133,6 +143,7 @@ PLANS: Final[Mapping[Country, Plan]] = {
         "congestion": _even((480, 620), 0.25),
         "special": _special(),
         "waiting": (Burst(_440, 0.3, 10.0),),
+        "beep": _BEEP,
     },
     "vn": {
         "dial": _continuous(425),
@@ -141,5 +152,6 @@ PLANS: Final[Mapping[Country, Plan]] = {
         "congestion": _even(_425, 0.25),
         "special": _special(),
         "waiting": _twice(_425, 0.2, 0.2, 4.4),
+        "beep": _BEEP,
     },
 }

@@ -6,30 +6,38 @@ from typing import Any, Final
 from ivr_flows.step import (
     Ask,
     ChangeLanguage,
+    ControlRecording,
     EndCall,
     EnterQueue,
+    FinishMessage,
     FlowAction,
+    KeepScore,
     LeaveQueue,
     PlayPrompts,
     RejectCall,
     RingCaller,
     SendMessage,
+    SetHold,
+    SetWhisper,
     StopPrompts,
     TakeCall,
     WriteNote,
 )
 from telephony import events, requests
-from telephony.events import FlowRequest, Note, Play, StopPlaying
-from telephony.switchboard import ending, taking, waiting
+from telephony.events import FlowRequest, Note, Play, SaveScore, StopPlaying
+from telephony.switchboard import asking, conference, dial, ending, recording, taking, voicemail, waiting
 from telephony.switchboard.board import Board
-from telephony.switchboard.call import Call
+from telephony.switchboard.call import Asked, Call
 
 REJECTIONS: Final = {"busy": 486, "declined": 603, "unavailable": 480, "not_found": 404}
 """SIP's words for why a call is refused (RFC 3261 section 21)."""
-AT_THE_EDGE: Final = (
-    requests.FindCustomer, requests.VerifyCaller, requests.CallHttp, requests.ChangeCase, requests.BookCallback,
-)  # fmt: skip
-"""What is asked of the world outside; the rest is done with the call itself."""
+WITH_THE_CALL: Final[Mapping[type[requests.Request], Callable[[Board, Call, Any, float], None]]] = {
+    requests.DialOut: dial.dial,
+    requests.TransferCall: dial.transfer,
+    requests.JoinConference: conference.join,
+    requests.TakeMessage: voicemail.take,
+}
+"""What is done with the call itself; the rest is asked of the world outside."""
 
 
 def perform(board: Board, call: Call, actions: tuple[FlowAction, ...], now: float) -> None:
@@ -43,6 +51,7 @@ def perform(board: Board, call: Call, actions: tuple[FlowAction, ...], now: floa
 
 def _play(board: Board, call: Call, action: PlayPrompts, _now: float) -> None:
     call.talk_ended_by = ""
+    call.words = " ".join(prompt.value for prompt in action.prompts if prompt.kind in ("text", "file")) or call.words
     by_voice = action.by_voice
     playback = f"flow.{action.playback}"
     board.emit(Play(call.leg, playback, action.prompts, action.interruptible, action.loop, barge_in_by_voice=by_voice))
@@ -106,8 +115,52 @@ def _note(board: Board, call: Call, action: WriteNote, _now: float) -> None:
     board.publish("call.noted", call, text=action.text)
 
 
-def _ask(board: Board, call: Call, action: Ask, _now: float) -> None:
-    if isinstance(action.request, AT_THE_EDGE):
+def _record(board: Board, call: Call, action: ControlRecording, now: float) -> None:
+    recording.control(board, call, action, now)
+
+
+def _whisper(_board: Board, call: Call, action: SetWhisper, _now: float) -> None:
+    call.whisper = action.prompts
+
+
+def _hold(_board: Board, call: Call, action: SetHold, _now: float) -> None:
+    call.hold = action.prompts
+
+
+def _finish_message(board: Board, call: Call, _: FinishMessage, now: float) -> None:
+    voicemail.finish(board, call, now)
+
+
+def _keep_score(board: Board, call: Call, action: KeepScore, now: float) -> None:
+    """An answer belongs to somebody; without them it is in the call's journal, and told to whoever listens."""
+    if call.context.customer:
+        score = SaveScore(
+            call=call.id,
+            number=action.number,
+            customer=call.context.customer,
+            survey=action.survey,
+            score=action.score,
+            language=call.language,
+            flow=call.flow.name,
+            case=call.case,
+            at=now,
+        )
+        board.emit(score)
+    else:
+        board.emit(Note(call.id, "note", f"{action.survey} {action.score}, of nobody known"))
+    board.publish("survey.answered", call, survey=action.survey, score=action.score)
+
+
+def _ask(board: Board, call: Call, action: Ask, now: float) -> None:
+    begin = WITH_THE_CALL.get(type(action.request))
+    if begin is not None:
+        call.asked = Asked(action.number, action.request)
+        if call.state == "in_flow":
+            begin(board, call, action.request, now)
+        else:
+            board.emit(Note(call.id, "failure", f"{requests.kind_of(action.request)} is not for a call that waits"))
+            asking.answer(board, call, "failed")
+    else:
         request = FlowRequest(
             call=call.id,
             number=action.number,
@@ -120,6 +173,8 @@ def _ask(board: Board, call: Call, action: Ask, _now: float) -> None:
             customer=call.context.customer,
             case=call.case,
             candidates=call.may_be,
+            queue=board.queue_of(call),
+            since=call.queued_at if call.state in {"queued", "ringing"} else now,
         )
         board.emit(request)
 
@@ -136,5 +191,10 @@ ACTS: Final[Mapping[type[FlowAction], Callable[[Board, Call, Any, float], None]]
     RingCaller: _ring,
     RejectCall: _reject,
     WriteNote: _note,
+    ControlRecording: _record,
+    SetWhisper: _whisper,
+    SetHold: _hold,
+    KeepScore: _keep_score,
+    FinishMessage: _finish_message,
     Ask: _ask,
 }

@@ -4,6 +4,7 @@ The parts never call each other in circles. What one of them has for the queues 
 (`tell_queues`, `tell_flow`) and taken up by the switchboard's loop before it returns.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -37,10 +38,22 @@ from telephony.switchboard.deadlines import Deadlines
 from telephony.switchboard.dialling import TrunkRules
 
 if TYPE_CHECKING:
+    from telephony.switchboard.callbacks import Booking
     from telephony.switchboard.direct import Direct
 
 ANY_NUMBER: Final = "*"
 SrtpPolicy = Literal["off", "optional", "required"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackRules:
+    """How people are called back: `retries` after the first attempt, each `retry_after_s` later, and none any more when
+    `expire_s` have passed since the promise. `hours` names the opening hours in which it is done, "" for always."""
+
+    retries: int = 2
+    retry_after_s: float = 900.0
+    expire_s: float = 86400.0
+    hours: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +83,13 @@ class SwitchboardSettings:
     language: str = ""
     """That of talks with somebody of whom no language is known."""
     record_channels: Channels = "stereo"
+    max_room: int = 10
+    """So many may be in a conference room."""
     flow_settings: Mapping[str, str] = field(default_factory=dict)
     """Values for flows, by name: addresses of services, say."""
     hours: Mapping[str, Calendar] = field(default_factory=dict)
     """When somebody is there, by the name that flows have for it."""
+    callbacks: CallbackRules = CallbackRules()
 
 
 @dataclass(slots=True)
@@ -102,6 +118,10 @@ class Board:
     """Agents whose phone is registered over TLS."""
     savp: set[str] = field(default_factory=set)
     """Those whose phone takes no call without SRTP: see `telephony.switchboard.encryption`."""
+    bookings: dict[str, "Booking"] = field(default_factory=dict)
+    """Who is to be called back (`telephony.switchboard.callbacks`)."""
+    look_at: float = math.inf
+    """When to look at them again."""
     restarts: dict[str, tuple[str, str]] = field(default_factory=dict)
     """By leg, the dialog and the offer that wait for ICE to be restarted (`telephony.switchboard.ice`)."""
     deadlines: Deadlines[tuple[str, str]] = field(default_factory=Deadlines)
@@ -116,6 +136,8 @@ class Board:
     """What was told of each agent last."""
     listening: set[str] = field(default_factory=set)
     """Calls whose caller is listened to."""
+    rooms_due: set[str] = field(default_factory=set)
+    """Conference rooms that somebody came into or left."""
     draining: bool = False
     arrivals: dict[bool, tuple[float, float]] = field(default_factory=dict)
     """How many calls were taken of late, and at when: of our own users and trunks (True), and of strangers."""

@@ -3,8 +3,20 @@
 from ivr_flows.step import QueueLeft
 from telephony import sdp
 from telephony.acd import OfferAnswered, OfferDeclined, TalkEnded
-from telephony.events import DialogAnswered, Hangup, Join, Leave, Record
-from telephony.switchboard import direct, ending, forward, party, queueing, talk, waiting
+from telephony.events import DialogAnswered, Hangup, Join, Leave
+from telephony.switchboard import (
+    asking,
+    calling_back,
+    direct,
+    ending,
+    forward,
+    party,
+    queueing,
+    recording,
+    talk,
+    waiting,
+    whisper,
+)
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import AgentLeg, Call
 
@@ -13,7 +25,7 @@ def agent_answered(board: Board, event: DialogAnswered, now: float) -> None:
     """The agent picked up: the music stops, both hear each other, and the recording begins with the same tick."""
     between, call = board.direct_by_dialog(event.dialog), board.by_dialog(event.dialog)
     if between is not None:
-        direct.answered(board, between, event, now)
+        (calling_back if between.booking else direct).answered(board, between, event, now)
         return
     if call is not None and call.outsider is not None and call.outsider.dialog == event.dialog:
         forward.answered(board, call, call.outsider, event, now)
@@ -36,6 +48,12 @@ def agent_answered(board: Board, event: DialogAnswered, now: float) -> None:
         queueing.back_in_queue(board, call, "failed")
         board.tell_queues(OfferDeclined(call.id, agent_leg.agent, "failed"), now)
         return
+    if not whisper.begin(board, call, agent_leg, now):
+        take(board, call, agent_leg, now)
+
+
+def take(board: Board, call: Call, agent_leg: AgentLeg, now: float) -> None:
+    """The agent to whom the call was offered has it."""
     board.tell_queues(OfferAnswered(call.id, agent_leg.agent), now)
     begin_talk(board, call, agent_leg, now)
 
@@ -44,7 +62,9 @@ def begin_talk(board: Board, call: Call, agent_leg: AgentLeg, now: float) -> Non
     """Put caller and agent together."""
     agent_leg.answered = True
     call.move("bridged")
-    call.directed_to = ""
+    call.directed_to = call.talk_ended_by = ""
+    if call.asked is not None:
+        asking.give_away(call)
     call.queue_left_at = call.talk_started_at = now
     call.talk_ended_at = 0.0
     waiting.stop_waiting_music(board, call)
@@ -53,15 +73,7 @@ def begin_talk(board: Board, call: Call, agent_leg: AgentLeg, now: float) -> Non
         Join(call.leg, call.id),
         Join(agent_leg.leg, call.id),
     )
-    if call.recording not in board.open_recordings or call.recording in board.stopping:
-        # Otherwise it is that of the talk before a transfer, and goes on.
-        call.recording = board.new_id()
-        board.open_recordings[call.recording] = (call.id, call.language)
-        board.emit(
-            Record(
-                call.recording, call.id, call.leg, call.context.customer, call.language, board.settings.record_channels
-            )
-        )
+    recording.begin(board, call, now)  # that of the talk before a transfer goes on
     board.save(call)
     board.publish("call.talking", call)
 
@@ -72,7 +84,7 @@ def agent_gone(board: Board, call: Call, now: float, *, by: str = "agent", dialo
     if agent_leg is None:
         return
     board.emit(Leave(call.leg))
-    ending.stop_recording(board, call)
+    recording.talk_over(board, call)
     ending.drop_agent_leg(board, call, dialog_open=dialog_open)
     talk.set_sound(board, call, none=True)
     call.held_at = call.away_at = 0.0

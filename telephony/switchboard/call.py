@@ -12,11 +12,22 @@ from ivr_flows.flow import Flow, Queue
 from ivr_flows.secrecy import Secrecy, secrecy_of
 from ivr_flows.step import FlowState, KeyPressed
 from telephony.events import CallerContext, CallSnapshot, LegOpened, Listen, Prompt
+from telephony.requests import AnyRequest
 from telephony.sdp import Negotiated
 from telephony.switchboard.side import Side
 
 CallState = Literal[
-    "arriving", "answering", "in_flow", "queued", "ringing", "talking", "held", "forwarding", "outside", "ended"
+    "arriving",
+    "answering",
+    "in_flow",
+    "queued",
+    "ringing",
+    "talking",
+    "held",
+    "forwarding",
+    "outside",
+    "conferring",
+    "ended",
 ]
 CallInput = Literal[
     "answered",
@@ -32,6 +43,7 @@ CallInput = Literal[
     "forwarded",
     "reached",
     "unreached",
+    "conferred",
     "ended",
 ]
 TALKS: Final[frozenset[CallState]] = frozenset({"talking", "held"})
@@ -58,6 +70,14 @@ CALL: Final[dict[tuple[CallState, CallInput], CallState]] = {
     ("held", "forwarded"): "forwarding",
     ("forwarding", "reached"): "outside",
     ("forwarding", "unreached"): "queued",
+    # Called for the flow, which goes on after it.
+    ("in_flow", "forwarded"): "forwarding",
+    ("forwarding", "returned"): "in_flow",
+    ("outside", "returned"): "in_flow",
+    # In a room with others, for the flow likewise.
+    ("in_flow", "conferred"): "conferring",
+    ("conferring", "returned"): "in_flow",
+    ("conferring", "ended"): "ended",
     ("forwarding", "ended"): "ended",
     ("outside", "ended"): "ended",
     ("arriving", "ended"): "ended",
@@ -93,6 +113,8 @@ class AgentLeg:
     rang: bool = False
     engaged: bool = False
     """Its agent picks up what rang at a colleague's, and is engaged until the two are together."""
+    briefed: bool = False
+    """Its agent has picked up, and hears first who it is (`telephony.switchboard.whisper`)."""
     answered: bool = False
     stalled: bool = False
     unreachable: bool = False
@@ -121,6 +143,27 @@ class Listening:
     def command_and_place(self) -> tuple[Listen, str]:
         """By which it is told from another."""
         return self.command, self.place
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a flow has asked of its call, and waits for: the answer has the `number`."""
+
+    number: int
+    request: AnyRequest
+
+
+@dataclass(slots=True)
+class Message:
+    """A message that is being left for a queue. `recording` is empty while its beep is heard; `spoken`: somebody has
+    said something."""
+
+    queue: str
+    limit_s: float
+    playback: str
+    recording: str = ""
+    began_at: float = 0.0
+    spoken: bool = False
 
 
 @dataclass(slots=True)
@@ -164,17 +207,39 @@ class Call:
     """Whether it hears the tone after which it ends."""
     agent_leg: AgentLeg | None = None
     outsider: Side | None = None
-    """The party outside to whom the call was given away."""
+    """The party outside to whom the call was given away, or whom its flow has called: perhaps one of our users."""
+    room: str = ""
+    """The conference room that it is in."""
+    message: Message | None = None
+    referring: Side | None = None
+    """Whom its trunk was asked to put it through to."""
+    asked: Asked | None = None
+    given_away: bool = False
+    """Whether its flow has given it away: it does not go on there any more."""
     agent: str = ""
     offers: int = 0
     playbacks: int = 0
     early_keys: list[KeyPressed] = field(default_factory=list)
+    whisper: tuple[Prompt, ...] = ()
+    """What its flow wants the agent of the next talk to hear first."""
+    hold: tuple[Prompt, ...] = ()
+    """What its flow wants to be heard on hold; nothing for the usual music."""
     notes: list[str] = field(default_factory=list)
     """What its flow wrote down for the agent."""
+    callback_note: str = ""
+    """What was noted when somebody was promised this call back."""
     sound: str = ""
     """What the caller hears in a talk besides the agent: `hold`, `comfort` or nothing."""
     sound_playback: str = ""
     recording: str = ""
+    recording_at: float = 0.0
+    """When it began."""
+    recorded: Literal["talks", "all", "nothing"] = "talks"
+    """What of the call is recorded, as its flow has it (`telephony.switchboard.recording`)."""
+    hushed: bool = False
+    """Whether its flow has paused the recording."""
+    words: str = ""
+    """What its flow said last."""
     transferred_by: str = ""
     held_at: float = 0.0
     away_at: float = 0.0

@@ -19,8 +19,12 @@ def call_of(board: Board, agent: str) -> tuple[CallSnapshot, dict[str, object]] 
             for name, value in variables.items()
             if isinstance(value, str | int | float) and name not in call.secrecy.variables
         }
-        return call.snapshot(), plain
+        return call.snapshot(), plain | _noted(call.callback_note)
     for between in board.directs.values():
         if between.outgoing is not None and between.near.agent == agent:
-            return between.outgoing.snapshot(), {}
+            return between.outgoing.snapshot(), _noted(between.outgoing.note)
     return None
+
+
+def _noted(note: str) -> dict[str, object]:
+    return {"callback": note} if note else {}

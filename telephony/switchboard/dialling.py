@@ -12,7 +12,7 @@ from typing import Final
 
 import phonenumbers
 from phonenumbers import PhoneNumberType
-from phonenumbers.shortnumberinfo import is_emergency_number
+from phonenumbers.shortnumberinfo import connects_to_emergency_number, is_emergency_number
 
 from telephony.sip.numbering import read, write
 
@@ -36,7 +36,8 @@ class TrunkRules:
     `countries` are regions as two letters. `allow` and `deny` are beginnings of numbers: of one in E.164 with its plus
     (`+8419`), of others as they are dialled; `deny` takes both, and stands above everything. `caller_number` is what
     calls show, `caller_numbers` what those of single agents do. With `passes_on` a caller who is given away to a number
-    shows the caller's own. `withholds`: nothing is shown.
+    shows the caller's own. `withholds`: nothing is shown. `refers`: it can put its
+    callers through to a number by itself (REFER).
     """
 
     name: str
@@ -48,6 +49,7 @@ class TrunkRules:
     caller_numbers: Mapping[str, str] = field(default_factory=dict)
     passes_on: bool = False
     withholds: bool = False
+    refers: bool = False
 
     def shown(self, agent: str) -> str:
         """Return the number that a call of an agent shows."""
@@ -58,6 +60,11 @@ def dialled(number: str, region: str) -> str:
     """Return what was dialled in E.164, or as it is where that is no telephone number; "" for what nobody can dial."""
     written = _SEPARATORS.sub("", number)
     return (read(written, region) or written) if _DIALLED.fullmatch(written) else ""
+
+
+def is_emergency(number: str, region: str) -> bool:
+    """Whether a number (as `dialled` returns it) may lead to an emergency service."""
+    return number.isdecimal() and connects_to_emergency_number(number, region)
 
 
 def refusal(rules: TrunkRules, number: str, region: str) -> str:

@@ -36,13 +36,18 @@ from telephony.switchboard.call import TALKS
 from telephony.switchboard.outbound import Outgoing
 from telephony.switchboard.side import Side
 
-DirectState = Literal["opening", "ringing", "answering", "talking", "ended"]
-DirectInput = Literal["opened", "answered", "confirmed", "ended"]
+DirectState = Literal["opening", "offering", "ringing", "answering", "talking", "ended"]
+DirectInput = Literal["opened", "offered", "accepted", "answered", "confirmed", "reached", "ended"]
 
 DIRECT: Final[dict[tuple[DirectState, DirectInput], DirectState]] = {
     ("opening", "opened"): "ringing",
     ("ringing", "answered"): "answering",
     ("answering", "confirmed"): "talking",
+    # Of somebody who is called back: the agent's phone rings first (`telephony.switchboard.calling_back`).
+    ("opening", "offered"): "offering",
+    ("offering", "accepted"): "ringing",
+    ("ringing", "reached"): "talking",
+    ("offering", "ended"): "ended",
     ("opening", "ended"): "ended",
     ("ringing", "ended"): "ended",
     ("answering", "ended"): "ended",
@@ -67,6 +72,8 @@ class Direct:
     is_early: bool = False
     """Whether the one who dialled hears the other before it has answered."""
     outgoing: Outgoing | None = None
+    booking: str = ""
+    """The callback that it is an attempt of, "" for none: then nobody dialled, and `near` was called too."""
 
     def move(self, occurrence: DirectInput) -> None:
         """Go where the table says. Raises `KeyError` for an input that the state does not know."""
@@ -118,7 +125,7 @@ def _begin(board: Board, event: InviteReceived, identity: str, far: Side, now: f
     between = Direct(identity, near, far)
     board.directs[identity] = between
     board.lamps_due |= {near.agent, far.agent}
-    _index(board, between)
+    index(board, between)
     for side in between.sides:
         board.tell_queues(AgentEngaged(side.agent, identity), now)
     board.deadlines.put((identity, "ring"), now + RING_S)
@@ -131,7 +138,8 @@ def _begin(board: Board, event: InviteReceived, identity: str, far: Side, now: f
     return between
 
 
-def _index(board: Board, between: Direct) -> None:
+def index(board: Board, between: Direct) -> None:
+    """Have its dialogs and legs known as its own."""
     for side in between.sides:
         board.call_of_dialog[side.dialog] = board.call_of_leg[side.leg] = between.id
 
@@ -214,7 +222,7 @@ def confirmed(board: Board, between: Direct, event: DialogConfirmed, now: float)
     board.emit(party.connection(near), Join(near.leg, between.id), Join(far.leg, between.id))
     if between.outgoing is not None:
         forget(board, between)
-        _index(board, between)
+        index(board, between)
         board.deadlines.put((between.id, "max_call"), between.outgoing.started_at + board.settings.max_call_s)
         outbound.answered(board, between.outgoing, near, far, now)
         return
@@ -281,8 +289,8 @@ def forget(board: Board, between: Direct) -> None:
     board.directs.pop(between.id, None)
     board.lamps_due |= {side.agent for side in between.sides}
     for side in between.sides:
-        for index, name in ((board.call_of_dialog, side.dialog), (board.call_of_leg, side.leg)):
-            if index.get(name) == between.id:
-                del index[name]
+        for known, name in ((board.call_of_dialog, side.dialog), (board.call_of_leg, side.leg)):
+            if known.get(name) == between.id:
+                del known[name]
     for what in ("ring", "max_call"):
         board.deadlines.put((between.id, what), None)

@@ -12,16 +12,21 @@ from telephony.events import (
     Reject,
     StopRecording,
 )
+from telephony.switchboard import voicemail
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import TALKS, Call
 
 OUTSIDER: Final = "the party outside"
+REFERRED: Final = "transferred by its flow"
 
 
 def caller_gone(board: Board, call: Call, event: DialogEnded, now: float) -> None:
     """The caller's dialog is over."""
     if call.direction == "outbound" and event.ending == "bye":
         end(board, call, OUTSIDER, now, dialog_open=False)
+        return
+    if call.referring is not None and event.ending == "bye":
+        end(board, call, REFERRED, now, dialog_open=False)
         return
     by = {"bye": "caller", "cancelled": "caller", "timed_out": "caller lost"}.get(event.ending, "failure")
     end(board, call, by, now, dialog_open=False)
@@ -44,7 +49,8 @@ def end(
         elif call.agent_leg.engaged:
             board.tell_queues(AgentDisengaged(call.agent_leg.agent, call.id), now)
         drop_agent_leg(board, call)
-    drop_outsider(board, call)
+    drop_outsider(board, call, now)
+    voicemail.close(board, call, now)
     if was in {"queued", "ringing"}:
         board.tell_queues(CallLeft(call.id), now)
     stop_recording(board, call)
@@ -55,6 +61,8 @@ def end(
             board.emit(Hangup(call.dialog))
     board.emit(CloseLeg(call.leg))
     call.move("ended")
+    if call.room:
+        board.rooms_due.add(call.room)
     call.ended_at = now
     if was in {"queued", "ringing"}:
         call.queue_left_at = now
@@ -73,7 +81,8 @@ def drop_agent_leg(board: Board, call: Call, *, dialog_open: bool = True) -> Non
         return
     call.agent_leg = None
     board.lamps_due.add(agent_leg.agent)
-    board.deadlines.put((call.id, "away"), None)
+    for what in ("away", "whisper"):
+        board.deadlines.put((call.id, what), None)
     if not agent_leg.leg:
         return
     if dialog_open:
@@ -83,13 +92,16 @@ def drop_agent_leg(board: Board, call: Call, *, dialog_open: bool = True) -> Non
     board.call_of_leg.pop(agent_leg.leg, None)
 
 
-def drop_outsider(board: Board, call: Call, *, dialog_open: bool = True) -> None:
+def drop_outsider(board: Board, call: Call, now: float, *, dialog_open: bool = True) -> None:
     """Let go of the party outside, ringing or talking."""
     side = call.outsider
     if side is None:
         return
     call.outsider = None
     board.deadlines.put((call.id, "forward"), None)
+    if side.agent:
+        board.lamps_due.add(side.agent)
+        board.tell_queues(AgentDisengaged(side.agent, call.id), now)
     if dialog_open:
         board.emit(Hangup(side.dialog))
     board.emit(CloseLeg(side.leg))
@@ -133,5 +145,18 @@ def _forget(board: Board, call: Call) -> None:
     del board.calls[call.id]
     board.call_of_dialog.pop(call.dialog, None)
     board.call_of_leg.pop(call.leg, None)
-    for what in ("find_caller", "answer", "greet", "max_call", "flow", "away", "forward", "part", "guard"):
+    for what in (
+        "find_caller",
+        "answer",
+        "greet",
+        "max_call",
+        "flow",
+        "away",
+        "forward",
+        "part",
+        "guard",
+        "conference",
+        "message",
+        "refer",
+    ):
         board.deadlines.put((call.id, what), None)

@@ -17,7 +17,7 @@ from telephony.events import (
     RefuseSession,
     SessionRefused,
 )
-from telephony.switchboard import bridge, direct, ending, forward, ice, queueing
+from telephony.switchboard import bridge, calling_back, ending, forward, ice, queueing
 from telephony.switchboard import party as parties
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import Call, CallState
@@ -69,7 +69,7 @@ def _end(board: Board, found: Party, by: str, now: float) -> None:
     """Go on without a party, as after its hanging up: a caller whose agent is gone has the flow, or the queue."""
     call, between = board.by_leg(found.leg), board.direct_by_leg(found.leg)
     if between is not None:
-        direct.end(board, between, now, status=500)
+        calling_back.end_direct(board, between, now, status=500)
     if call is None:
         return
     board.emit(Note(call.id, "failure", by))
@@ -79,6 +79,8 @@ def _end(board: Board, found: Party, by: str, now: float) -> None:
         bridge.agent_gone(board, call, now, by=by, dialog_open=True)
     elif found is call.outsider and call.state == "forwarding":
         forward.failed(board, call, now)
+    elif found is call.outsider and call.asked is not None:
+        forward.gone(board, call, now, by=by)
     else:
         ending.end(board, call, by, now, status=500)
 
@@ -87,6 +89,8 @@ def _is_confirmed(board: Board, found: Party) -> bool:
     """Whether an offer may be made in a party's dialog: its INVITE is answered, and acknowledged."""
     call, between = board.by_leg(found.leg), board.direct_by_leg(found.leg)
     if between is not None:
+        if between.booking and found is between.near:
+            return between.state in ("ringing", "talking")
         return between.state == "talking" or (found is between.far and between.state == "answering")
     return call is not None and _is_confirmed_in(call, found)
 
@@ -95,5 +99,5 @@ def _is_confirmed_in(call: Call, found: Party) -> bool:
     if found is call:
         return call.state not in UNTOLD
     if found is call.agent_leg:
-        return call.agent_leg.answered
+        return call.agent_leg.answered or call.agent_leg.briefed
     return call.state == "outside"

@@ -2,6 +2,8 @@
 
 Meanwhile the caller hears music, or what the far end sends before it answers. Where nobody answers, the caller is the
 first to be served by the next agent. A party whom the agent has called before (an attended transfer) is there at once.
+
+For a flow that calls somebody (`dial`) it is the same, but where nobody answers, or the talk is over, the flow goes on.
 """
 
 from typing import Final
@@ -12,6 +14,7 @@ from telephony.events import (
     DialogAnswered,
     DialogEnded,
     DialogRinging,
+    Invite,
     Join,
     Leave,
     LegOpened,
@@ -20,12 +23,16 @@ from telephony.events import (
     Prompt,
     TransferRequested,
 )
-from telephony.switchboard import ending, outside, party, recording_pause, talk, waiting
+from telephony.requests import DialOut, TransferCall
+from telephony.switchboard import asking, encryption, ending, outside, party, recording, recording_pause, talk, waiting
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import TALKS, Call
 from telephony.switchboard.side import Side
 
 RING_S: Final = 60.0
+BUSY: Final = frozenset({486, 600, 603})
+NO_ANSWER: Final = frozenset({408, 480, 487})
+"""What a phone says that nobody picks up, or that is not there."""
 BY: Final = ending.OUTSIDER
 
 
@@ -83,7 +90,16 @@ def _leave_agent(board: Board, call: Call, by: str, now: float) -> None:
 def leg_opened(board: Board, call: Call, side: Side, event: LegOpened) -> None:
     """The leg of the party outside is open: call it."""
     side.media = event
-    outside.call(board, side, call.id, party.spoken(call))
+    if side.agent:
+        _invite(board, call, side)
+    else:
+        outside.call(board, side, call.id, party.spoken(call))
+
+
+def _invite(board: Board, call: Call, side: Side) -> None:
+    """Ring the phone of one of our users."""
+    offer = party.offer(board, side, party.spoken(call), secure=encryption.offered_to(board, side.agent))
+    board.emit(Invite(side.dialog, side.agent, call.customer_number or "anonymous", call.context.name, offer))
 
 
 def ringing(board: Board, call: Call, side: Side, event: DialogRinging) -> None:
@@ -113,10 +129,16 @@ def answered(board: Board, call: Call, side: Side, event: DialogAnswered, now: f
     board.deadlines.put((call.id, "forward"), None)
     waiting.stop_waiting_music(board, call)
     call.move("reached")
-    call.queue_left_at, call.talk_started_at, call.talk_ended_at = call.queue_left_at or now, now, 0.0
+    call.talk_started_at, call.talk_ended_at = now, 0.0
+    if call.asked is None:
+        call.queue_left_at = call.queue_left_at or now
+    elif isinstance(call.asked.request, TransferCall):
+        asking.give_away(call)
     board.emit(party.connection(side))
     if not side.heard:
         board.emit(Join(call.leg, call.id), Join(side.leg, call.id))
+    recording.begin(board, call, now)
+    board.lamps_due |= {side.agent} - {""}
     board.save(call)
     board.publish("call.talking", call)
 
@@ -124,10 +146,28 @@ def answered(board: Board, call: Call, side: Side, event: DialogAnswered, now: f
 def dialog_ended(board: Board, call: Call, side: Side, event: DialogEnded, now: float) -> None:
     """The party outside hung up, or could not be reached."""
     if call.state == "outside":
-        ending.drop_outsider(board, call, dialog_open=False)
-        ending.end(board, call, BY, now)
+        gone(board, call, now, dialog_open=False)
+    elif side.agent and encryption.is_to_be_offered_again(board, side, side.agent, event):
+        _invite(board, call, side)
     elif not outside.call_again(board, side, call.id, event, party.spoken(call)):
-        failed(board, call, now, dialog_open=False)
+        outcome = "busy" if event.status in BUSY else "no_answer" if event.status in NO_ANSWER else "failed"
+        failed(board, call, now, dialog_open=False, outcome=outcome)
+
+
+def gone(board: Board, call: Call, now: float, *, by: str = BY, dialog_open: bool = True) -> None:
+    """The party outside has left the talk: the call ends, unless a flow has called it and goes on."""
+    if call.asked is None:
+        ending.drop_outsider(board, call, now, dialog_open=dialog_open)
+        ending.end(board, call, by, now)
+        return
+    board.emit(Leave(call.leg))
+    recording.talk_over(board, call)
+    ending.drop_outsider(board, call, now, dialog_open=dialog_open)
+    call.move("returned")
+    call.talk_ended_by, call.talk_ended_at = by, now
+    board.save(call)
+    board.publish("call.talk_ended", call, by=by)
+    asking.answer(board, call, "answered")
 
 
 def leg_refused(board: Board, call: Call, now: float) -> None:
@@ -135,13 +175,25 @@ def leg_refused(board: Board, call: Call, now: float) -> None:
     failed(board, call, now, dialog_open=False)
 
 
-def failed(board: Board, call: Call, now: float, *, dialog_open: bool = True) -> None:
-    """Nobody was reached: the caller has waited long enough, and is the first for the next agent."""
+def outcome_of(call: Call, outcome: str) -> str:
+    """Return the exit of a flow that has called somebody; one that gives the call away has but `failed`."""
+    return outcome if call.asked is not None and isinstance(call.asked.request, DialOut) else "failed"
+
+
+def failed(board: Board, call: Call, now: float, *, dialog_open: bool = True, outcome: str = "failed") -> None:
+    """Nobody was reached: a flow that has called them goes on. Else the caller has waited long enough, and is the first
+    for the next agent."""
     if call.state != "forwarding" or call.outsider is None:
         return
     if call.outsider.heard:
         board.emit(Leave(call.leg))
-    ending.drop_outsider(board, call, dialog_open=dialog_open)
+    ending.drop_outsider(board, call, now, dialog_open=dialog_open)
+    if call.asked is not None:
+        waiting.stop_waiting_music(board, call)
+        call.move("returned")
+        board.save(call)
+        asking.answer(board, call, outcome_of(call, outcome))
+        return
     call.move("unreached")
     waiting.stop_ringing(board, call)
     call.queue, call.queued_at, call.queue_left_at = board.queue_of(call), now, 0.0
@@ -154,7 +206,7 @@ def failed(board: Board, call: Call, now: float, *, dialog_open: bool = True) ->
 
 def due(board: Board, call: Call, now: float) -> None:
     """The party outside has not answered."""
-    failed(board, call, now)
+    failed(board, call, now, outcome="no_answer")
 
 
 def may_join(call: Call, other: Call, agent: str) -> bool:

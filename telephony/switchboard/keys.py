@@ -11,7 +11,7 @@ Rule 3: nothing is relayed in a hold, of whichever side. Whoever is held hears m
 
 from ivr_flows.step import KeyPressed
 from telephony.events import DigitPressed, KeySignalled, KeysRequested, SendKeys
-from telephony.switchboard import ice, party
+from telephony.switchboard import conference, ice, party
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import Call
 from telephony.switchboard.party import Party
@@ -48,8 +48,11 @@ def why_not(board: Board, call_id: str) -> str:
 
 
 def _choose(board: Board, leg: str, digit: str) -> bool:
-    """Give a caller's key to its flow; False where it is in none."""
+    """Give a caller's key to its flow, or to its room; False where it is in neither."""
     call = board.by_leg(leg)
+    if call is not None and leg == call.leg and call.room:
+        conference.key(board, call, digit)
+        return True
     if call is None or leg != call.leg or not call.takes_keys:
         return False
     board.tell_flow(call, KeyPressed(digit))

@@ -4,6 +4,8 @@ Whoever changes something of that lays the agent's name into `Board.lamps_due`; 
 the event in hand is done with.
 """
 
+from typing import Literal
+
 from telephony.acd import AgentSnapshot
 from telephony.events import LampCall, TellLamp
 from telephony.switchboard.board import Board
@@ -30,6 +32,11 @@ def lamp_of(board: Board, agent: AgentSnapshot) -> TellLamp:
         if call.agent_leg is not None and call.agent_leg.agent == agent.agent
     ]
     calls += [
+        _for_a_flow(call)
+        for call in board.calls.values()
+        if call.outsider is not None and call.outsider.agent == agent.agent
+    ]
+    calls += [
         _between_phones(between, agent.agent)
         for between in board.directs.values()
         if agent.agent in (between.near.agent, between.far.agent)
@@ -44,6 +51,12 @@ def _of_caller(call: Call, dialog: str, *, rang: bool) -> LampCall:
     if not rang:
         return LampCall(call.id, "trying", incoming, number, name)
     return LampCall(call.id, "early", incoming, number, name, dialog=dialog)
+
+
+def _for_a_flow(call: Call) -> LampCall:
+    """A call that its flow has put through to a user's phone, without a queue: nobody can pick it up."""
+    state: Literal["trying", "confirmed"] = "confirmed" if call.state == "outside" else "trying"
+    return LampCall(call.id, state, True, call.customer_number, call.context.name)
 
 
 def _between_phones(between: Direct, agent: str) -> LampCall:

@@ -6,13 +6,17 @@ came in would go on in its flow, it ends.
 """
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from ivr_flows.flow import QUEUE_LIMIT_S, Flow
-from telephony.events import CallerContext, CallerFound, CallSnapshot, FindCaller, Record, SaveCall
-from telephony.switchboard import party
+from telephony.events import CallerContext, CallerFound, CallSnapshot, FindCaller, SaveCall
+from telephony.switchboard import party, recording
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import AgentLeg, Call
 from telephony.switchboard.side import Side
+
+OFFERED: Final = "ringing"
+"""The state of a call back that an agent is offered."""
 
 
 @dataclass(slots=True)
@@ -29,6 +33,10 @@ class Outgoing:
     state: str = "calling"
     context: CallerContext = field(default_factory=CallerContext)
     found: bool = False
+    queue: str = ""
+    """The queue for which somebody is called back."""
+    note: str = ""
+    """What the agent is to know of that."""
     ended_at: float = 0.0
     ended_by: str = ""
 
@@ -45,7 +53,7 @@ class Outgoing:
             language=self.language,
             flow="",
             flow_path=(),
-            queue="",
+            queue=self.queue,
             agent=self.agent,
             recording="",
             case="",
@@ -70,8 +78,15 @@ def caller_found(board: Board, event: CallerFound) -> None:
     between = board.directs.get(event.call)
     if between is None or between.outgoing is None:
         return
-    between.outgoing.context, between.outgoing.found = event.context, True
-    board.publish("call.caller_found", _saved(board, between.outgoing))
+    outgoing = between.outgoing
+    outgoing.context, outgoing.found = event.context, True
+    board.publish("call.caller_found", outgoing.snapshot() if outgoing.state == OFFERED else _saved(board, outgoing))
+
+
+def dialled(board: Board, outgoing: Outgoing, now: float) -> None:
+    """Somebody who is called back is called now: until here there was no call, and no row."""
+    outgoing.state, outgoing.started_at = "calling", now
+    board.publish("call.dialled", _saved(board, outgoing))
 
 
 def ended(board: Board, outgoing: Outgoing, by: str, now: float) -> None:
@@ -97,17 +112,16 @@ def answered(board: Board, outgoing: Outgoing, near: Side, far: Side, now: float
         ani=outgoing.shown,
         context=outgoing.context,
         found=outgoing.found,
+        queue=outgoing.queue,
         queue_limit_s=QUEUE_LIMIT_S,
+        callback_note=outgoing.note,
     )
     call.agent, call.answered_at, call.talk_started_at = outgoing.agent, now, now
     call.agent_leg = AgentLeg(near.leg, near.agent, near.session_id, near.dialog, answered=True)
     party.succeed(call, far)
     party.succeed(call.agent_leg, near)
     board.calls[call.id] = call
-    call.recording = board.new_id()
-    board.open_recordings[call.recording] = (call.id, call.language)
-    channels = board.settings.record_channels
-    board.emit(Record(call.recording, call.id, call.leg, call.context.customer, call.language, channels))
+    recording.begin(board, call, now)
     board.save(call)
     board.publish("call.talking", call)
     return call

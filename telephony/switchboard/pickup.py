@@ -8,7 +8,7 @@ fails, the call is back in its queue, in its old place.
 from telephony import sdp
 from telephony.acd import AgentDisengaged, AgentEngaged, CallLeft, CallQueued, TalkTaken
 from telephony.events import Answer, InviteReceived, OpenLeg, Reject
-from telephony.switchboard import bridge, ending, party, queueing, talk
+from telephony.switchboard import bridge, ending, party, queueing, talk, whisper
 from telephony.switchboard.board import Board, context_body
 from telephony.switchboard.call import AgentLeg, Call
 
@@ -19,7 +19,9 @@ NOT_ACCEPTABLE = 488
 def rings(call: Call, dialog: str) -> bool:
     """Whether a call rings, in this dialog, at the phone of an agent to whom it was offered."""
     agent_leg = call.agent_leg
-    return call.state == "ringing" and agent_leg is not None and agent_leg.dialog == dialog and not agent_leg.engaged
+    if call.state != "ringing" or agent_leg is None or agent_leg.dialog != dialog:
+        return False
+    return not (agent_leg.engaged or agent_leg.briefed)
 
 
 def is_taken(call: Call) -> bool:
@@ -62,10 +64,16 @@ def leg_opened(board: Board, call: Call, now: float) -> None:
 
 
 def connected(board: Board, call: Call, now: float) -> None:
-    """The phone hears us: caller and agent talk."""
+    """The phone hears us: caller and agent talk, after what the agent is to hear first."""
     agent_leg = call.agent_leg
     if agent_leg is None:
         return
+    if not whisper.begin(board, call, agent_leg, now):
+        take(board, call, agent_leg, now)
+
+
+def take(board: Board, call: Call, agent_leg: AgentLeg, now: float) -> None:
+    """The agent who picked it up has it."""
     agent_leg.engaged = False
     board.tell_queues(TalkTaken(agent_leg.agent, call.id, call.queue), now)
     board.tell_queues(AgentDisengaged(agent_leg.agent, call.id), now)

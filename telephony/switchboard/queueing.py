@@ -18,13 +18,22 @@ from telephony.acd import (
 from telephony.acd.messages import DeclineCause
 from telephony.clock import iso
 from telephony.events import DialogEnded, DialogRinging, Invite, LegOpened, LegRefused, Publish, SaveAgent
-from telephony.switchboard import encryption, ending, party, pickup, talk, waiting
+from telephony.switchboard import (
+    asking,
+    callbacks,
+    calling_back,
+    declining,
+    encryption,
+    ending,
+    party,
+    pickup,
+    recording,
+    talk,
+    waiting,
+    whisper,
+)
 from telephony.switchboard.board import Board, context_body
 from telephony.switchboard.call import AgentLeg, Call
-
-# Final answers of a phone by which its user says no; the rest mean that the phone could not be reached.
-DECLINED = frozenset({486, 600, 603})
-UNANSWERED = frozenset({408, 487})
 
 
 def perform(board: Board, output: AcdOutput, now: float) -> None:
@@ -37,7 +46,7 @@ def perform(board: Board, output: AcdOutput, now: float) -> None:
         case CallTimedOut():
             _leave_queue(board, output.call, "timeout", now)
         case CallRefused():
-            _leave_queue(board, output.call, "full" if output.cause == "full" else "closed", now)
+            _refused(board, output, now)
         case AgentChanged():
             board.lamps_due.add(output.agent)
             board.emit(
@@ -58,6 +67,8 @@ def perform(board: Board, output: AcdOutput, now: float) -> None:
 
 
 def _offer(board: Board, output: OfferCall, now: float) -> None:
+    if calling_back.offer(board, output, now):
+        return
     call = board.calls.get(output.call)
     if call is None or call.state != "queued":
         # The call is gone, which is no fault of the agent's.
@@ -120,11 +131,7 @@ def agent_refused(board: Board, call: Call, event: DialogEnded, now: float) -> N
     if call.agent_leg is not None and call.agent_leg.returning:
         talk.not_returned(board, call, dialog_open=False)
         return
-    cause: DeclineCause = "failed"
-    if event.status in DECLINED:
-        cause = "rejected"
-    elif event.status in UNANSWERED:
-        cause = "no_answer"
+    cause = "rejected" if whisper.is_on(call) else declining.cause_of(event)
     _decline(board, call, cause, now, dialog_open=False)
 
 
@@ -138,12 +145,17 @@ def _decline(board: Board, call: Call, cause: DeclineCause, now: float, *, dialo
     ending.drop_agent_leg(board, call, dialog_open=dialog_open)
     back_in_queue(board, call, cause)
     board.tell_queues(OfferDeclined(call.id, agent_leg.agent, cause), now)
-    _open_to_all(board, call, now)
+    _open_to_all(board, call, now, "failed" if cause == "failed" else "no_answer")
 
 
-def _open_to_all(board: Board, call: Call, now: float) -> None:
-    """The one agent to whom the call was transferred does not take it: whoever serves its queue may."""
-    if call.directed_to:
+def _open_to_all(board: Board, call: Call, now: float, outcome: str = "no_answer") -> None:
+    """The one agent to whom the call was transferred does not take it: whoever serves its queue may. Where a flow gave
+    it to that agent, the flow goes on."""
+    if call.asked is not None:
+        board.tell_queues(CallLeft(call.id), now)
+        _return(board, call, now)
+        asking.answer(board, call, outcome)
+    elif call.directed_to:
         declined_by, call.directed_to = call.directed_to, ""
         board.tell_queues(CallLeft(call.id), now)
         avoid = (call.transferred_by, declined_by)
@@ -152,6 +164,7 @@ def _open_to_all(board: Board, call: Call, now: float) -> None:
 
 
 def _withdraw(board: Board, output: WithdrawOffer, now: float) -> None:
+    calling_back.withdrawn(board, output)
     call = board.calls.get(output.call)
     if call is None or call.agent_leg is None or call.agent_leg.agent != output.agent or call.state != "ringing":
         return
@@ -169,6 +182,14 @@ def back_in_queue(board: Board, call: Call, cause: str) -> None:
     board.publish("call.offer_ended", call, agent=agent, cause=cause)
 
 
+def _refused(board: Board, output: CallRefused, now: float) -> None:
+    booking = callbacks.of_call(board, output.call)
+    if booking is not None:
+        callbacks.given_up(board, booking, f"there is no queue {booking.kept.queue}", now)
+        return
+    _leave_queue(board, output.call, "full" if output.cause == "full" else "closed", now)
+
+
 def _leave_queue(board: Board, call_id: str, outcome: QueueOutcome, now: float) -> None:
     call = board.calls.get(call_id)
     if call is None or call.state not in {"queued", "ringing"}:
@@ -176,12 +197,19 @@ def _leave_queue(board: Board, call_id: str, outcome: QueueOutcome, now: float) 
     if call.directed_to and outcome == "timeout":
         _open_to_all(board, call, now)
         return
-    call.directed_to = ""
-    ending.stop_recording(board, call)
+    recording.talk_over(board, call)
     ending.drop_agent_leg(board, call)
+    _return(board, call, now)
+    if call.asked is not None:
+        asking.answer(board, call, "no_answer" if outcome == "timeout" else "failed")
+    else:
+        board.tell_flow(call, QueueLeft(outcome))
+
+
+def _return(board: Board, call: Call, now: float) -> None:
+    """Take a call out of its queue, back into its flow."""
     waiting.stop_waiting_music(board, call)
     call.move("returned")
-    call.agent = ""
+    call.agent = call.directed_to = ""
     call.queue_left_at = now
     board.save(call)
-    board.tell_flow(call, QueueLeft(outcome))

@@ -1,6 +1,7 @@
 """A recording that is paused for as long as something is said that must not be kept: the number of a card.
 
-Rule 1: the agent of the talk pauses and resumes. Audio of a pause is written nowhere, and goes to no live listener.
+Rule 1: the agent of the talk pauses and resumes, and so does the flow (`telephony.switchboard.recording`). Audio of a
+pause is written nowhere, and goes to no live listener.
 
 Rule 2: a pause ends with its agent's talk at the latest. Whoever takes the caller over does not have to know of it.
 """
@@ -13,7 +14,13 @@ from telephony.switchboard.call import TALKS, Call
 def pause(board: Board, event: RecordingPauseRequested, now: float) -> None:
     """Record silence from now on."""
     call = _recorded_talk(board, event.call, event.agent)
-    if call is not None and not call.paused_at:
+    if call is not None:
+        begin(board, call, now)
+
+
+def begin(board: Board, call: Call, now: float) -> None:
+    """Pause a recording that runs, unless it is paused."""
+    if not call.paused_at:
         call.paused_at = now
         board.emit(PauseRecording(call.recording))
         board.publish("call.recording_paused", call)
@@ -23,11 +30,14 @@ def resume(board: Board, event: RecordingResumeRequested, _now: float) -> None:
     """Record again what is said."""
     call = _recorded_talk(board, event.call, event.agent)
     if call is not None:
+        call.hushed = False
         over(board, call)
 
 
 def over(board: Board, call: Call) -> None:
-    """End a pause, if there is one."""
+    """End a pause, if there is one. One of the flow's goes on: it ends by the flow, or by the agent of a talk."""
+    if call.hushed:
+        return
     if call.paused_at:
         call.paused_at = 0.0
         board.emit(ResumeRecording(call.recording))

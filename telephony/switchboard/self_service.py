@@ -43,8 +43,9 @@ def proceed(board: Board, call: Call, message: FlowInput, now: float) -> None:
     that comes in the moment before the flow begins is kept for it."""
     if not call.is_in_flow:
         return
-    if call.direction == "outbound":
-        _part(board, call, now)
+    if call.direction == "outbound" or call.given_away:
+        if call.state == "in_flow":
+            _part(board, call, now)
         return
     if call.flow_state is None:
         if isinstance(message, KeyPressed) and len(call.early_keys) < EARLY_KEYS:
@@ -55,7 +56,8 @@ def proceed(board: Board, call: Call, message: FlowInput, now: float) -> None:
 
 
 def _part(board: Board, call: Call, now: float) -> None:
-    """A call that an agent made has no flow to go on in. Where nobody took it over, whom we called is told so."""
+    """A call that an agent made has no flow to go on in, nor has one that its flow gave away. Where nobody took it
+    over, the other side is told so."""
     if call.talk_ended_by:
         ending.end(board, call, call.talk_ended_by, now)
     elif not call.parting:

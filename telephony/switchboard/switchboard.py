@@ -1,5 +1,6 @@
 """The switchboard: each event goes to the part that knows it, and comes back as commands."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -12,6 +13,9 @@ from telephony import acd
 from telephony.events import (
     AgentStateRequested,
     BindingChanged,
+    CallbackBooked,
+    CallbackCancelled,
+    CallbackSnapshot,
     CallerFound,
     CallerVerified,
     CallSnapshot,
@@ -48,6 +52,7 @@ from telephony.events import (
     RecordingPauseRequested,
     RecordingResumeRequested,
     RecordingStopped,
+    ReferProgressed,
     ReferReceived,
     ResumeRequested,
     SessionAnswered,
@@ -67,7 +72,11 @@ from telephony.events import (
 from telephony.switchboard import (
     arrival,
     bridge,
+    callbacks,
+    calling_back,
+    conference,
     desk,
+    dial,
     direct,
     ending,
     failover,
@@ -78,6 +87,7 @@ from telephony.switchboard import (
     listening,
     opening,
     outside,
+    pickup,
     queueing,
     recording_pause,
     renegotiation,
@@ -87,7 +97,9 @@ from telephony.switchboard import (
     texts,
     transfer,
     verifying,
+    voicemail,
     waiting,
+    whisper,
 )
 from telephony.switchboard.board import Board, SwitchboardSettings, summary
 from telephony.switchboard.call import TALKS, Call
@@ -118,6 +130,10 @@ class Switchboard:
         if isinstance(event, DialogAnswered | DialogConfirmed | DialogReachable):
             failover.tell(self._board, event.dialog)
         self._settle(now)
+        conference.settle(self._board)
+        if callbacks.is_concerned(self._board, event, now):
+            callbacks.look(self._board, now)
+            self._settle(now)
         listening.tidy(self._board)
         lamps.tell(self._board)
         commands, self._board.commands = self._board.commands, []
@@ -141,7 +157,9 @@ class Switchboard:
 
     def deadline(self) -> float | None:
         """Return the instant at which something is due, or None."""
-        deadlines = (self._board.deadlines.next(), self._board.acd.deadline())
+        board = self._board
+        looks = None if math.isinf(board.look_at) or not board.bookings else board.look_at
+        deadlines = (board.deadlines.next(), board.acd.deadline(), looks)
         return min((when for when in deadlines if when is not None), default=None)
 
     def secret(self, call: str, variable: str) -> str | int | float | bool | None:
@@ -197,6 +215,11 @@ class Switchboard:
         """Everything that is known, to look at; it changes through events alone."""
         return self._board
 
+    def callback(self, identity: str) -> CallbackSnapshot | None:
+        """Return a promise that is still to be kept, None for one that is not."""
+        booking = self._board.bookings.get(identity)
+        return booking.kept if booking is not None else None
+
     def desk_call(self, agent: str) -> tuple[CallSnapshot, dict[str, object]] | None:
         """Return the call that an agent's page shows, with what the caller chose and said in the flow."""
         return desk.call_of(self._board, agent)
@@ -227,7 +250,7 @@ class Switchboard:
 def _leg_opened(board: Board, event: LegOpened, now: float) -> None:
     call, between = board.by_leg(event.leg), board.direct_by_leg(event.leg)
     if between is not None:
-        direct.leg_opened(board, between, event)
+        (calling_back if between.booking else direct).leg_opened(board, between, event)
     if call is None:
         return
     if event.leg == call.leg:
@@ -241,7 +264,7 @@ def _leg_opened(board: Board, event: LegOpened, now: float) -> None:
 def _leg_refused(board: Board, event: LegRefused, now: float) -> None:
     call, between = board.by_leg(event.leg), board.direct_by_leg(event.leg)
     if between is not None:
-        direct.end(board, between, now, status=503)
+        calling_back.end_direct(board, between, now, status=503)
     if call is None:
         return
     if event.leg == call.leg:
@@ -256,7 +279,7 @@ def _dialog_ended(board: Board, event: DialogEnded, now: float) -> None:
     board.unreachable.discard(event.dialog)
     call, between = board.by_dialog(event.dialog), board.direct_by_dialog(event.dialog)
     if between is not None:
-        direct.dialog_ended(board, between, event, now)
+        (calling_back if between.booking else direct).dialog_ended(board, between, event, now)
     if call is None:
         return
     if event.dialog == call.dialog:
@@ -272,18 +295,31 @@ def _dialog_ended(board: Board, event: DialogEnded, now: float) -> None:
 def _dialog_ringing(board: Board, event: DialogRinging, _now: float) -> None:
     between, call = board.direct_by_dialog(event.dialog), board.by_dialog(event.dialog)
     if between is not None:
-        direct.ringing(board, between, event)
+        (calling_back if between.booking else direct).ringing(board, between, event)
     elif call is not None and call.outsider is not None and event.dialog == call.outsider.dialog:
         forward.ringing(board, call, call.outsider, event)
     else:
         queueing.agent_ringing(board, event)
 
 
-def _prompt_finished(board: Board, event: PromptFinished, _now: float) -> None:
+def _whispered(board: Board, call: Call, now: float) -> None:
+    """The agent knows who it is, or has waited for that long enough: the talk begins."""
+    agent_leg = call.agent_leg
+    if agent_leg is not None and whisper.is_on(call):
+        whisper.over(board, call)
+        (pickup.take if pickup.is_taken(call) else bridge.take)(board, call, agent_leg, now)
+
+
+def _prompt_finished(board: Board, event: PromptFinished, now: float) -> None:
     call = board.by_leg(event.leg)
-    if call is None or event.leg != call.leg:
+    if call is None:
         return
-    if event.playback == call.waiting_playback:
+    if event.leg != call.leg:
+        if event.playback == whisper.PLAYBACK:
+            _whispered(board, call, now)
+    elif event.playback.startswith(voicemail.PLAYBACK):
+        voicemail.beeped(board, call, event, now)
+    elif event.playback == call.waiting_playback:
         waiting.waiting_prompt_finished(board, call, event)
     elif (playback := self_service.flow_playback(event.playback)) is not None:
         board.tell_flow(call, PromptsFinished(playback, event.ending))
@@ -326,8 +362,8 @@ def _dialog_reachable(board: Board, event: DialogReachable, _now: float) -> None
 
 def _media_timed_out(board: Board, event: MediaTimedOut, now: float) -> None:
     call, between = board.by_leg(event.leg), board.direct_by_leg(event.leg)
-    if between is not None and between.state != "ringing":  # early media may be silent: then the call just rings
-        direct.end(board, between, now)
+    if between is not None and between.state not in ("ringing", "offering"):  # early media may be silent: it just rings
+        calling_back.end_direct(board, between, now)
     if call is None:
         return
     if event.leg != call.leg and call.agent_leg is not None and call.agent_leg.unreachable:
@@ -337,7 +373,7 @@ def _media_timed_out(board: Board, event: MediaTimedOut, now: float) -> None:
     elif call.outsider is not None and event.leg == call.outsider.leg:
         if call.state == "forwarding":
             return  # likewise
-        ending.end(board, call, f"no audio from {forward.BY}", now)
+        forward.gone(board, call, now, by=f"no audio from {forward.BY}")
     elif call.agent_leg is not None and call.agent_leg.answered:
         bridge.agent_gone(board, call, now, by="no audio from the agent", dialog_open=True)
 
@@ -362,7 +398,7 @@ def _binding_changed(board: Board, event: BindingChanged, now: float) -> None:
 def _hangup_requested(board: Board, event: HangupRequested, now: float) -> None:
     call, between = board.calls.get(event.call), board.directs.get(event.call)
     if between is not None:
-        direct.end(board, between, now, by=event.by)
+        calling_back.end_direct(board, between, now, by=event.by)
     if call is None:
         return
     if event.by == "agent" and call.state in TALKS:
@@ -382,11 +418,28 @@ def _time_passed(board: Board, _event: TimePassed, now: float) -> None:
         if call is not None:
             _DUE[what](board, call, now)
         elif between is not None:  # nobody picked up, or it has lasted too long
-            direct.end(board, between, now)
+            calling_back.end_direct(board, between, now)
+
+
+def _recording_stopped(board: Board, event: RecordingStopped, now: float) -> None:
+    call = board.calls.get(board.open_recordings.get(event.recording, ("", ""))[0])
+    ending.recording_stopped(board, event)
+    if call is not None:
+        voicemail.broken(board, call, event.recording, now)
 
 
 def _flow_due(board: Board, call: Call, _now: float) -> None:
     board.tell_flow(call, FlowTimePassed())
+
+
+def _voice_started(board: Board, event: VoiceStarted, now: float) -> None:
+    voicemail.voice(board, event, now)
+    listening.voice_started(board, event, now)
+
+
+def _voice_ended(board: Board, event: VoiceEnded, now: float) -> None:
+    voicemail.voice(board, event, now)
+    listening.voice_ended(board, event, now)
 
 
 def _max_call_due(board: Board, call: Call, now: float) -> None:
@@ -401,6 +454,10 @@ _DUE: Final[dict[str, Callable[[Board, Call, float], None]]] = {
     "max_call": _max_call_due,
     "away": talk.lost_for_good,
     "forward": forward.due,
+    "conference": conference.leave,
+    "whisper": _whispered,
+    "message": voicemail.due,
+    "refer": dial.not_referred,
     "part": self_service.part,
     "guard": self_service.guard_due,
 }
@@ -419,6 +476,7 @@ ON: Final[dict[type[Event], Takes]] = {
     CandidatesGathered: ice.gathered,
     CandidatesReceived: ice.received,
     ReferReceived: transfer.referred,
+    ReferProgressed: dial.referred,
     KeySignalled: keys.signalled,
     KeysRequested: keys.requested,
     DialogAnswered: bridge.agent_answered,
@@ -442,14 +500,16 @@ ON: Final[dict[type[Event], Takes]] = {
     ResumeRequested: talk.resume,
     TransferRequested: _transfer_requested,
     TrunkChanged: outside.trunk_changed,
+    RecordingStopped: _recording_stopped,
     HoursChanged: opening.changed,
-    RecordingStopped: lambda board, event, _now: ending.recording_stopped(board, event),
+    CallbackBooked: callbacks.booked,
+    CallbackCancelled: callbacks.cancelled,
     AgentStateRequested: _agent_state_requested,
     BindingChanged: _binding_changed,
     HangupRequested: _hangup_requested,
     TextReceived: texts.received,
-    VoiceStarted: listening.voice_started,
-    VoiceEnded: listening.voice_ended,
+    VoiceStarted: _voice_started,
+    VoiceEnded: _voice_ended,
     UtteranceBegan: listening.began,
     UtteranceRecognised: listening.recognised,
     UtteranceDismissed: listening.dismissed,

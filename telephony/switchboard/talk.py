@@ -269,5 +269,5 @@ def set_sound(board: Board, call: Call, *, none: bool = False) -> None:
     if wanted:
         call.playbacks += 1
         call.sound_playback = f"talk.{call.playbacks}"
-        prompts = (Prompt("music", wanted),)
+        prompts = call.hold if wanted == HOLD and call.hold else (Prompt("music", wanted),)
         board.emit(Play(call.leg, call.sound_playback, prompts, barge_in=False, loop=True))

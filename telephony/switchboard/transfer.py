@@ -75,7 +75,7 @@ def _attended(board: Board, call: Call, event: ReferReceived, now: float) -> Non
         board.emit(TellRefer(event.dialog, DONE))
         forward.join(board, call, other, now)
         return
-    if between is None or call.agent_leg is None:
+    if between is None or between.booking or call.agent_leg is None:
         board.emit(TellRefer(event.dialog, DECLINED))
         return
     own = between.side_of(event.replaces)

@@ -25,7 +25,7 @@ from recordings.spool import SpoolWriter
 from telephony.clock import SAMPLES_PER_TICK, tick_at
 from telephony.edge import call_rows
 from telephony.events import CallerContext, CallSnapshot, DigitPressed, FileTranscribed, Play, Prompt, SaveCall, Word
-from telephony.tables import WrapUp
+from telephony.tables import Voicemail, WrapUp
 
 NAME = "Nguyễn Markus Văn Zebra"
 NUMBER = "0912345678"
@@ -100,6 +100,11 @@ async def someone(
     rendered.write_bytes(b"Zebra")
     await _record(settings, sessions, snapshot, now)
     async with sessions.begin() as session:
+        session.add(
+            Voicemail(
+                id=recording, call_id=call, queue="care", customer_id=customer, ani=e164, left_at=now, seconds=1.0
+            )
+        )
         session.add(WrapUp(call_id=call, agent="lan", disposition="resolved", note=f"{NAME} calls back", at=now))
         session.add(
             Consent(

@@ -110,7 +110,7 @@ async def test_the_certificate_says_what_was_erased_and_not_of_whom(
     assert (statement["by"], statement["erasure"]) == ("huong", erasure.id)
     kinds = "transcripts recordings interactions cases identities consents customers calls wrap_ups privacy_requests"
     kinds += " customer_fields outgoing_messages import_profiles import_identities import_notes"
-    kinds += " connector_cache customer_facts fact_statements identity_users"
+    kinds += " connector_cache customer_facts fact_statements identity_users voicemails"
     files = {"recording_files": 1, "journals": 1, "prompts": 1}
     assert statement["erased"] == dict.fromkeys(kinds.split(), 1) | files | {
         "identities": 2,

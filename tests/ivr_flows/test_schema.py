@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from ivr_flows.grammar import VERBS
 from ivr_flows.schema import SHAPES, SHORT, schema
 from tests.ivr_flows.flows import EXAMPLES, QUESTIONS
+from tests.ivr_flows.test_docs import BESIDE
 
 PAGE = (Path(__file__).parents[2] / "docs" / "flows.md").read_text(encoding="utf-8")
 VALIDATOR = Draft202012Validator(schema())
@@ -38,7 +39,8 @@ def _flows() -> Iterator[str]:
         for path in sorted(EXAMPLES.glob("*.yaml"))
         if not path.name.endswith((".test.yaml", ".sim.yaml")) and path.name != "prompts.yaml"
     )
-    yield from (example for example in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if example.startswith("flow:"))
+    examples = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    yield from (text for text in examples if text.startswith("flow:") and not any(word in text for word in BESIDE))
     for example in re.findall(r"```yaml\n(steps:.*?)```", PAGE, re.DOTALL):
         yield f"flow: steps\nlanguages: [vi, en]\nstart: first\n{example}"
 

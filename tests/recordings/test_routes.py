@@ -84,6 +84,7 @@ async def test_one_recording(client: httpx.AsyncClient, session: AsyncSession) -
     assert answer.json() == {
         "id": "r1",
         "call": "call-r1",
+        "kind": "talk",
         "customer": CUSTOMER,
         "state": "closed",
         "cause": "",

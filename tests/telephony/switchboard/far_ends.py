@@ -43,8 +43,27 @@ from telephony.events import (
 )
 from telephony.switchboard.call import Call
 from telephony.switchboard.dialling import TrunkRules
-from tests.telephony.switchboard.room import Room
+from tests.telephony.switchboard.room import FLOW, Room
 
+ASKING = FLOW.replace(
+    "        8: {next: after}",
+    """        0: {next: give}
+        3: {next: dial}
+        4: {next: ring}
+        6: {next: room}
+        7: {next: message}
+        8: {next: after}""",
+).replace("next: agent\n  agent:", "next: words\n  words: {whisper: {en: A refund.}, next: record}\n  agent:")
+ASKING += """
+  record: {record: start, next: pause}
+  pause: {record: pause, next: agent}
+  dial: {dial: "0912345678", answered: menu, busy: menu, no_answer: menu, failed: menu}
+  ring: {dial: binh, answered: menu, busy: menu, no_answer: menu, failed: menu}
+  give: {transfer: {agent: chi}, failed: menu, no_answer: menu}
+  room: {conference: {room: team, limit: 20s}, next: menu, full: menu, failed: menu}
+  message: {voicemail: {to: care, limit: 20s}, next: menu, no_message: menu, failed: menu}
+"""
+"""The usual flow, in which a caller may come to whatever else a flow asks of a call."""
 State = Literal["early", "answered", "confirmed", "ended"]
 
 
@@ -236,6 +255,10 @@ class World:
         if call.state == "talking" and call.agent_leg is not None and (call.agent_leg.returning or not other):
             other = ""  # it is being called back
         heard = self._together(call.leg)
+        if call.room:
+            others = {each.leg for each in self.room.switchboard.board.calls.values() if each.room == call.room}
+            assert heard == others, f"{call.leg} in room {call.room} hears {heard}"
+            return
         assert heard - {call.leg} == ({other} if other else set()), f"{call.state}: {call.leg} hears {heard}"
 
     def _together(self, leg: str) -> set[str]:
@@ -245,7 +268,10 @@ class World:
     def _check_agent(self, name: str, state: str, call: str) -> None:
         board = self.room.switchboard._board
         of_calls = [
-            each.id for each in board.calls.values() if each.agent_leg is not None and each.agent_leg.agent == name
+            each.id
+            for each in board.calls.values()
+            if (each.agent_leg is not None and each.agent_leg.agent == name)
+            or (each.outsider is not None and each.outsider.agent == name)
         ]
         of_directs = [each.id for each in board.directs.values() if name in (each.near.agent, each.far.agent)]
         if state in ("ringing", "talking"):
@@ -261,7 +287,7 @@ def world(folder: Path) -> World:
     trunks = tuple(
         TrunkRules(name, caller_number=f"+84287300{number}000") for number, name in enumerate(("one", "two"))
     )
-    return World(Room(folder, max_call_s=3000.0, trunks=trunks, agents=("an", "binh", "chi")))
+    return World(Room(folder, max_call_s=3000.0, trunks=trunks, agents=("an", "binh", "chi"), flow=ASKING))
 
 
 def phone(port: int = 7000, codecs: tuple[int, ...] = (0, 8)) -> sdp.Capabilities:

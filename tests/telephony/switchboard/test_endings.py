@@ -38,6 +38,8 @@ from telephony.events import (
     SessionOffered,
     SessionRefused,
     TransferRequested,
+    VoiceEnded,
+    VoiceStarted,
 )
 from tests.telephony.switchboard.far_ends import Dialog, World, phone, world
 
@@ -207,13 +209,28 @@ class Endings(RuleBasedStateMachine):
         if dialog is not None:
             self.world.tell(DialogUnreachable(dialog.name) if lost else DialogReachable(dialog.name))
 
-    @rule(pick=picks, digit=st.sampled_from("1112589"))
+    @rule(pick=picks, digit=st.sampled_from("11123467#05*89"))
     def a_key_is_pressed(self, pick: int, digit: str) -> None:
         self.world.tell(DigitPressed(self.some_leg(pick), digit, "rfc4733", 0))
 
     @rule(pick=picks, what=st.sampled_from([MediaTimedOut, MediaStalled, MediaResumed]))
     def media_come_and_go(self, pick: int, what: type[MediaTimedOut | MediaStalled | MediaResumed]) -> None:
         self.world.tell(what(self.some_leg(pick), 0))
+
+    @rule(pick=picks, what=st.sampled_from([VoiceStarted, VoiceEnded]))
+    def somebody_speaks(self, pick: int, what: type[VoiceStarted | VoiceEnded]) -> None:
+        self.world.tell(what(self.some_leg(pick), 0))
+
+    @rule(key=st.sampled_from("034672"))
+    def a_callers_flow_asks(self, key: str) -> None:
+        self.a_caller_calls(OFFER)
+        self.the_worker_opens_all()
+        self.a_caller_is_found(len(self.world.searches) - 1)
+        self.an_ack_comes(0, True)
+        self.world.wait(0.5)
+        legs = [leg for leg in self.world.legs if leg.endswith(".caller")]
+        self.world.tell(DigitPressed(legs[-1], key, "rfc4733", 0))
+        self.the_worker_opens_all()
 
     @rule(pick=picks, agent=st.sampled_from(AGENTS), held=st.booleans())
     def the_desk_holds(self, pick: int, agent: str, held: bool) -> None:

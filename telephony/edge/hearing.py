@@ -17,6 +17,7 @@ from telephony.events import (
     Event,
     HearStream,
     Listen,
+    ListenForVoice,
     StartStream,
     StopHearing,
     StopStream,
@@ -41,7 +42,7 @@ class _Listening:
 class Hearing:
     """`languages` are those with a recogniser; `path` is the worker's socket for audio."""
 
-    to_media: Callable[[StartStream | StopStream], None]
+    to_media: Callable[[StartStream | StopStream | ListenForVoice], None]
     to_worker: Callable[[HearStream | StopHearing], None]
     happened: Callable[[Event], None]
     path: str = ""
@@ -65,6 +66,7 @@ class Hearing:
         if listening is not None and listening.stream:
             self._call_of.pop(listening.stream, None)
             self.to_media(StopStream(listening.stream))
+            self.to_media(ListenForVoice(listening.command.leg, on=False))
             self.to_worker(StopHearing(listening.stream))
 
     def heard(self, event: StreamHeard) -> None:
@@ -110,6 +112,7 @@ class Hearing:
         listening.stream = f"hear.{next(self._numbers)}"
         self._call_of[listening.stream] = command.call
         self.to_worker(HearStream(listening.stream, command.language, command.phrases))
+        self.to_media(ListenForVoice(command.leg))
         self.to_media(StartStream(listening.stream, command.leg, self.path))
 
     def _give_up(self, listening: _Listening) -> None:

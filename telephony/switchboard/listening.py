@@ -16,7 +16,6 @@ from ivr_flows import step as flow_step
 from ivr_flows.step import SpeechHeard, VoiceHeard
 from telephony.events import (
     Listen,
-    ListenForVoice,
     StopListening,
     UtteranceBegan,
     UtteranceDismissed,
@@ -42,8 +41,6 @@ def follow(board: Board, call: Call) -> None:
         stop(board, call)
         return
     command, place = wanted
-    if call.listening is None:
-        board.emit(ListenForVoice(call.leg))
     call.listening = Listening(command, place)
     board.listening.add(call.id)
     board.emit(command)
@@ -54,7 +51,7 @@ def stop(board: Board, call: Call) -> None:
     if call.listening is not None:
         call.listening = None
         board.listening.discard(call.id)
-        board.emit(StopListening(call.id), ListenForVoice(call.leg, on=False))
+        board.emit(StopListening(call.id))
 
 
 def tidy(board: Board) -> None:

@@ -8,6 +8,7 @@ from telephony.events import (
     Event,
     HearStream,
     Listen,
+    ListenForVoice,
     StartStream,
     StopHearing,
     StopStream,
@@ -19,6 +20,7 @@ from telephony.events import (
 )
 
 LISTEN = Listen("c1", "c1.caller", "ko", ("예약",))
+VOICE, NO_VOICE = ListenForVoice("c1.caller"), ListenForVoice("c1.caller", on=False)
 
 
 class Room:
@@ -43,7 +45,9 @@ def room() -> Room:
 
 def test_a_caller_is_heard_and_then_not(room: Room) -> None:
     room.hearing.listen(LISTEN)
-    assert room.take() == [HearStream("hear.1", "ko", ("예약",)), StartStream("hear.1", "c1.caller", "/run/hear")]
+    assert room.take() == [
+        HearStream("hear.1", "ko", ("예약",)), VOICE, StartStream("hear.1", "c1.caller", "/run/hear"),
+    ]  # fmt: skip
     room.hearing.heard(StreamHeard("hear.1", "began", 5))
     room.hearing.heard(StreamHeard("hear.1", "words", 5, 9, "예약", 0.9))
     room.hearing.heard(StreamHeard("hear.1", "nothing"))
@@ -52,7 +56,7 @@ def test_a_caller_is_heard_and_then_not(room: Room) -> None:
     ]  # fmt: skip
     room.hearing.stop("c1")
     room.hearing.stop("c1")
-    assert room.take() == [StopStream("hear.1"), StopHearing("hear.1")]
+    assert room.take() == [StopStream("hear.1"), NO_VOICE, StopHearing("hear.1")]
     room.hearing.heard(StreamHeard("hear.1", "words", 5, 9, "예약", 0.9))
     assert len(room.told) == 3
 
@@ -60,9 +64,9 @@ def test_a_caller_is_heard_and_then_not(room: Room) -> None:
 def test_an_answer_to_the_question_before_is_dropped(room: Room) -> None:
     room.hearing.listen(LISTEN)
     room.hearing.listen(msgspec.structs.replace(LISTEN, language="ko-KR", phrases=()))
-    assert room.take()[2:] == [
-        StopStream("hear.1"), StopHearing("hear.1"),
-        HearStream("hear.2", "ko-KR"), StartStream("hear.2", "c1.caller", "/run/hear"),
+    assert room.take()[3:] == [
+        StopStream("hear.1"), NO_VOICE, StopHearing("hear.1"),
+        HearStream("hear.2", "ko-KR"), VOICE, StartStream("hear.2", "c1.caller", "/run/hear"),
     ]  # fmt: skip
     room.hearing.heard(StreamHeard("hear.1", "words", 5, 9, "예약", 0.9))
     assert room.told == []

@@ -10,7 +10,6 @@ from telephony.events import (
     Event,
     Hangup,
     Listen,
-    ListenForVoice,
     Play,
     PromptFinished,
     StopListening,
@@ -91,7 +90,6 @@ def story(tmp_path: Path) -> Story:
 
 def test_a_menu_is_listened_to_from_its_prompt_on(story: Story) -> None:
     assert story.said(Listen) == [Listen(story.call, story.leg, "en", ("billing", "an order", "one", "two", "three"))]
-    assert story.said(ListenForVoice) == [ListenForVoice(story.leg)]
     story.says("an order please")
     assert story.said(StopPlaying)
     assert story.said(Listen)[1:] == [Listen(story.call, story.leg, "en", DIGITS)]
@@ -104,7 +102,6 @@ def test_a_menu_is_listened_to_from_its_prompt_on(story: Story) -> None:
 def test_no_secret_is_listened_to(story: Story) -> None:
     story.says("billing")
     assert story.said(StopListening) == [StopListening(story.call)]
-    assert story.last(ListenForVoice) == ListenForVoice(story.leg, on=False)
     story.says("four five six seven")  # a result that was on its way
     state = story.switchboard.board.calls[story.call].flow_state
     assert state is not None

@@ -34,9 +34,11 @@ from hotline.cannot_start import CannotStart, cause
 from hotline.config import Settings, TlsFiles
 from hotline.flow_watch import FlowWatch
 from hotline.metrics import Metrics
+from hotline.metrics_state import WorkerProcess
 from hotline.sip_listeners import SipListeners, told_address
 from ivr_flows import prompts as prompt_cache
 from ivr_flows.flow import Flow, Http
+from ivr_flows.hearing import languages_heard
 from ivr_flows.prove import load_proved
 from recordings import store
 from recordings.journal import Journal
@@ -62,6 +64,7 @@ from telephony.events import (
     Prompt,
     SaveAgent,
     WorkerDied,
+    WorkerKind,
 )
 from telephony.requests import BookCallback, CallHttp, ChangeCase
 from telephony.sip.digest import Ha1
@@ -98,6 +101,7 @@ class Hotline:
         """User, session: what the phone of that session's page registers with."""
         self._exit = contextlib.AsyncExitStack()
         self._users_task: asyncio.Task[None] | None = None
+        self._hears = False
         self.certificate: tls.Certificate | None = None
         self.funnel: Funnel
         self.edge: SipEdge
@@ -146,7 +150,11 @@ class Hotline:
         await self.funnel.audio.start()
         self._exit.push_async_callback(self.funnel.audio.stop)
         await _at_once(self._start_workers(), self._open_database())
-        self.metrics = Metrics(self.funnel, self._registrations, [*self.media.processes, *self.speech])
+        self._watched: list[WorkerProcess] = [
+            *self.media.processes,
+            *(each for each in self.speech if each is not self.hear),
+        ]
+        self.metrics = Metrics(self.funnel, self._registrations, self._watched)
         await self._restore_agents()
         await self._follow_switches()
         await self._start_sip()
@@ -169,8 +177,9 @@ class Hotline:
         self._exit.callback(asyncio.create_task(flow_watch.watch(), name="flows").cancel)
         self._start_privacy()
         for worker in self.speech:
-            if worker.kind not in NEEDED:
+            if worker.kind not in (*NEEDED, "hear"):
                 worker.come_up()
+        self._hear(flows)
 
     def _serve_flows(self, flows: Mapping[str, Flow]) -> None:
         """Have what flows ask of the world performed."""
@@ -185,6 +194,18 @@ class Hotline:
         """Let calls that come from now on have these flows."""
         self._serve_services(flows)
         self.funnel.switchboard.publish(flows)
+        self._hear(flows)
+
+    def _hear(self, flows: Mapping[str, Flow]) -> None:
+        """Have the hearing worker come up once a flow asks for speech in a language that it can recognise."""
+        if not self._hears and self._heard(flows):
+            self._hears = True
+            self._watched.append(self.hear)
+            self.hear.come_up()
+
+    def _heard(self, flows: Mapping[str, Flow]) -> tuple[str, ...]:
+        languages = {language for flow in flows.values() for language in languages_heard(flow)}
+        return models.heard(self.settings, languages)
 
     def _serve_services(self, flows: Mapping[str, Flow]) -> None:
         requests = self.funnel.requests
@@ -266,8 +287,8 @@ class Hotline:
     def _prompt_path(self, prompt: Prompt) -> Path:
         return prompt_cache.prompt_path(self.settings.data / person_files.PROMPTS, prompt, self._voices)
 
-    def _speech_settings(self) -> str:
-        speech = SpeechSettings(voices=self._voices, recognisers=models.recognisers(self.settings))
+    def _speech_settings(self, heard: tuple[str, ...]) -> str:
+        speech = SpeechSettings(voices=self._voices, recognisers=models.recognisers(self.settings), heard=heard)
         return msgspec.json.encode(speech).decode()
 
     def _media_worker(
@@ -303,21 +324,30 @@ class Hotline:
 
     async def _start_workers(self) -> None:
         funnel = self.funnel
-        speech = self._speech_settings()
+        speech = self._speech_settings(())
+        to_hear = self._speech_settings(self._heard(funnel.switchboard.board.flows))
         self.media = MediaWorkers(
             self.settings.media.workers, self._media_worker, funnel.media_event, funnel.worker_died
         )
-        self.speech = render, transcribe, listen = (
+        funnel.hearing.path = str(funnel.audio.folder / "hear")
+        funnel.hearing.languages = models.recognisers(self.settings).keys()
+        roles: tuple[tuple[WorkerKind, tuple[str, ...]], ...] = (
+            ("render", (speech,)),
+            ("transcribe", (speech,)),
+            ("live", (speech,)),
+            ("hear", (to_hear, "--audio", funnel.hearing.path)),
+        )
+        self.speech = render, transcribe, listen, self.hear = (
             *(
                 Worker[Any](
                     role,
                     "telephony.edge.speech_worker",
-                    ["--role", role, "--settings", speech],
+                    ["--role", role, "--settings", *more],
                     FromSpeech,
                     funnel.speech_event,
                     funnel.worker_died,
                 )
-                for role in ("render", "transcribe", "live")
+                for role, more in roles
             ),
         )
         self._exit.push_async_callback(self.media.stop)
@@ -326,6 +356,7 @@ class Hotline:
         needed = (worker.start() for worker in self.speech if worker.kind in NEEDED)
         await asyncio.gather(self.media.start(), *needed)
         funnel.media, funnel.render, funnel.transcribe, funnel.listen = self.media, render, transcribe, listen
+        funnel.hear = self.hear
 
     async def _restore_agents(self) -> None:
         async with self.sessions() as session:

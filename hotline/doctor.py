@@ -41,10 +41,11 @@ from hotline.config_values import Listen, host_port
 from hotline.config_webhook import Webhook
 from hotline.connectors import try_out
 from hotline.mail import door_settings, mailbox, token_of
-from hotline.models import model_states
+from hotline.models import heard, model_states
 from hotline.notify import client_for
 from ivr_flows import flow as flows
 from ivr_flows.calendar import opens_next
+from ivr_flows.hearing import languages_heard
 from ivr_flows.load import FlowError, flow_files, read_linked
 from ivr_flows.prove import Outside, prove
 from telephony.clock import iso
@@ -395,6 +396,17 @@ def _flows(settings: Settings) -> Iterator[Finding]:
         yield Finding("flows", "ok", f"{checked.flow.name} ({path.name})")
         yield from (Finding("flows", "note", _first_line(warning), f"hotline flow check {path}") for warning in found)
     yield from _references(settings, folder, sound)
+    yield from _speech_input(settings, sound)
+
+
+def _speech_input(settings: Settings, sound: Mapping[str, flows.Flow]) -> Iterator[Finding]:
+    """Whether somebody understands what callers may say to the questions of the flows."""
+    asked = {name: languages_heard(flow) for name, flow in sound.items()}
+    languages = {language for each in asked.values() for language in each}
+    for language in sorted(languages - set(heard(settings, languages))):
+        names = ", ".join(sorted(name for name, each in asked.items() if language in each))
+        detail = f"{names}: questions may be answered by voice in {language}, which nobody recognises: only keys do"
+        yield Finding("flows", "note", detail, f"see `recogniser {language}` below")
 
 
 def _first_line(error: FlowError) -> str:

@@ -1,5 +1,6 @@
 """Which engine and model each language is heard and spoken with, and what is missing for it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal
@@ -33,6 +34,12 @@ def recognisers(settings: Settings) -> dict[str, RecogniserSettings]:
         language: RecogniserSettings(chosen.engine, str(chosen.model_path or chosen.model), chosen.options)
         for language, chosen in settings.speech.recognisers.items()
     }
+
+
+def heard(settings: Settings, languages: Collection[str]) -> tuple[str, ...]:
+    """Return those of the languages in which callers may answer by voice as things are."""
+    known = recognisers(settings)
+    return tuple(sorted(each for each in languages if not recogniser.missing(known, [each])))
 
 
 def voices(settings: Settings) -> dict[str, VoiceSettings]:

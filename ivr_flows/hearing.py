@@ -8,19 +8,34 @@ from collections.abc import Mapping
 from typing import Final
 
 from ivr_flows.expression import DIGIT_WORDS
-from ivr_flows.flow import Menu
+from ivr_flows.flow import Flow, Gather, Menu
 
 YES: Final[Mapping[str, tuple[str, ...]]] = {
     "vi": ("đúng", "đúng rồi", "phải", "có", "vâng", "dạ", "ừ", "chính xác"),
     "en": ("yes", "yeah", "yep", "correct", "right", "that's right"),
+    "ko": ("네", "예", "맞아요", "맞습니다"),
 }
 NO: Final[Mapping[str, tuple[str, ...]]] = {
     "vi": ("không", "không phải", "sai", "sai rồi", "chưa đúng"),
     "en": ("no", "nope", "wrong", "not right"),
+    "ko": ("아니요", "아니오", "아니에요", "아닙니다"),
 }
 ALSO_DIGITS: Final[Mapping[str, Mapping[str, str]]] = {
     "vi": {"mốt": "1", "tư": "4", "lăm": "5", "nhăm": "5", "bẩy": "7", "linh": "0", "lẻ": "0"},
     "en": {"oh": "0", "o": "0", "nought": "0"},
+    "ko": {
+        "영": "0",
+        "공": "0",
+        "일": "1",
+        "이": "2",
+        "삼": "3",
+        "사": "4",
+        "오": "5",
+        "육": "6",
+        "칠": "7",
+        "팔": "8",
+        "구": "9",
+    },
 }
 
 
@@ -50,9 +65,7 @@ def choice_of(menu: Menu, language: str, text: str) -> str:
 
 def digits_of(text: str, language: str) -> str:
     """Return digits that were said one by one; empty where anything else was said as well."""
-    base = language.partition("-")[0]
-    words = {word: str(digit) for digit, word in enumerate(DIGIT_WORDS.get(base, ())[:10])}
-    words |= ALSO_DIGITS.get(base, {})
+    words = _digit_words(language)
     found = ""
     for word in plain(text).split():
         digit = word if word.isascii() and word.isdigit() else words.get(word, "")
@@ -68,3 +81,40 @@ def agreement(text: str, language: str) -> bool | None:
     if said in NO.get(base, ()):
         return False
     return True if said in YES.get(base, ()) else None
+
+
+def expected(question: Menu | Gather, language: str, *, confirming: bool, free: bool) -> tuple[str, ...] | None:
+    """Return what may be said to a question: what a recogniser is to listen for, as `plain` has it. Empty where it may
+    be anything (`free`: the answer is a text), None where nothing that is said would be an answer."""
+    base = language.partition("-")[0]
+    phrases: list[str] = []
+    if isinstance(question, Menu):
+        spoken = [phrase for choice in question.choices.values() for phrase in choice.phrases.get(language, ())]
+        digits = [word for word, digit in _digit_words(language).items() if digit in question.choices]
+        phrases = [*spoken, *digits] if spoken else []
+    elif confirming and question.speech:
+        phrases = [*YES.get(base, ()), *NO.get(base, ())]
+    elif question.speech and not question.secret:
+        if free:
+            return ()
+        phrases = list(_digit_words(language))
+    return tuple(dict.fromkeys(plain(phrase) for phrase in phrases)) or None
+
+
+def languages_heard(flow: Flow) -> frozenset[str]:
+    """Return the languages in which a flow, or one that it may come to, has a question that may be answered by
+    voice."""
+    return frozenset(
+        language
+        for part in (flow, *flow.flows.values())
+        for step in part.steps.values()
+        if isinstance(step, Menu | Gather)
+        for language in part.languages
+        if expected(step, language, confirming=False, free=True) is not None
+    )
+
+
+def _digit_words(language: str) -> dict[str, str]:
+    base = language.partition("-")[0]
+    words = {word: str(digit) for digit, word in enumerate(DIGIT_WORDS.get(base, ())[:10])}
+    return {**words, **ALSO_DIGITS.get(base, {})}

@@ -1,13 +1,19 @@
 """Questions: keys and speech to the answer of a menu or a `gather`, and what follows when there is none. Pure."""
 
+from typing import Final
+
 from ivr_flows import hearing
 from ivr_flows.answers import understand
-from ivr_flows.flow import REPEAT, Gather, Menu, PromptParts, Retry, Survey
+from ivr_flows.flow import REPEAT, Flow, Gather, Menu, PromptParts, Retry, Survey
 from ivr_flows.remembered import is_remembered, known_value
-from ivr_flows.state import KeepScore
+from ivr_flows.state import FlowState, KeepScore
 from ivr_flows.walk import Following, Walk
 from telephony.events import HIDDEN_DIGIT
 
+UTTERANCE_S: Final = 15.0
+"""The longest answer that is listened to, 12 s, and until it is understood."""
+PATIENCE_S: Final = 30.0
+"""So long beyond its time a question waits for somebody who talks, or coughs, again and again."""
 CONFIRMED, CORRECTED = "1", "2"
 """The keys that answer an answer that is read back."""
 
@@ -36,6 +42,7 @@ def gather(walk: Walk, here: Gather) -> Following:
 
 def ask(walk: Walk, here: Question, before: PromptParts) -> Following:
     """Put a question, unless its answer was typed ahead."""
+    walk.change(talking=False)
     if walk.state.keys and here.interruptible:
         return take(walk, here)
     words = here.confirm if isinstance(here, Gather) and walk.state.confirming else here.prompt
@@ -46,11 +53,23 @@ def ask(walk: Walk, here: Question, before: PromptParts) -> Following:
 
 
 def listen(walk: Walk, here: Question) -> Following:
-    """Wait for the first key."""
+    """Wait for the first key, or for the end of what the caller says already."""
     if walk.state.keys:
         return take(walk, here)
-    walk.change(playing=None)
-    return walk.wait("listening", walk.now + here.first_key_s)
+    deadline = walk.now + here.first_key_s
+    walk.change(playing=None, patience=deadline + PATIENCE_S)
+    return walk.wait("listening", max(deadline, walk.now + UTTERANCE_S) if walk.state.talking else deadline)
+
+
+def voice(walk: Walk, here: Question, *, began: bool) -> Following:
+    """Let somebody finish who talks: the question's time is up when what is said is understood, or was nothing. With
+    keys typed already, they are the answer."""
+    state = walk.state
+    walk.change(talking=began)
+    if state.phase == "listening" and not state.collected and (began or state.talking):
+        wanted = max(UTTERANCE_S, here.first_key_s) if began else here.first_key_s
+        walk.change(deadline=min(walk.now + wanted, state.patience))
+    return None
 
 
 def take(walk: Walk, here: Question) -> Following:
@@ -150,6 +169,9 @@ def _agreed(walk: Walk, here: Gather, agreed: bool | None) -> Following:
 def hear(walk: Walk, here: Question, text: str, confidence: float) -> Following:
     """Take what was said for an answer, where that is asked for and was understood well enough."""
     language = walk.state.language
+    walk.change(talking=False)
+    if walk.state.collected:
+        return None  # who types the answer may say something meanwhile
     if confidence < here.confidence:
         return _no_match(walk, here)
     if isinstance(here, Menu):
@@ -187,8 +209,8 @@ def time_is_up(walk: Walk, here: Question) -> Following:
     return _no_input(walk, here)
 
 
-def listens_for_speech(here: Question, language: str) -> bool:
-    """Whether a question may be answered by voice in a language."""
-    if isinstance(here, Menu):
-        return any(choice.phrases.get(language) for choice in here.choices.values())
-    return here.speech
+def expected(flow: Flow, here: Question, state: FlowState) -> tuple[str, ...] | None:
+    """Return what may be said to a question as it stands, as `hearing.expected` does."""
+    variable = flow.variables.get(here.into) if isinstance(here, Gather) else None
+    free = variable is not None and variable.kind == "text"
+    return hearing.expected(here, state.language, confirming=state.confirming, free=free)

@@ -51,6 +51,13 @@ class SpeechHeard(Input, frozen=True):
     confidence: float
 
 
+class VoiceHeard(Input, frozen=True):
+    """The caller has begun to say something, which `SpeechHeard` will have; or what began (`began` is false) was not
+    worth it: a cough, a door."""
+
+    began: bool
+
+
 class CallTaken(Input, frozen=True):
     """The call that was to be answered is."""
 
@@ -63,7 +70,17 @@ class Answered(Input, frozen=True):
     values: Values = {}
 
 
-FlowInput = KeyPressed | PromptsFinished | QueueEntered | QueueLeft | SpeechHeard | CallTaken | Answered | TimePassed
+FlowInput = (
+    KeyPressed
+    | PromptsFinished
+    | QueueEntered
+    | QueueLeft
+    | SpeechHeard
+    | VoiceHeard
+    | CallTaken
+    | Answered
+    | TimePassed
+)
 
 
 class Action(msgspec.Struct, frozen=True, tag=True):
@@ -233,7 +250,8 @@ class FlowState(msgspec.Struct, frozen=True):
     far; `confirming` while the answer is read back. `no_inputs` and `no_matches` count in the present step. `playing`
     is the playback whose end is awaited, `playbacks` the last number given; `requests` is the last number given to a
     request. `deadline` is when `TimePassed` is due (seconds since the epoch). `swallow` is a finishing key that may
-    still come after digits that were complete without it, dropped until `swallow_until`. `reason` is why the last words
+    still come after digits that were complete without it, dropped until `swallow_until`. `talking` while the caller
+    says something to a question, whose time is up at `patience` all the same. `reason` is why the last words
     are spoken, `left` the exit by which a flow ended. `told` is what was gathered that is to be remembered, `reused`
     what was not asked since it was known, `asked_again` what was asked all the same. `case` is the case that the call
     goes on with.
@@ -259,6 +277,8 @@ class FlowState(msgspec.Struct, frozen=True):
     requests: int = 0
     swallow: str = ""
     swallow_until: float = 0.0
+    talking: bool = False
+    patience: float = 0.0
     reason: str = ""
     left: str = ""
     told: Mapping[str, str] = {}

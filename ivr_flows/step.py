@@ -68,6 +68,7 @@ from ivr_flows.state import (
     SpeechHeard,
     StopPrompts,
     TakeCall,
+    VoiceHeard,
     WriteNote,
 )
 from ivr_flows.walk import Following, Walk, initial
@@ -104,9 +105,11 @@ __all__ = [
     "StopPrompts",
     "TakeCall",
     "TimePassed",
+    "VoiceHeard",
     "WaitingFacts",
     "WriteNote",
     "answers_itself",
+    "expected_speech",
     "hearing_language",
     "start",
     "step",
@@ -121,12 +124,18 @@ def answers_itself(flow: Flow) -> bool:
 def hearing_language(flow: Flow, state: FlowState) -> str:
     """Return the language in which the call may answer by voice now; empty where nobody listens for that."""
     inner = state if state.waiting is None else state.waiting
+    return inner.language if expected_speech(flow, state) is not None else ""
+
+
+def expected_speech(flow: Flow, state: FlowState) -> tuple[str, ...] | None:
+    """Return what the caller may say now; empty for anything, None where nobody listens."""
+    inner = state if state.waiting is None else state.waiting
     if inner.phase not in ("asking", "listening"):
-        return ""
-    here = flow.part(inner.flow).steps[inner.step]
+        return None
+    part = flow.part(inner.flow)
+    here = part.steps[inner.step]
     question = here.question if isinstance(here, Survey) else here
-    is_heard = isinstance(question, Menu | Gather) and questions.listens_for_speech(question, inner.language)
-    return inner.language if is_heard else ""
+    return questions.expected(part, question, inner) if isinstance(question, Menu | Gather) else None
 
 
 def start(flow: Flow, facts: Facts, now: float) -> tuple[FlowState, tuple[FlowAction, ...]]:
@@ -295,11 +304,21 @@ def _speech(walk: Walk, heard: FlowInput) -> Following:
     here = questions.question_of(walk)
     if not isinstance(heard, SpeechHeard) or here is None:
         return None
-    if not questions.listens_for_speech(here, walk.state.language):
+    if questions.expected(walk.flow, here, walk.state) is None:
         return None
     if walk.state.phase == "asking":
+        if not here.interruptible:
+            walk.change(talking=False)
+            return None
         walk.stop_playing()
     return questions.hear(walk, here, heard.text, heard.confidence)
+
+
+def _voice(walk: Walk, heard: FlowInput) -> Following:
+    here = questions.question_of(walk)
+    if not isinstance(heard, VoiceHeard) or here is None:
+        return None
+    return questions.voice(walk, here, began=heard.began)
 
 
 def _prompts_over(walk: Walk, finished: FlowInput) -> Following:
@@ -367,9 +386,11 @@ MOVES: Final[Mapping[tuple[Phase, type[FlowInput]], Callable[[Walk, FlowInput], 
     ("asking", KeyPressed): _key_while_asking,
     ("asking", PromptsFinished): _prompts_over,
     ("asking", SpeechHeard): _speech,
+    ("asking", VoiceHeard): _voice,
     ("asking", TimePassed): _time_while_playing,
     ("listening", KeyPressed): _key_while_listening,
     ("listening", SpeechHeard): _speech,
+    ("listening", VoiceHeard): _voice,
     ("listening", TimePassed): _time_while_listening,
     ("pausing", KeyPressed): _key_kept,
     ("pausing", TimePassed): _time_while_pausing,

@@ -88,7 +88,7 @@ class Walk:
         place = place_of(self.state.flow, name)
         self.change(
             step=name, path=(*self.state.path, place), phase="walking", deadline=None, playing=None,
-            collected="", confirming=False, no_inputs=0, no_matches=0,
+            collected="", confirming=False, no_inputs=0, no_matches=0, talking=False,
         )  # fmt: skip
 
     # ------------------------------------------------------------------------------------------ other flows

@@ -668,7 +668,7 @@ class LegClosed(Event, frozen=True):
 
 # ----------------------------------------------------------------------------- events: workers, bridge, agents
 
-WorkerKind = Literal["media", "render", "transcribe", "live"]
+WorkerKind = Literal["media", "render", "transcribe", "live", "hear"]
 AgentState = Literal["offline", "not_ready", "ready", "ringing", "talking", "after_call_work"]
 
 
@@ -815,6 +815,30 @@ class PhraseRecognised(Event, frozen=True):
     start: float
     end: float
     final: bool
+
+
+class UtteranceBegan(Event, frozen=True):
+    """A caller who is listened to (`Listen`) has been heard since a tick; one of the two that follow says with what."""
+
+    call: str
+    start: int
+
+
+class UtteranceRecognised(Event, frozen=True):
+    """What a caller said from one tick to another. `confidence` is 0 to 1; `text` is empty for words of which none is
+    expected."""
+
+    call: str
+    text: str
+    confidence: float
+    start: int
+    end: int
+
+
+class UtteranceDismissed(Event, frozen=True):
+    """What began was no words, or is given up: the recogniser is gone, or behind."""
+
+    call: str
 
 
 class TimePassed(Event, frozen=True):
@@ -1131,6 +1155,23 @@ class ListenForVoice(Command, frozen=True):
     leg: str
     on: bool = True
     detector: VoiceDetector | None = None
+
+
+class Listen(Command, frozen=True):
+    """Have what the caller says recognised, from now on and until `StopListening`, or another `Listen`:
+    `UtteranceBegan` and what follows it answer. `phrases` are what is expected; empty for anything. Where no recogniser
+    is set for the language nothing answers."""
+
+    call: str
+    leg: str
+    language: str
+    phrases: tuple[str, ...] = ()
+
+
+class StopListening(Command, frozen=True):
+    """Listen to a caller no more; what was not understood by now never is."""
+
+    call: str
 
 
 class Join(Command, frozen=True):
@@ -1545,6 +1586,33 @@ class StopFollowing(Command, frozen=True):
     """End that."""
 
     recording: str
+
+
+class HearStream(Command, frozen=True):
+    """Have the hearing worker recognise the left channel of a live stream, utterance by utterance; `StreamHeard`
+    answers. `phrases` as in `Listen`."""
+
+    stream: str
+    language: str
+    phrases: tuple[str, ...] = ()
+
+
+class StopHearing(Command, frozen=True):
+    """End that; nothing more is told."""
+
+    stream: str
+
+
+class StreamHeard(Event, frozen=True):
+    """An utterance on a stream: it `began`, was `words` (as `UtteranceRecognised` has them), or `nothing`. In ticks of
+    the stream."""
+
+    stream: str
+    outcome: Literal["began", "words", "nothing"]
+    start: int = 0
+    end: int = 0
+    text: str = ""
+    confidence: float = 0.0
 
 
 PlaneCommand = (

@@ -82,6 +82,29 @@ class PhraseStream(Protocol):
         ...
 
 
+class Heard(msgspec.Struct, frozen=True):
+    """What was said to a question. `confidence` is 0 to 1; `text` is empty for words of which none was expected."""
+
+    text: str
+    confidence: float
+
+
+class UtteranceStream(Protocol):
+    """One caller's answers; somebody else says where one begins and ends. Otherwise as `PhraseStream`."""
+
+    def accept(self, pcm: Samples) -> None:
+        """Take the next samples of the utterance."""
+        ...
+
+    def finish(self) -> Heard | None:
+        """Return what was said, None for no words at all; the next samples begin another utterance."""
+        ...
+
+    def drop(self) -> None:
+        """Forget the utterance; the next samples begin another."""
+        ...
+
+
 class Recogniser(Protocol):
     """A loaded model of one language, streaming and whole-file."""
 
@@ -96,6 +119,10 @@ class Recogniser(Protocol):
 
     def phrases(self, sample_rate_hz: int) -> PhraseStream:
         """Return a fresh stream of phrases, for one speaker."""
+        ...
+
+    def utterances(self, sample_rate_hz: int, phrases: tuple[str, ...]) -> UtteranceStream:
+        """Return a fresh stream of answers; `phrases` are what is expected, none of them for anything."""
         ...
 
     def transcribe(self, pcm: Samples, sample_rate_hz: int) -> list[RecognisedWord]:

@@ -8,6 +8,7 @@ resamples to the model's (`allow-upsample`).
 
 import importlib.util
 import json
+import logging
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from recordings.transcribe.engine import (
     EngineFailed,
+    Heard,
     ModelMissing,
     Partial,
     RecognisedWord,
@@ -25,11 +27,15 @@ from recordings.transcribe.engine import (
 )
 
 UNKNOWN: Final = "[unk]"
+UNKNOWNS: Final = (UNKNOWN, "<unk>", "<UNK>")
+"""What models call a word that they do not know."""
 SAMPLES_PER_CALL: Final = 4000
 LOG_NOTHING: Final = -1
 TAIL_S: Final = 0.5
 LONGEST_TAIL_S: Final = 1.5
 INTERIM_EVERY_S: Final = 0.3
+
+log = logging.getLogger("hotline.speech")
 
 
 class VoskOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,15 +87,25 @@ class VoskRecogniser:
         """Return a fresh stream of phrases."""
         return VoskPhrases(self, sample_rate_hz, self._options.seconds_per_recogniser)
 
+    def utterances(self, sample_rate_hz: int, phrases: tuple[str, ...]) -> "VoskUtterances":
+        """Return a fresh stream of answers. Phrases with a word that the model does not know are left out, which is
+        logged; where none is left anything is listened for."""
+        known = tuple(phrase for phrase in phrases if all(self._knows(word) for word in phrase.split()))
+        if len(known) < len(phrases):
+            unknown = ", ".join(sorted(set(phrases) - set(known)))
+            log.warning("phrases_unknown engine=%r phrases=%r", self.engine, unknown)
+        return VoskUtterances(self, sample_rate_hz, self._grammar_of(known, UNKNOWNS) if known else "")
+
     def transcribe(self, pcm: Samples, sample_rate_hz: int) -> list[RecognisedWord]:
         """Recognise a whole recording."""
         stream = self.stream(sample_rate_hz)
         words = [word for word in stream.accept(pcm) if isinstance(word, RecognisedWord)]
         return words + stream.finish()
 
-    def recognizer(self, sample_rate_hz: int) -> Any:
+    def recognizer(self, sample_rate_hz: int, grammar: str = "") -> Any:
         """Return a new `KaldiRecognizer` with word times."""
-        arguments = (self._model, float(sample_rate_hz), *((self._grammar,) if self._grammar else ()))
+        grammar = grammar or self._grammar
+        arguments = (self._model, float(sample_rate_hz), *((grammar,) if grammar else ()))
         made = self._make(*arguments)
         made.SetWords(True)
         return made
@@ -103,9 +119,10 @@ class VoskRecogniser:
             raise EngineFailed(
                 f"The grammar has words that the Vosk model {model} does not know: {', '.join(unknown)}. Use others."
             )
-        if not phrases:
-            return ""
-        heard_as_none = [UNKNOWN] if self._knows(UNKNOWN) else []
+        return self._grammar_of(phrases, (UNKNOWN,)) if phrases else ""
+
+    def _grammar_of(self, phrases: tuple[str, ...], unknown: tuple[str, ...]) -> str:
+        heard_as_none = [word for word in unknown if self._knows(word)]
         return json.dumps([*phrases, *heard_as_none], ensure_ascii=False)
 
     def _knows(self, word: str) -> bool:
@@ -216,6 +233,44 @@ class VoskPhrases:
         if ended:
             self._certain.append(json.loads(self._kaldi.Result())["text"])
         return ended
+
+
+class VoskUtterances:
+    """Vosk on answers: it listens as they are spoken. Each has a recogniser of its own, which costs a millisecond and
+    hears nothing of the one before."""
+
+    def __init__(self, recogniser: VoskRecogniser, sample_rate_hz: int, grammar: str) -> None:
+        self._recogniser = recogniser
+        self._rate_hz = sample_rate_hz
+        self._grammar = grammar
+        self._kaldi: Any = None
+        self._words: list[dict[str, Any]] = []
+
+    def accept(self, pcm: Samples) -> None:
+        """Hear the next samples."""
+        if self._kaldi is None:
+            self._kaldi = self._recogniser.recognizer(self._rate_hz, self._grammar)
+        for start in range(0, len(pcm), SAMPLES_PER_CALL):
+            if self._kaldi.AcceptWaveform(pcm[start : start + SAMPLES_PER_CALL].tobytes()):
+                self._words += json.loads(self._kaldi.Result()).get("result", ())
+
+    def finish(self) -> Heard | None:
+        """Return what was said: the mean confidence of its words, those that are in no phrase left out; None without a
+        word."""
+        if self._kaldi is None:
+            return None
+        self.accept(np.zeros(int(TAIL_S * self._rate_hz), np.int16))
+        words = [*self._words, *json.loads(self._kaldi.FinalResult()).get("result", ())]
+        self.drop()
+        known = [word for word in words if word["word"] not in UNKNOWNS]
+        if not known:
+            return Heard("", 0.0) if words else None
+        confidence = sum(min(1.0, word["conf"]) for word in known) / len(known)
+        return Heard(" ".join(word["word"] for word in known), confidence)
+
+    def drop(self) -> None:
+        """Forget what was heard."""
+        self._kaldi, self._words = None, []
 
 
 def _text(pieces: list[str]) -> str:

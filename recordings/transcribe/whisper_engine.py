@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from recordings.transcribe.engine import (
     EngineFailed,
+    Heard,
     ModelMissing,
     Partial,
     RecognisedWord,
@@ -40,6 +41,7 @@ PAUSE_S: Final = 0.7
 LOOK_EVERY_S: Final = 0.3
 KEEP_SILENCE_S: Final = 0.5
 SPEECH_PROBABILITY: Final = 0.5
+NO_SPEECH: Final = 0.6  # Whisper's own threshold
 SPEECH_PAD_MS: Final = 800  # with the 400 of faster-whisper, the first words of a phrase go missing at times
 QUIET_WINDOW_S: Final = 0.2
 ROW_S: Final = 0.02
@@ -174,6 +176,12 @@ class WhisperRecogniser:
         """Return a fresh stream of phrases."""
         return WhisperPhrases(self, sample_rate_hz)
 
+    def utterances(self, sample_rate_hz: int, phrases: tuple[str, ...]) -> "WhisperUtterances":
+        """Return a fresh stream of answers. It cannot be told what to expect: Whisper that is given words to expect
+        hears them in noise."""
+        del phrases
+        return WhisperUtterances(self, sample_rate_hz)
+
     def transcribe(self, pcm: Samples, sample_rate_hz: int) -> list[RecognisedWord]:
         """Recognise a whole recording, block by block."""
         words: list[RecognisedWord] = []
@@ -208,6 +216,24 @@ class WhisperRecogniser:
         except (RuntimeError, ValueError) as error:
             raise EngineFailed(f"Whisper failed over a phrase of {len(pcm) / sample_rate_hz:.1f} s: {error}") from error
         return " ".join(segment.text.strip() for segment in segments).strip()
+
+    def answer(self, pcm: Samples, sample_rate_hz: int) -> Heard | None:
+        """Return an utterance of at most 30 s, None for no words, or where Whisper holds it for silence. Its confidence
+        is the mean probability of its words."""
+        audio = at_model_rate(pcm, sample_rate_hz)
+        try:
+            words = [
+                word
+                for segment in self._segments(audio, TEMPERATURES[:1])
+                if segment.no_speech_prob < NO_SPEECH
+                for word in segment.words or ()
+            ]
+        except (RuntimeError, ValueError) as error:
+            raise EngineFailed(
+                f"Whisper failed over an answer of {len(pcm) / sample_rate_hz:.1f} s: {error}"
+            ) from error
+        text = "".join(word.word for word in words).strip()
+        return Heard(text, sum(float(word.probability) for word in words) / len(words)) if text else None
 
     def _segments(self, audio: Audio, temperatures: tuple[float, ...], **options: bool) -> Any:
         segments, _ = self._model.transcribe(
@@ -305,3 +331,25 @@ class WhisperPhrases:
 
     def _read(self, temperatures: tuple[float, ...]) -> str:
         return self._recogniser.read(np.concatenate(self._pcm), self._rate_hz, temperatures) if self._pcm else ""
+
+
+class WhisperUtterances:
+    """Whisper on answers: each is heard when it is over."""
+
+    def __init__(self, recogniser: WhisperRecogniser, sample_rate_hz: int) -> None:
+        self._recogniser = recogniser
+        self._rate_hz = sample_rate_hz
+        self._pcm: list[Samples] = []
+
+    def accept(self, pcm: Samples) -> None:
+        """Keep samples; the utterances that come in are short."""
+        self._pcm.append(pcm)
+
+    def finish(self) -> Heard | None:
+        """Return what was said."""
+        pcm, self._pcm = self._pcm, []
+        return self._recogniser.answer(np.concatenate(pcm), self._rate_hz) if pcm else None
+
+    def drop(self) -> None:
+        """Forget the samples."""
+        self._pcm = []

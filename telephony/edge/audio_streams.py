@@ -87,8 +87,13 @@ class AudioStreams:
         self._server = await asyncio.start_unix_server(self._connected, self._path)
 
     @property
+    def folder(self) -> Path:
+        """Where sockets for audio may be, once it has started; it goes with the streams."""
+        return Path(self._folder)
+
+    @property
     def _path(self) -> Path:
-        return Path(self._folder) / "audio"
+        return self.folder / "audio"
 
     async def stop(self) -> None:
         """End every stream."""

@@ -29,6 +29,7 @@ from telephony.edge.alarms import Alarms
 from telephony.edge.audio_streams import AudioStreams
 from telephony.edge.customer_requests import CustomerRequests
 from telephony.edge.flow_requests import FlowRequests
+from telephony.edge.hearing import Hearing
 from telephony.edge.lane import AWAY, Lane
 from telephony.edge.live import Live
 from telephony.edge.live_words import LiveWords
@@ -61,6 +62,7 @@ from telephony.events import (
     Invite,
     Join,
     Leave,
+    Listen,
     ListenForVoice,
     MessageRejected,
     Note,
@@ -99,8 +101,10 @@ from telephony.events import (
     SignalKey,
     SipCommand,
     SipEvent,
+    StopListening,
     StopPlaying,
     StopRecording,
+    StreamHeard,
     StreamStopped,
     TellLamp,
     TellRefer,
@@ -149,6 +153,7 @@ class Funnel:
     render: Sender | None = None
     transcribe: Sender | None = None
     listen: Sender | None = None
+    hear: Sender | None = None
     trunks: Trunks | None = None
     webhooks: Webhooks = field(default_factory=Webhooks)
     notifier: Notifier | None = None
@@ -162,6 +167,7 @@ class Funnel:
     live_words: LiveWords = field(init=False)
     recordings: Recordings = field(init=False)
     audio: AudioStreams = field(init=False)
+    hearing: Hearing = field(init=False)
     alarms: Alarms = field(init=False)
     requests: FlowRequests = field(init=False)
     customers: CustomerRequests = field(init=False)
@@ -192,6 +198,7 @@ class Funnel:
             self.webhooks,
         )
         self.audio = AudioStreams(self._to_media)
+        self.hearing = Hearing(self._to_media, self._to_hear, self.happened)
         self.alarms = Alarms(self.publish, self.clock.now)
         self.requests = FlowRequests(self.happened, self.switchboard.is_running, self._start)
         self.customers = CustomerRequests(self.sessions, self._turn, self.region, self.clock.now, advice=self.advice)
@@ -280,6 +287,7 @@ class Funnel:
                 return
             case StreamStopped():
                 self.audio.stopped(event)
+                self.hearing.stopped(event)
             case RecordingPaused() | RecordingResumed():
                 self.recordings.paused(event)
             case RecordingStopped() if event.cause and event.cause != LOST:
@@ -287,7 +295,9 @@ class Funnel:
                 self.alarms.tell("recording_failed", event.cause, mend)
         self.happened(event)
 
-    def speech_event(self, event: PromptRendered | FileTranscribed | PhraseRecognised | WorkerStarted) -> None:
+    def speech_event(
+        self, event: PromptRendered | FileTranscribed | PhraseRecognised | StreamHeard | WorkerStarted
+    ) -> None:
         """Take what a speech worker says."""
         match event:
             case PromptRendered():
@@ -298,8 +308,11 @@ class Funnel:
                 self.transcriptions.transcribed(event)
             case PhraseRecognised():
                 self.live_words.recognised(event)
+            case StreamHeard():
+                self.hearing.heard(event)
             case WorkerStarted():
-                pass
+                if event.worker == "hear":
+                    self.hearing.worker_started()
 
     def worker_died(self, event: WorkerDied) -> None:
         """A worker is gone, and is being started again."""
@@ -316,10 +329,12 @@ class Funnel:
                 self.transcriptions.transcriber_died()
             case "live":
                 self.live_words.recogniser_died()
+            case "hear":
+                self.hearing.worker_died()
 
     # -------------------------------------------------------------------------------------------- commands out
 
-    def _perform(self, command: Command) -> None:  # noqa: C901, PLR0912 - one match over every command is the point
+    def _perform(self, command: Command) -> None:  # noqa: C901, PLR0912, PLR0915 - one match over every command is the point
         match command:
             case (
                 Ring()
@@ -367,6 +382,10 @@ class Funnel:
                 self.lane.put("close leg", self._later(lambda: self._to_media(command)))
             case Play():
                 self.prompts.play(command)
+            case Listen():
+                self.hearing.listen(command)
+            case StopListening():
+                self.hearing.stop(command.call)
             case Record():
                 self.recordings.record(command)
             case StopRecording():
@@ -419,6 +438,10 @@ class Funnel:
     def _to_listen(self, command: Command) -> None:
         if self.listen is not None:
             self.listen.send(command)
+
+    def _to_hear(self, command: Command) -> None:
+        if self.hear is not None:
+            self.hear.send(command)
 
     def _tell(self, command: Publish) -> None:
         self.publish(command.type, command.body, kept=command.kept)

@@ -1,10 +1,13 @@
-"""A speech worker: one process that renders prompts, transcribes recordings, or hears talks while they are spoken.
+"""A speech worker: one process that renders prompts, transcribes recordings, hears talks while they are spoken, or
+hears what callers answer to questions.
 
-    python -m telephony.edge.speech_worker --fd N --role render|transcribe|live --settings JSON
+    python -m telephony.edge.speech_worker --fd N --role render|transcribe|live|hear --settings JSON [--audio PATH]
 
 `N` is one end of a Unix socket pair (`telephony.edge.wire`: `ToSpeech` in, `FromSpeech` out, `WorkerStarted` first).
 The end of that socket is the end of the process. Renderer and transcriber take one request at a time; one that fails is
-answered with its cause and kills nothing. The live recogniser answers when there is something to tell.
+answered with its cause and kills nothing. The live recogniser and the hearing worker answer when
+there is something to tell; the latter takes audio from media workers (`telephony.edge.live_audio`) at the Unix socket
+`--audio`, and says that it has started when that is there, and its models are loaded.
 
 The engines are imported here alone, each by the role that needs it, and after the command line: the control process
 imports `SpeechSettings` from this module.
@@ -20,7 +23,7 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import msgspec
 
@@ -30,18 +33,23 @@ from telephony.edge.wire import Decoder, FromSpeech, ToSpeech, encode
 from telephony.events import (
     FileTranscribed,
     FollowRecording,
+    HearStream,
     PromptRendered,
     RenderPrompt,
     StopFollowing,
+    StopHearing,
     TranscribeFile,
     WorkerStarted,
 )
 
-Role = Literal["render", "transcribe", "live"]
+if TYPE_CHECKING:
+    from recordings.transcribe.hear import Hearer
+
+Role = Literal["render", "transcribe", "live", "hear"]
 Answer = Callable[[ToSpeech], FromSpeech | None]
 
-NICENESS: Final[Mapping[Role, int]] = {"render": 5, "live": 7, "transcribe": 10}
-"""Below the media worker: a caller waits for a prompt, an agent for words, nobody for a transcript."""
+NICENESS: Final[Mapping[Role, int]] = {"render": 5, "hear": 5, "live": 7, "transcribe": 10}
+"""Below the media worker: a caller waits for a prompt or an answer, an agent for words, nobody for a transcript."""
 READ_OCTETS: Final = 65536
 LOOK_EVERY_S: Final = 0.1
 """Spools grow by a fifth of a second at a time."""
@@ -50,10 +58,12 @@ log = logging.getLogger("hotline.speech")
 
 
 class SpeechSettings(msgspec.Struct, frozen=True):
-    """Voices and recognisers by language."""
+    """Voices and recognisers by language. `heard` are the languages in which callers may answer: their models are
+    loaded at once."""
 
     voices: dict[str, VoiceSettings] = {}
     recognisers: dict[str, RecogniserSettings] = {}
+    heard: tuple[str, ...] = ()
 
 
 def serve(connection: socket.socket, answer: Answer) -> None:
@@ -93,6 +103,59 @@ def serve_live(connection: socket.socket, settings: SpeechSettings) -> None:
         told, worked = follower.turn()
         if told:
             connection.sendall(b"".join(map(encode, told)))
+
+
+def serve_hearing(connection: socket.socket, listener: socket.socket, settings: SpeechSettings) -> None:
+    """Hear streams until the other side closes, telling utterances. Raises as `serve` does."""
+    from recordings.transcribe.hear import Hearer  # noqa: PLC0415 - heavy engines
+    from recordings.transcribe.recogniser import RecogniserCache  # noqa: PLC0415
+    from telephony.edge.live_audio import LiveRows  # noqa: PLC0415
+
+    decoder: Decoder[ToSpeech] = Decoder(ToSpeech)
+    hearer = Hearer(settings.recognisers, RecogniserCache(max(2, len(settings.heard))))
+    for language in settings.heard:
+        hearer.load(language)
+    connection.sendall(encode(WorkerStarted("hear", os.getpid())))
+    audio: dict[socket.socket, LiveRows] = {}
+    worked = False
+    while True:
+        readable = select.select([connection, listener, *audio], [], [], 0.0 if worked else None)[0]
+        if connection in readable:
+            octets = connection.recv(READ_OCTETS)
+            if not octets:
+                return
+            for request in decoder.feed(octets):
+                _perform(request, hearer, connection)
+        if listener in readable:
+            audio[listener.accept()[0]] = LiveRows()
+        for source in [each for each in audio if each in readable]:
+            octets = _received(source)
+            for row in audio[source].feed(octets):
+                hearer.take(row.stream, row.tick, row.samples[:, 0])
+            if not octets:
+                del audio[source]
+                source.close()
+        told, worked = hearer.turn()
+        if told:
+            connection.sendall(b"".join(map(encode, told)))
+
+
+def _perform(request: ToSpeech, hearer: "Hearer", connection: socket.socket) -> None:
+    match request:
+        case HearStream():
+            hearer.hear(request)
+        case StopHearing():
+            hearer.stop(request.stream)
+        case _:
+            refused = refuse(request, "hear")
+            connection.sendall(encode(refused) if refused is not None else b"")
+
+
+def _received(source: socket.socket) -> bytes:
+    """Return what a media worker sent, nothing where it is gone."""
+    with contextlib.suppress(ConnectionError):
+        return source.recv(READ_OCTETS)
+    return b""
 
 
 def renderer(settings: SpeechSettings) -> Answer:
@@ -139,7 +202,7 @@ def refuse(request: ToSpeech, role: Role) -> PromptRendered | FileTranscribed | 
             return PromptRendered(request.key, cause)
         case TranscribeFile():
             return FileTranscribed(request.recording, "failed", language=request.language, cause=cause)
-        case FollowRecording() | StopFollowing():
+        case FollowRecording() | StopFollowing() | HearStream() | StopHearing():
             log.error("request_refused what=%s cause=%r", type(request).__name__, cause)
             return None
 
@@ -150,7 +213,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--role", choices=get_args(Role), required=True)
     parser.add_argument("--settings", default="{}")
+    parser.add_argument("--audio", type=Path)
     given = parser.parse_args(arguments)
+    if (given.role == "hear") != (given.audio is not None):
+        parser.error("--audio PATH belongs to --role hear")
     try:
         settings = msgspec.json.decode(given.settings, type=SpeechSettings)
     except msgspec.DecodeError as error:
@@ -165,7 +231,10 @@ def main(arguments: list[str] | None = None) -> int:
         connection.setblocking(True)
         # When the control process is gone, nobody waits for the answer.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            run(connection, given.role, settings)
+            if given.audio is not None:
+                hear(connection, given.audio, settings)
+            else:
+                run(connection, given.role, settings)
     return 0
 
 
@@ -177,6 +246,15 @@ def run(connection: socket.socket, role: Role, settings: SpeechSettings) -> None
         serve_live(connection, settings)
     else:
         serve(connection, answer)
+
+
+def hear(connection: socket.socket, path: Path, settings: SpeechSettings) -> None:
+    """Do the work of the hearing worker. What the last one left at the path goes."""
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        serve_hearing(connection, listener, settings)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,15 @@ import msgspec
 from telephony.events import (
     FileTranscribed,
     FollowRecording,
+    HearStream,
     MediaCommand,
     MediaEvent,
     PhraseRecognised,
     PromptRendered,
     RenderPrompt,
     StopFollowing,
+    StopHearing,
+    StreamHeard,
     TranscribeFile,
     WorkerBeat,
     WorkerStarted,
@@ -24,8 +27,8 @@ MAX_FRAME_OCTETS: Final = 64 * 1024 * 1024
 
 ToMedia = MediaCommand
 FromMedia = MediaEvent | WorkerStarted | WorkerBeat
-ToSpeech = RenderPrompt | TranscribeFile | FollowRecording | StopFollowing
-FromSpeech = PromptRendered | FileTranscribed | PhraseRecognised | WorkerStarted
+ToSpeech = RenderPrompt | TranscribeFile | FollowRecording | StopFollowing | HearStream | StopHearing
+FromSpeech = PromptRendered | FileTranscribed | PhraseRecognised | StreamHeard | WorkerStarted
 
 T = TypeVar("T")
 _encoder = msgspec.msgpack.Encoder()

@@ -134,6 +134,8 @@ class Board:
     """Agents of whom something has changed that lamps show."""
     lamps: dict[str, TellLamp] = field(default_factory=dict)
     """What was told of each agent last."""
+    listening: set[str] = field(default_factory=set)
+    """Calls whose caller is listened to."""
     rooms_due: set[str] = field(default_factory=set)
     """Conference rooms that somebody came into or left."""
     draining: bool = False

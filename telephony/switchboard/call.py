@@ -4,13 +4,14 @@ Rule 1: a call's state changes through `CALL` alone; an input that is not in the
 Rule 2: states of SIP dialogs, playback and queues live where they belong; here stands only what joins them.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from ivr_flows.flow import Flow, Queue
 from ivr_flows.secrecy import Secrecy, secrecy_of
 from ivr_flows.step import FlowState, KeyPressed
-from telephony.events import CallerContext, CallSnapshot, LegOpened, Prompt
+from telephony.events import CallerContext, CallSnapshot, LegOpened, Listen, Prompt
 from telephony.requests import AnyRequest
 from telephony.sdp import Negotiated
 from telephony.switchboard.side import Side
@@ -121,6 +122,27 @@ class AgentLeg:
 
     def __post_init__(self) -> None:
         self.dialog = self.dialog or self.leg
+
+
+MOST_VOICES: Final = 16
+"""So many spurts may be in what is said without a pause."""
+
+
+@dataclass(slots=True)
+class Listening:
+    """What a caller is listened to for. `voices` are when the media plane heard one, in ticks, the last of them perhaps
+    without an end. `uttering` is since when the recogniser hears something; `told` says that the flow knows of it."""
+
+    command: Listen
+    place: str
+    voices: deque[tuple[int, int | None]] = field(default_factory=lambda: deque(maxlen=MOST_VOICES))
+    uttering: int | None = None
+    told: bool = False
+
+    @property
+    def command_and_place(self) -> tuple[Listen, str]:
+        """By which it is told from another."""
+        return self.command, self.place
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +256,7 @@ class Call:
     """What of its flow is secret."""
     guarded: bool = False
     """Nobody hears the caller's keys (`telephony.switchboard.secret_keys`)."""
+    listening: Listening | None = None
     secret_until: float = 0.0
     """Until when a key may still belong to a secret answer that was complete without it, or given up."""
 

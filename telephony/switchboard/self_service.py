@@ -15,7 +15,7 @@ from ivr_flows.step import (
     WaitingFacts,
 )
 from telephony.events import FlowAnswered, Note, Play, Prompt
-from telephony.switchboard import acts, ending, opening, secret_keys
+from telephony.switchboard import acts, ending, listening, opening, secret_keys
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import Call
 
@@ -89,6 +89,13 @@ def _walk(
         board.emit(Note(call.id, "failure", f"{failure.step}: {failure.cause}"))
     secret_keys.guard(board, call, now)  # before the question is heard
     acts.perform(board, call, actions, now)
+    listening.follow(board, call)
+
+
+def guard_due(board: Board, call: Call, now: float) -> None:
+    """No secret key can come any more: the keys are heard again, and so is the caller."""
+    secret_keys.guard(board, call, now)
+    listening.follow(board, call)
 
 
 def _facts(board: Board, call: Call, now: float) -> Facts:

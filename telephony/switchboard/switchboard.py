@@ -63,6 +63,9 @@ from telephony.events import (
     TimePassed,
     TransferRequested,
     TrunkChanged,
+    UtteranceBegan,
+    UtteranceDismissed,
+    UtteranceRecognised,
     VoiceEnded,
     VoiceStarted,
 )
@@ -81,6 +84,7 @@ from telephony.switchboard import (
     ice,
     keys,
     lamps,
+    listening,
     opening,
     outside,
     pickup,
@@ -130,6 +134,7 @@ class Switchboard:
         if callbacks.is_concerned(self._board, event, now):
             callbacks.look(self._board, now)
             self._settle(now)
+        listening.tidy(self._board)
         lamps.tell(self._board)
         commands, self._board.commands = self._board.commands, []
         return commands
@@ -427,6 +432,16 @@ def _flow_due(board: Board, call: Call, _now: float) -> None:
     board.tell_flow(call, FlowTimePassed())
 
 
+def _voice_started(board: Board, event: VoiceStarted, now: float) -> None:
+    voicemail.voice(board, event, now)
+    listening.voice_started(board, event, now)
+
+
+def _voice_ended(board: Board, event: VoiceEnded, now: float) -> None:
+    voicemail.voice(board, event, now)
+    listening.voice_ended(board, event, now)
+
+
 def _max_call_due(board: Board, call: Call, now: float) -> None:
     ending.end(board, call, "the longest call allowed", now)
 
@@ -444,7 +459,7 @@ _DUE: Final[dict[str, Callable[[Board, Call, float], None]]] = {
     "message": voicemail.due,
     "refer": dial.not_referred,
     "part": self_service.part,
-    "guard": secret_keys.guard,
+    "guard": self_service.guard_due,
 }
 
 ON: Final[dict[type[Event], Takes]] = {
@@ -486,8 +501,6 @@ ON: Final[dict[type[Event], Takes]] = {
     TransferRequested: _transfer_requested,
     TrunkChanged: outside.trunk_changed,
     RecordingStopped: _recording_stopped,
-    VoiceStarted: voicemail.voice,
-    VoiceEnded: voicemail.voice,
     HoursChanged: opening.changed,
     CallbackBooked: callbacks.booked,
     CallbackCancelled: callbacks.cancelled,
@@ -495,5 +508,10 @@ ON: Final[dict[type[Event], Takes]] = {
     BindingChanged: _binding_changed,
     HangupRequested: _hangup_requested,
     TextReceived: texts.received,
+    VoiceStarted: _voice_started,
+    VoiceEnded: _voice_ended,
+    UtteranceBegan: listening.began,
+    UtteranceRecognised: listening.recognised,
+    UtteranceDismissed: listening.dismissed,
     TimePassed: _time_passed,
 }

@@ -16,6 +16,7 @@ from telephony.edge import silero
 from tests.crm_bridge.mail import dovecot
 from tests.crm_bridge.notify.far_ends import PASSWORD, mail_server
 from tests.hotline.conftest import NOW
+from tests.recordings.transcribe.conftest import KOREAN
 
 
 def settings_with(text: str, folder: Path) -> Settings:
@@ -347,3 +348,20 @@ async def test_hours_that_a_flow_asks_for_are_in_the_settings(tmp_path: Path) ->
     assert (found.state, found.detail) == ("wrong", "the flow `main` asks for the hours `office`, which are not set")
     settings = settings_with("flows: flows\nhours: {office: {open: {mon: 08:00-12:00}}}\n", tmp_path)
     assert await findings(settings, "hours") == []
+
+
+async def test_speech_that_nobody_recognises_is_a_hint(tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "main.yaml").write_text(
+        "flow: main\nlanguages: [vi]\nstart: a\nsteps:\n"
+        "  a: {menu: {prompt: Chọn, choices: {1: {phrases: [đơn hàng], next: b}}}, no_input: b, no_match: b}\n"
+        "  b: {hangup: }\n",
+        encoding="utf-8",
+    )
+    text = f"flows: {tmp_path / 'flows'}\nnumbers: {{'*': main}}\n"
+    found = await findings(settings_with(text, tmp_path), "flows")
+    assert [each.state for each in found] == ["ok", "note"]
+    assert found[1].detail.startswith("main: questions may be answered by voice in vi")
+    recogniser = f"speech: {{recognisers: {{vi: {{engine: vosk, model: {KOREAN.model}}}}}}}\n"
+    heard = await findings(settings_with(text + recogniser, tmp_path), "flows")
+    assert [each.state for each in heard] == ["ok"]

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from ivr_flows.flow import Flow, Rejection
+from ivr_flows.flow import FIRST_KEY_S, Flow, Rejection
 from ivr_flows.load import FlowErrors, load
+from ivr_flows.questions import PATIENCE_S, UTTERANCE_S
 from ivr_flows.requesting import GRACE_S
 from ivr_flows.state import PlayPrompts
 from ivr_flows.step import (
@@ -31,8 +32,10 @@ from ivr_flows.step import (
     StopPrompts,
     TakeCall,
     TimePassed,
+    VoiceHeard,
     WaitingFacts,
     WriteNote,
+    expected_speech,
     hearing_language,
 )
 from telephony.events import Prompt
@@ -705,3 +708,60 @@ def test_a_flow_that_fails_keeps_the_place(tmp_path: Path) -> None:
     assert words(caller) == ["waiting"]
     caller.does(QueueLeft("answered"))
     assert ended(caller) == "done"
+
+
+def test_nobody_is_silent_who_talks(tmp_path: Path) -> None:
+    caller = Caller(flow_with(tmp_path, MENU))
+    caller.does(over(caller))
+    started = caller.now
+    caller.does(VoiceHeard(began=True), after=4.9)
+    assert caller.state.deadline == caller.now + UTTERANCE_S
+    assert caller.does(TimePassed(), after=3) == ()
+    caller.does(VoiceHeard(began=False))
+    assert caller.state.deadline == caller.now + FIRST_KEY_S  # a cough: the question has its time again
+    for _ in range(10):
+        caller.does(VoiceHeard(began=True), after=4)
+        caller.does(VoiceHeard(began=False))
+    assert caller.state.deadline == started + FIRST_KEY_S + PATIENCE_S  # but not for ever
+    caller.does(SpeechHeard("nhân viên", 0.9))
+    assert ended(caller) == "third"
+
+
+def test_who_talks_when_the_prompt_ends_may_finish(tmp_path: Path) -> None:
+    caller = Caller(flow_with(tmp_path, MENU))
+    caller.does(VoiceHeard(began=True))
+    caller.does(over(caller))
+    assert caller.state.deadline == caller.now + UTTERANCE_S
+
+
+def test_words_over_a_prompt_that_is_to_be_heard_answer_nothing(tmp_path: Path) -> None:
+    caller = Caller(flow_with(tmp_path, MENU.replace("prompt: Chọn", "prompt: Chọn\n  interruptible: no", 1)))
+    assert caller.does(SpeechHeard("nhân viên", 0.9)) == ()
+    caller.does(over(caller))
+    caller.does(SpeechHeard("nhân viên", 0.9))
+    assert ended(caller) == "third"
+
+
+def test_what_is_said_beside_keys_is_no_answer(tmp_path: Path) -> None:
+    text = "gather: {into: order, prompt: Hỏi, speech: yes}\nnext: done\nno_input: other\nno_match: third"
+    caller = Caller(flow_with(tmp_path, text))
+    caller.does(KeyPressed("1"))
+    assert caller.does(SpeechHeard("bốn năm sáu", 0.9)) == ()
+    assert caller.state.collected == "1"
+
+
+def test_what_may_be_said(tmp_path: Path) -> None:
+    caller = Caller(flow_with(tmp_path, MENU))
+    assert expected_speech(caller.flow, caller.state) == (
+        "đơn hàng", "giao hàng", "nhân viên", "gặp nhân viên giao hàng", "một", "hai", "mốt",
+    )  # fmt: skip
+    text = "gather: {into: order, prompt: Hỏi, confirm: '?', speech: yes}\nnext: done\nno_input: other\nno_match: third"
+    caller = Caller(flow_with(tmp_path, text))
+    assert "mốt" in (expected_speech(caller.flow, caller.state) or ())
+    caller.does(SpeechHeard("một hai ba", 0.9))
+    assert "đúng rồi" in (expected_speech(caller.flow, caller.state) or ())
+    caller = Caller(flow_with(tmp_path, text.replace("into: order", "into: said").replace(", confirm: '?'", "")))
+    assert expected_speech(caller.flow, caller.state) == ()  # a text may be anything
+    caller = Caller(flow_with(tmp_path, text.replace(", speech: yes", "")))
+    assert expected_speech(caller.flow, caller.state) is None
+    assert hearing_language(caller.flow, caller.state) == ""

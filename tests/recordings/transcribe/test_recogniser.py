@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recordings.transcribe.engine import UtteranceStream
 from recordings.transcribe.error_rate import word_error_rate
 from recordings.transcribe.recogniser import (
     LOADERS,
@@ -46,6 +47,9 @@ class Deaf:
         raise NotImplementedError
 
     def phrases(self, sample_rate_hz: int) -> PhraseStream:
+        raise NotImplementedError
+
+    def utterances(self, sample_rate_hz: int, phrases: tuple[str, ...]) -> UtteranceStream:
         raise NotImplementedError
 
     def transcribe(self, pcm: Samples, sample_rate_hz: int) -> list[RecognisedWord]:  # noqa: ARG002 - the protocol's

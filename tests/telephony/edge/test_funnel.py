@@ -52,6 +52,7 @@ from telephony.events import (
     GuardKeys,
     Hangup,
     HangupRequested,
+    HearStream,
     Invite,
     InviteReceived,
     KeySignalled,
@@ -71,14 +72,21 @@ from telephony.events import (
     SendKeys,
     SipCommand,
     StartRecording,
+    StartStream,
     StopFollowing,
+    StopHearing,
     StopRecording,
+    StopStream,
+    StreamHeard,
     TellLamp,
     TextReceived,
     TicksCounted,
     TranscribeFile,
+    UtteranceRecognised,
+    VoiceStarted,
     Word,
     WorkerDied,
+    WorkerStarted,
 )
 from telephony.switchboard import Switchboard, SwitchboardSettings
 from telephony.tables import Agent, Binding, Call
@@ -88,6 +96,18 @@ from tests.telephony.switchboard.room import CALLER_OFFER, FLOW
 from tests.telephony.switchboard.test_secret_keys import FLOW as SECRET_FLOW
 
 T = TypeVar("T", bound=msgspec.Struct)
+SPEECH_FLOW = """
+flow: main
+languages: [en]
+start: a
+steps:
+  a:
+    menu: {prompt: Your bill?, choices: {1: {phrases: [my bill], next: b}}}
+    no_input: b
+    no_match: b
+  b:
+    hangup:
+"""
 
 
 class Written:
@@ -437,6 +457,35 @@ async def test_ticks_are_counted_over_every_worker(house: House) -> None:
     house.funnel.media_event(TicksCounted(run=250, late=2, skipped=7))
     house.funnel.media_event(TicksCounted(run=250, late=1, skipped=0))
     assert house.funnel.ticks == {"on_time": 497, "late": 3, "skipped": 7}
+
+
+async def test_what_is_said_reaches_the_flow_and_the_journal_and_no_log(
+    tmp_path: Path, sessions: async_sessionmaker[AsyncSession]
+) -> None:
+    house = House(tmp_path, sessions, SPEECH_FLOW)
+    house.funnel.hear = hear = Written()
+    house.funnel.hearing.languages, house.funnel.hearing.path = {"en"}, "/run/hear"
+    with capture_logs() as lines:
+        call = await house.call()
+        assert hear.commands == house.media.said(StartStream) == []  # the worker is not there yet
+        house.funnel.speech_event(WorkerStarted("hear", 1))
+        (heard,) = hear.said(HearStream)
+        assert heard.phrases == ("my bill", "one")
+        assert house.media.said(StartStream) == [StartStream(heard.stream, f"{call}.caller", "/run/hear")]
+        house.funnel.worker_died(WorkerDied("hear", 1, "killed by SIGKILL"))
+        house.funnel.speech_event(WorkerStarted("hear", 2))
+        heard = hear.said(HearStream)[-1]
+        house.funnel.media_event(VoiceStarted(f"{call}.caller", 108))
+        house.funnel.speech_event(StreamHeard(heard.stream, "began", 100))
+        house.funnel.speech_event(StreamHeard(heard.stream, "words", 100, 140, "my bill", 0.9))
+        await house.funnel.lane.drained()
+    assert not house.funnel.switchboard.is_running(call)
+    assert hear.commands[-1] == StopHearing(heard.stream)
+    assert house.media.said(StopStream)[-1] == StopStream(heard.stream)
+    said = [each.message for each in house.journal.read(call) if isinstance(each.message, UtteranceRecognised)]
+    assert [each.text for each in said] == ["my bill"]
+    assert "bill" not in str(lines)
+    await house.funnel.close()
 
 
 async def test_what_is_typed_in_secret_reaches_the_flow_and_nothing_that_is_kept(

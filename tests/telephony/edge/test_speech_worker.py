@@ -16,16 +16,20 @@ import pytest
 
 from ivr_flows.prompts import VoiceSettings, prompt_path
 from recordings.spool import SpoolWriter
+from telephony.edge.live_audio import LiveAudio
 from telephony.edge.speech_worker import NICENESS, Role, SpeechSettings
 from telephony.edge.wire import Decoder, FromSpeech, ToSpeech, encode
 from telephony.events import (
     FileTranscribed,
     FollowRecording,
+    HearStream,
     PhraseRecognised,
     Prompt,
     PromptRendered,
     RenderPrompt,
     StopFollowing,
+    StopHearing,
+    StreamHeard,
     TranscribeFile,
     WorkerStarted,
 )
@@ -56,12 +60,12 @@ class Worker:
 
 
 @contextlib.contextmanager
-def worker(role: Role, settings: SpeechSettings | None = None) -> Iterator[Worker]:
+def worker(role: Role, settings: SpeechSettings | None = None, *more: str) -> Iterator[Worker]:
     """Start a worker, take its greeting, and see it leave when the socket closes."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     ours.settimeout(TIMEOUT_S)
     given = msgspec.json.encode(settings or SpeechSettings()).decode()
-    command = [sys.executable, "-m", "telephony.edge.speech_worker", "--role", role, "--settings", given]
+    command = [sys.executable, "-m", "telephony.edge.speech_worker", "--role", role, "--settings", given, *more]
     with theirs:
         process = subprocess.Popen([*command, "--fd", str(theirs.fileno())], pass_fds=[theirs.fileno()])
     try:
@@ -161,6 +165,40 @@ def test_the_live_recogniser_tells_what_is_heard_and_refuses_what_is_not_its_own
         assert [event.text for event in heard][1:] == KOREAN_WORDS[1:]  # the first is new to the voice
         assert [(event.phrase, event.channel) for event in heard] == [(number, 1) for number in range(len(heard))]
         assert speech.ask(RenderPrompt("k", "text", "x", "en", "")) == PromptRendered("k", "this worker's role is live")
+
+
+def test_the_hearing_worker_hears_answers_from_live_audio(tmp_path: Path) -> None:
+    path = tmp_path / "hear"
+    path.write_bytes(b"")  # of one that was killed
+    settings = SpeechSettings(recognisers={"ko": msgspec.structs.replace(KOREAN, options={})}, heard=("ko", "vi"))
+    with worker("hear", settings, "--audio", str(path)) as speech:
+        speech.connection.sendall(encode(HearStream("s1", "vi", ())))  # no such model
+        speech.connection.sendall(encode(HearStream("s2", "ko", ("예약", "번호"))))
+        assert speech.ask(RenderPrompt("k", "text", "x", "en", "")) == PromptRendered("k", "this worker's role is hear")
+        audio = LiveAudio()
+        for stream in ("s1", "s2"):
+            audio.begin(stream, str(path))
+        pcm = np.concatenate([silence(0.5), korean().say("번호"), silence(1)])
+        for tick, row in enumerate(pcm[: len(pcm) // 160 * 160].reshape(-1, 160)):
+            both = np.stack([row, np.zeros(160, np.int16)], axis=1)
+            assert audio.put(tick, [("s2", both)] if tick else [("s1", both), ("s2", both)]) == []
+        began, heard = speech.next(), speech.next()
+        assert isinstance(began, StreamHeard)
+        assert isinstance(heard, StreamHeard)
+        assert (began.stream, began.outcome) == ("s2", "began")
+        assert (heard.stream, heard.outcome, heard.text) == ("s2", "words", "번호")
+        audio.close()
+        speech.connection.sendall(encode(StopHearing("s2")))
+        assert speech.ask(TranscribeFile("r", "x.wav", "ko")) == FileTranscribed(
+            "r", "failed", language="ko", cause="this worker's role is hear"
+        )
+
+
+def test_audio_belongs_to_the_hearing_worker_alone(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "telephony.edge.speech_worker", "--fd", "0"]
+    for given in (["--role", "hear"], ["--role", "live", "--audio", str(tmp_path / "hear")]):
+        ran = subprocess.run([*command, *given], capture_output=True, text=True, check=False)
+        assert (ran.returncode, "--audio PATH belongs to --role hear" in ran.stderr) == (2, True)
 
 
 def test_a_live_request_to_another_role_is_passed_over() -> None:

@@ -13,7 +13,7 @@ import shutil
 import socket
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -385,9 +385,12 @@ def _flows(settings: Settings) -> Iterator[Finding]:
     folder = settings.flows_folder
     sound: dict[str, flows.Flow] = {}
     outside = Outside(settings=frozenset(settings.flow_settings))
-    for path in flow_files(folder):
-        checked = read_linked(path)
-        found = checked.errors or prove(checked, outside)
+    every = {path: read_linked(path) for path in flow_files(folder)}
+    # Of a flow that no number leads to nothing is asked but that it is sound: nobody has set anything for it.
+    dialled = _dialled(settings, (checked.flow for checked in every.values()))
+    for path, checked in every.items():
+        named = checked.flow is not None and checked.flow.name in dialled
+        found = checked.errors or prove(checked, outside if named else Outside())
         errors = [error for error in found if not error.warning]
         if errors or checked.flow is None:
             yield Finding("flows", "wrong", _first_line(errors[0]), f"hotline flow check {path}")
@@ -397,6 +400,12 @@ def _flows(settings: Settings) -> Iterator[Finding]:
         yield from (Finding("flows", "note", _first_line(warning), f"hotline flow check {path}") for warning in found)
     yield from _references(settings, folder, sound)
     yield from _speech_input(settings, sound)
+
+
+def _dialled(settings: Settings, known: Iterable[flows.Flow | None]) -> set[str]:
+    """Return the names of the flows that a call may come to."""
+    numbers = set(settings.numbers.values())
+    return numbers | {name for flow in known if flow is not None and flow.name in numbers for name in flow.flows}
 
 
 def _speech_input(settings: Settings, sound: Mapping[str, flows.Flow]) -> Iterator[Finding]:

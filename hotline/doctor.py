@@ -46,7 +46,7 @@ from hotline.notify import client_for
 from ivr_flows import flow as flows
 from ivr_flows.calendar import opens_next
 from ivr_flows.hearing import languages_heard
-from ivr_flows.load import FlowError, flow_files, read_linked
+from ivr_flows.load import FlowError, read_folder
 from ivr_flows.prove import Outside, prove
 from telephony.clock import iso
 from telephony.edge import silero
@@ -385,7 +385,7 @@ def _flows(settings: Settings) -> Iterator[Finding]:
     folder = settings.flows_folder
     sound: dict[str, flows.Flow] = {}
     outside = Outside(settings=frozenset(settings.flow_settings))
-    every = {path: read_linked(path) for path in flow_files(folder)}
+    every = {checked.path: checked for checked in read_folder(folder)}
     # Of a flow that no number leads to nothing is asked but that it is sound: nobody has set anything for it.
     dialled = _dialled(settings, (checked.flow for checked in every.values()))
     for path, checked in every.items():

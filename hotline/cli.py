@@ -316,7 +316,7 @@ def db_compact(config: Config = None, data: Data = None) -> None:
 
 @flow.command("check")
 def flow_check(
-    files: Annotated[list[Path], typer.Argument(metavar="F…", help="Flows.")],
+    files: Annotated[list[Path], typer.Argument(metavar="F…", help="Flows or folders of them.")],
     config: Config = None,
     strict: Annotated[bool, typer.Option("--strict", help="Take warnings for errors.")] = False,
 ) -> None:
@@ -324,14 +324,18 @@ def flow_check(
 
     With `--config`, queues and values of the settings that flows name must be there."""
     from hotline.flows import check  # noqa: PLC0415
+    from ivr_flows.trials.examining import files_of  # noqa: PLC0415
 
     settings = settings_of(config)
-    found = check(files, None if config is None else settings)
+    flows = files_of(files)
+    if not flows:
+        raise Failed(f"there is no flow in {', '.join(map(str, files))}")
+    found = check(flows, None if config is None else settings)
     for error in found:
         typer.echo(str(error))
     if any(strict or not error.warning for error in found):
         raise typer.Exit(FAILED)
-    say(f"{len(files)} sound." if len(files) > 1 else "Sound.")
+    say(f"{len(flows)} sound." if len(flows) > 1 else "Sound.")
 
 
 @flow.command("schema")

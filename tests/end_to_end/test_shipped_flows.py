@@ -169,7 +169,7 @@ def known(server: Server, ani: str) -> None:
 
 def test_a_day_at_the_clinic_is_booked_and_is_a_case(line: Line) -> None:
     day = datetime.now(ZoneInfo("Asia/Ho_Chi_Minh")).date() + timedelta(days=2)
-    keys = f"2{day:%d%m}1" + "09301"
+    keys = f"2{day:%d%m%Y}1" + "09301"
     with line.caller("7001", "0912000001", keys, STAYS) as caller:
         call = caller.ended()
     assert call["flow_path"] == ["which", "children", "ask_day", "is_ahead", "ask_time", "book", "write", "done"]

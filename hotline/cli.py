@@ -323,10 +323,11 @@ def flow_check(
     """Prove flows sound; every error as `file:line:column: code: text`, with a call that shows it.
 
     With `--config`, queues and values of the settings that flows name must be there."""
-    from hotline.flows import check, named  # noqa: PLC0415
+    from hotline.flows import check  # noqa: PLC0415
+    from ivr_flows.trials.examining import files_of  # noqa: PLC0415
 
     settings = settings_of(config)
-    flows = named(files)
+    flows = files_of(files)
     if not flows:
         raise Failed(f"there is no flow in {', '.join(map(str, files))}; name a file or a folder of flows")
     found = check(flows, None if config is None else settings)

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hotline.config import Settings
-from ivr_flows.load import flow_files, stands_beside
 from ivr_flows.prove import Outside, check_file
 from ivr_flows.source import FlowError
 
@@ -16,17 +15,6 @@ def outside_of(settings: Settings) -> Outside:
         hours=frozenset(settings.hours),
         settings=frozenset(settings.flow_settings),
     )
-
-
-def named(paths: Iterable[Path]) -> list[Path]:
-    """Return the flows that paths mean: of a folder all of its flows; what stands beside flows is left out."""
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            found += flow_files(path)
-        elif not stands_beside(path):
-            found.append(path)
-    return found
 
 
 def check(files: Iterable[Path], settings: Settings | None) -> list[FlowError]:

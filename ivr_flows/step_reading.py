@@ -156,7 +156,8 @@ class StepReading:
             text = f"'{word}' is not among the flow's variables{hint}"
             self.reading.faults.add(node, "undefined-variable", text)
         elif declared is not None and wanted and declared.kind not in wanted:
-            text = f"'{word}' is a {declared.kind}; '{key}' fills {' or '.join(wanted)}"
+            example = "{type: record, fields: {…}}" if "record" in wanted else wanted[0]
+            text = f"'{word}' is a {declared.kind}; '{key}' fills {' or '.join(wanted)}: declare {word}: {example}"
             self.reading.faults.add(node, "bad-value", text)
         self.reading.stated[self.name, key] = node
         return word

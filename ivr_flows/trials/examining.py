@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 
 from ivr_flows.flow import Flow
-from ivr_flows.load import flow_files, load
+from ivr_flows.load import BESIDE, flow_files, load
 from ivr_flows.trials.coverage import Coverage, coverage
 from ivr_flows.trials.marks import Marked, marked
-from ivr_flows.trials.reading import SUFFIX, read_trials, scenarios_beside
+from ivr_flows.trials.reading import read_trials, scenarios_beside
 from ivr_flows.trials.scenario import Scenario, Trials
 from ivr_flows.trials.verdict import Verdict, judge
 
@@ -37,15 +37,15 @@ class Examined(msgspec.Struct, frozen=True):
 
 
 def files_of(paths: Iterable[Path]) -> list[Path]:
-    """Return the flows' files that are meant: a folder means its flows, a test file the flow that it is beside."""
+    """Return the flows' files that are meant, each once: a folder means its flows, what stands beside a flow
+    (`.test.yaml`, `.sim.yaml`) means the flow."""
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
             found.update(dict.fromkeys(flow_files(path)))
-        elif path.name.endswith(SUFFIX):
-            found[path.with_name(path.name.removesuffix(SUFFIX) + ".yaml")] = None
         else:
-            found[path] = None
+            beside = next((each for each in BESIDE if path.name.endswith(each)), "")
+            found[path.with_name(path.name.removesuffix(beside) + ".yaml") if beside else path] = None
     return list(found)
 
 

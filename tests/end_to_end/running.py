@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -20,7 +21,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -379,7 +380,7 @@ def start_sipp(
 ) -> subprocess.Popen[str]:
     """Start one SIPp scenario as the caller, by default with one call, over `udp` or `tcp`."""
     path = SCENARIOS / scenario
-    if os.geteuid() != 0 and "play_pcap" in path.read_text("utf-8"):
+    if os.geteuid() != 0 and re.search("play_(pcap|dtmf)", path.read_text("utf-8")):
         pytest.skip("SIPp plays keys and speech through a raw socket, which needs root")
     port, media_port = free_quiet_port(), free_quiet_port()
     to, mode = (server.tcp_port, "t1") if transport == "tcp" else (server.sip_port, "u1")
@@ -392,6 +393,21 @@ def start_sipp(
         ],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
+
+
+def go_on(process: subprocess.Popen[str]) -> None:
+    """Let a scenario go on that waits for an INFO. It comes from here: SIPp knows its call by the Call-ID alone, which
+    is that of its first call, and over UDP takes what anybody sends."""
+    arguments = [str(each) for each in cast(list[str], process.args)]
+    port = int(arguments[arguments.index("-p") + 1])
+    request = (
+        f"INFO sip:go-on@{HOST}:{port} SIP/2.0\r\n"
+        f"Via: SIP/2.0/UDP {HOST}:9;branch=z9hG4bK-go-on\r\n"
+        f"From: <sip:test@{HOST}>;tag=go-on\r\nTo: <sip:caller@{HOST}>\r\n"
+        f"Call-ID: 1-{process.pid}@{HOST}\r\nCSeq: 1 INFO\r\nContent-Length: 0\r\n\r\n"
+    )
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(request.encode(), (HOST, port))
 
 
 def finish_sipp(process: subprocess.Popen[str], folder: Path, timeout_s: float = 60) -> str:

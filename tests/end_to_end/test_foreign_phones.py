@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.end_to_end.running import Baresip, Server, sipp, wait_for
+from tests.end_to_end.running import Baresip, Server, finish_sipp, go_on, sipp, start_sipp, wait_for
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.alone]
 
@@ -76,7 +76,18 @@ def journal(server: Server, call: str, type_: str) -> list[dict[str, Any]]:
 
 
 def test_sipp_dials_presses_a_key_by_rfc_4733_and_hangs_up(server: Server, tmp_path: Path) -> None:
-    messages = sipp(server, tmp_path, "uac-presses-a-key-and-hangs-up-expect-200.xml", "-s", "19001234")
+    def has_led_on() -> bool:
+        calls = server.get("/calls")["items"]
+        return bool(calls) and "to_english" in calls[0]["flow_path"]
+
+    scenario = "uac-presses-a-key-and-hangs-up-when-told-expect-200.xml"
+    with start_sipp(server, tmp_path, scenario, "-s", "19001234") as caller:
+        try:
+            wait_for("the key has led on", has_led_on, 60)
+            go_on(caller)
+            messages = finish_sipp(caller, tmp_path)
+        finally:
+            caller.kill()
     assert "SIP/2.0 200 OK" in messages
     call = last_call(server)
     assert call["state"] == "ended"

@@ -169,6 +169,17 @@ def test_flows_are_proved_sound(run: Run, tmp_path: Path) -> None:
     assert (file, line.isdigit(), column.isdigit(), bool(code.strip())) == ("broken.yaml", True, True, True)
 
 
+def test_a_folder_means_its_flows_alone(run: Run, tmp_path: Path) -> None:
+    flows = tmp_path / "flows"
+    flows.mkdir()
+    assert "there is no flow in flows" in run("flow", "check", "flows").stderr
+    (flows / "bye.yaml").write_text("flow: bye\nlanguages: [en]\nstart: bye\nsteps: {bye: {hangup: Goodbye.}}\n")
+    for beside in ("bye.test.yaml", "bye.sim.yaml", "prompts.yaml"):
+        (flows / beside).write_text("{}")
+    assert run("flow", "check", "flows").stderr.endswith("Sound.\n")
+    assert run("flow", "check", "flows/bye.yaml", "flows/bye.test.yaml", "flows/bye.sim.yaml").exit_code == 0
+
+
 async def _one_recording(data: Path) -> None:
     from hotline import database  # noqa: PLC0415
 

@@ -344,7 +344,7 @@ async def test_hours_that_a_flow_asks_for_are_in_the_settings(tmp_path: Path) ->
     )
     flow = f"flow: main\nlanguages: [en]\nstart: there\nsteps: {{{steps}}}\n"
     (tmp_path / "flows" / "main.yaml").write_text(flow)
-    found = await only(settings_with("flows: flows\n", tmp_path), "hours")
+    found = await only(settings_with("flows: flows\nhours: {}\n", tmp_path), "hours")
     assert (found.state, found.detail) == ("wrong", "the flow `main` asks for the hours `office`, which are not set")
     settings = settings_with("flows: flows\nhours: {office: {open: {mon: 08:00-12:00}}}\n", tmp_path)
     assert await findings(settings, "hours") == []

@@ -127,6 +127,13 @@ BAD: list[tuple[str, str, str, str, list[tuple[str, str]]]] = [
     ("bad failed", BASE, "start: a", "start: a\nfailed: zz", [("4:9: unknown-step", "did you mean 'z'?")]),
     ("a fact's name", BASE, "start: a", "start: a\nvariables: {caller: text}", [("4:13: bad-name", "'caller'")]),
     ("bad type", BASE, "start: a", "start: a\nvariables: {x: digit}", [("4:16: bad-value", "did you mean 'digits'?")]),
+    (
+        "an answer into a text",
+        BASE.replace("start: a", "start: a\nvariables: {x: text}"),
+        '    say: {vi: "Chào", en: "Hi"}',
+        '    http: {get: "https://shop.example/", into: x}\n    failed: z',
+        [("7:48: bad-value", "'x' is a text; 'into' fills record: declare x: {type: record, fields: {…}}")],
+    ),
     ("no type", BASE, "start: a", "start: a\nvariables: {x: {length: 3}}", [("4:16: missing-key", "'type:'")]),
     (
         "bad initial",

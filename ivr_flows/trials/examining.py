@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from ivr_flows.flow import Flow
-from ivr_flows.load import BESIDE, flow_files, load
+from ivr_flows.load import BESIDE, CATALOGUE, flow_files, load
 from ivr_flows.trials.coverage import Coverage, coverage
 from ivr_flows.trials.marks import Marked, marked
 from ivr_flows.trials.reading import read_trials, scenarios_beside
@@ -38,12 +38,12 @@ class Examined(msgspec.Struct, frozen=True):
 
 def files_of(paths: Iterable[Path]) -> list[Path]:
     """Return the flows' files that are meant, each once: a folder means its flows, what stands beside a flow
-    (`.test.yaml`, `.sim.yaml`) means the flow."""
+    (`.test.yaml`, `.sim.yaml`) means the flow, and the catalogue of prompts none."""
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
             found.update(dict.fromkeys(flow_files(path)))
-        else:
+        elif path.name != CATALOGUE:
             beside = next((each for each in BESIDE if path.name.endswith(each)), "")
             found[path.with_name(path.name.removesuffix(beside) + ".yaml") if beside else path] = None
     return list(found)

@@ -55,8 +55,9 @@ def test_hours_of_a_day(tmp_path: Path, written: str, read: object) -> None:
     assert (calendar.vietnam, list(calendar.special)) == (True, [date(2026, 12, 24)])
 
 
-def test_nobody_has_hours_by_default(tmp_path: Path) -> None:
-    assert loaded("region: VN\n", tmp_path).hours == {}
+def test_the_office_is_open_by_default_and_ones_own_hours_stand_alone(tmp_path: Path) -> None:
+    assert list(loaded("region: VN\n", tmp_path).hours) == ["office"]
+    assert loaded("hours: {}\n", tmp_path).hours == {}
 
 
 SHOP = "{open: {mon: 08:00-12:00}, "

@@ -3,13 +3,14 @@
 import json as json_text
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from hotline.terminal import FAILED, Config, Failed, say, settings_of
 
 if TYPE_CHECKING:
+    from hotline.trials.depth import LeftOut
     from ivr_flows.trials.examining import Beside, Examined
     from ivr_flows.trials.search import Found
 
@@ -37,6 +38,9 @@ def try_out(
         bool, typer.Option("--generate", help="Print scenarios for the exits that none takes yet.")
     ] = False,
     write: Annotated[bool, typer.Option("--write", help="Put what --generate finds into the test file.")] = False,
+    depth: Annotated[
+        Literal["logic", "sip"], typer.Option(help="`sip`: by real calls to a server that is started for each.")
+    ] = "logic",
     json: Json = False,
     config: Config = None,
 ) -> None:
@@ -48,20 +52,44 @@ def try_out(
     if not besides:
         raise Failed(f"there is no flow in {', '.join(map(str, files or [settings.flows_folder]))}")
     _look_for(only or [], besides)
-    examined = examining.examine(besides, only or ())
+    if (generate or write) and depth != "logic":
+        raise Failed("--generate looks for ways through the logic: leave --depth away")
+    left_out: list[LeftOut] = []
+    if depth == "sip":
+        from hotline.trials.depth import examine_by_calls  # noqa: PLC0415
+
+        examined, left_out = examine_by_calls(besides, only or (), settings, say)
+    else:
+        examined = examining.examine(besides, only or ())
     if generate or write:
         _generate(examined, write=write)
         return
     if json:
-        typer.echo(json_text.dumps({"flows": [telling.body(each) for each in examined]}, ensure_ascii=False))
+        typer.echo(json_text.dumps(_body(examined, left_out, depth), ensure_ascii=False))
     else:
         for line in (line for each in examined for line in telling.lines_of(each)):
             typer.echo(line)
+        for one in left_out:
+            typer.echo(f"  not for this depth: {one.flow}: {one.scenario.name}: {one.reason}")
     low = [each for each in examined if not only and each.coverage.percent < fail_under]
     for each in low:
         say(f"{each.beside.file}: {telling.percent(each.coverage.percent)} % is under {fail_under:g} %; see --generate")
     if low or not all(each.passed for each in examined):
         raise typer.Exit(FAILED)
+
+
+def _body(examined: Sequence["Examined"], left_out: Sequence["LeftOut"], depth: str) -> dict[str, object]:
+    """Return what came of scenarios as plain values."""
+    from ivr_flows.trials import telling  # noqa: PLC0415
+
+    told: dict[str, object] = {"flows": [telling.body(each) for each in examined]}
+    if depth != "logic":
+        told["depth"] = depth
+        told["not_for_this_depth"] = [
+            {"flow": one.flow, "name": one.scenario.name, "line": one.scenario.line, "reason": one.reason}
+            for one in left_out
+        ]
+    return told
 
 
 def _look_for(only: Sequence[str], besides: Sequence["Beside"]) -> None:

@@ -38,6 +38,11 @@ class Process:
         except TimeoutError:
             raise ProgramFailed(f"{self.name}: no `{event}` within {timeout_s:g} s:\n{self.said()}") from None
 
+    def tell(self, line: str) -> None:
+        """Write a line to a program that was started with `told`; one that has ended hears nothing."""
+        if self.process.stdin is not None and not self.process.stdin.is_closing():
+            self.process.stdin.write(f"{line}\n".encode())
+
     async def end(self, timeout_s: float) -> int:
         """Wait for the process's end, and make it end after `timeout_s`."""
         try:
@@ -61,13 +66,13 @@ class Process:
         return "".join([*(f"{json.dumps(line)}\n" for line in self.lines[-5:]), *self.errors[-15:]]).rstrip()
 
 
-async def spawn(name: str, *command: str) -> Process:
-    """Start `python -m COMMAND`."""
+async def spawn(name: str, *command: str, told: bool = False) -> Process:
+    """Start `python -m COMMAND`; with `told` it reads what it is told (`Process.tell`)."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         *command,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE if told else asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

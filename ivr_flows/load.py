@@ -111,10 +111,10 @@ def _joined(checked: Checked, library: Mapping[str, Checked]) -> Checked:
 
 def _linked(path: Path) -> tuple[Checked, list[FlowError]]:
     checked = read_checked(path)
-    if checked.flow is None or checked.errors or not linking.names_flows(checked.reading):
+    if checked.flow is None or checked.errors:
         return checked, list(checked.errors)
     library = {checked.flow.name: checked}
-    for other in flow_files(path.parent):
+    for other in flow_files(path.parent) if linking.names_flows(checked.reading) else ():
         found = checked if other == path else read_checked(other)
         if found.flow is not None:
             library.setdefault(found.flow.name, found)

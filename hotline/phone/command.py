@@ -5,10 +5,14 @@ phone of another make than the server: what the two understand of each other, th
 
     python -m hotline.phone call NUMBER --server HOST:PORT ...    what `hotline call` does, and --json for programs
     python -m hotline.phone agent --server HOST:PORT --user U --password P ...    register, take one call, talk
+
+With `--live` standard input says what to do in the call, a line at a time: `press 12#`, `hang_up`; its end hangs up.
 """
 
 import argparse
 import re
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 from hotline.phone.audio import speech
 from hotline.phone.conversation import ANSWER_S, CLOSE_S, Conversation, PhoneFailed, Speaking, Stopped
 from hotline.phone.dialog import LineError
+from hotline.phone.keypad import obey
 from hotline.phone.progress import Progress
 from hotline.phone.script import ScriptError, write_script
 from ivr_flows.prompts import PromptError
@@ -36,7 +41,8 @@ class Part:
     """What the phone does in its call: presses keys, then says a text or plays a file, and records what it hears.
 
     `speech_after` is in seconds from the last key (from the answer without keys). `voice` is an `.onnx` file for piper.
-    `seconds` after the answer the phone hangs up; an agent's phone `seconds` after it began.
+    `seconds` after the answer the phone hangs up; an agent's phone `seconds` after it began. `live`: standard input
+    says more (`hotline.phone.keypad.obey`).
     """
 
     press: str = ""
@@ -47,6 +53,7 @@ class Part:
     voice: Path | None = None
     record: Path | None = None
     seconds: float | None = None
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +112,9 @@ def _run(account: Account, part: Part, run: Callable[[Conversation, "Line"], Non
     try:
         with conversation.interruptible():
             line = _open_line(account, part, conversation)
+            if part.live:
+                said = (sys.stdin, line.keypad, conversation.stopping)
+                threading.Thread(target=obey, args=said, name="commands", daemon=True).start()
             try:
                 run(conversation, line)
             finally:
@@ -188,6 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         voice=options.voice,
         record=options.record,
         seconds=options.seconds,
+        live=options.live,
     )
     if options.mode == "agent":
         return agent(account, part, answer_after=options.answer_after, as_json=options.json)
@@ -217,5 +228,6 @@ def _parser() -> argparse.ArgumentParser:
         mode.add_argument("--voice", type=Path, metavar="F", help="an .onnx voice for piper; else espeak-ng speaks")
         mode.add_argument("--record", type=Path, metavar="F", help="write what is heard to a .wav file")
         mode.add_argument("--seconds", type=float, metavar="N", help="end after so long")
+        mode.add_argument("--live", action="store_true", help="do what standard input says: press KEYS, hang_up")
         mode.add_argument("--json", action="store_true", help="one JSON object per line, for programs")
     return parser

@@ -2,8 +2,8 @@
 
 What is mended of the audio: 16-bit samples go into G.711 and come out of it (there 8 bits, which is noise at -48 dB);
 packets leave on absolute deadlines (there each sleep's lateness adds up); A-law is A-law; sequence numbers wrap; RTP
-ports are the system's to choose; an answered call has one audio stream, whatever the SDP repeats. Keys are tones in the
-audio: pyVoIP sends no RFC 4733.
+ports are the system's to choose; an answered call has one audio stream, whatever the SDP repeats. Keys of the
+script are tones in the audio; those of a `keypad` are telephone events (RFC 4733), which pyVoIP does not send.
 """
 
 import audioop
@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from hotline.phone.audio import Ear
 from hotline.phone.dialog import LineError, Told
+from hotline.phone.keypad import Keypad, Press
 from hotline.phone.pyvoip import RTP, SIP, CallState, VoIPCall, VoIPPhone
 from hotline.phone.script import Mark, Script
 from hotline.phone.sip import Medias, Signalling
@@ -42,6 +43,7 @@ class Audio(RTP.RTPClient):
         super().__init__(assoc, line.myIP, port, *far_end, RTP.TransmitType.SENDRECV)
         self._line = line
         self._threads: list[threading.Thread] = []
+        self._pressed_at = 0
         self.sent = 0
         self.ear = Ear(time.monotonic())
 
@@ -82,6 +84,7 @@ class Audio(RTP.RTPClient):
     def trans(self) -> None:
         """Send a packet every 20 ms until `stop`, at begin + n * 20 ms whatever the n before cost."""
         begin = time.monotonic()
+        presses = self._line.keypad.ticks()
         for tick, (pcm, marks) in enumerate(self._line.script.ticks()):
             delay = begin + tick * TICK_S - time.monotonic()
             if delay > 0:
@@ -90,17 +93,31 @@ class Audio(RTP.RTPClient):
                 return
             for mark in marks:
                 self._line.on_mark(mark)
+            press = next(presses)
+            if press is not None and press.begins:
+                self._line.on_mark(Mark(tick * SAMPLES_PER_TICK, "pressed", press.key))
+            packet = self._packet(tick, pcm) if press is None else self._event(tick, press)
             with contextlib.suppress(OSError):  # the far end's port is closed
-                self.sout.sendto(self._packet(tick, pcm), (self.outIP, self.outPort))
+                self.sout.sendto(packet, (self.outIP, self.outPort))
                 self.sent += 1
+
+    def _event(self, tick: int, press: Press) -> bytes:
+        """Return a key's packet: all of one key have the timestamp of its begin (RFC 4733 section 2.5.1.1)."""
+        if press.begins:
+            self._pressed_at = tick
+        number = next((number for number, kind in self.assoc.items() if kind == RTP.PayloadType.EVENT), TELEPHONE_EVENT)
+        return self._header(tick, self._pressed_at, number, marker=press.begins) + press.payload
 
     def _packet(self, tick: int, pcm: bytes) -> bytes:
         """Return an RTP packet (RFC 3550 section 5.1), with the marker of RFC 3551 section 4.1 on the first."""
-        kind = int(self.preference) | (0x80 if tick == 0 else 0)
+        header = self._header(tick, tick, int(self.preference), marker=tick == 0)
+        return header + TO_LAW[self.preference](pcm, WIDTH)
+
+    def _header(self, tick: int, began: int, kind: int, *, marker: bool) -> bytes:
         sequence = (self.outSequence + tick) & 0xFFFF
-        timestamp = (self.outTimestamp + tick * SAMPLES_PER_TICK) & 0xFFFFFFFF
-        header = bytes((0x80, kind)) + sequence.to_bytes(2, "big") + timestamp.to_bytes(4, "big")
-        return header + self.outSSRC.to_bytes(4, "big") + TO_LAW[self.preference](pcm, WIDTH)
+        timestamp = (self.outTimestamp + began * SAMPLES_PER_TICK) & 0xFFFFFFFF
+        header = bytes((0x80, kind | (0x80 if marker else 0))) + sequence.to_bytes(2, "big")
+        return header + timestamp.to_bytes(4, "big") + self.outSSRC.to_bytes(4, "big")
 
 
 class Call(VoIPCall):
@@ -161,6 +178,7 @@ class Line(VoIPPhone):
         super().__init__(host, port, user, password, my_ip)
         self.script = script
         self.on_mark = on_mark
+        self.keypad = Keypad()
         self._sockets: dict[int, socket.socket] = {}
         self.sip = Signalling(self, host, port, user, password, caller, my_ip, tell)
 

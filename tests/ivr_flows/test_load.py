@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from msgspec.structs import replace
 
 from ivr_flows.flow import END, Gather, HangUp, Menu, Music, Play, Queue, Recorded, Say, Words
-from ivr_flows.load import FlowErrors, check, flow_files, load
+from ivr_flows.load import FlowErrors, check, flow_files, load, load_folder
 from ivr_flows.step import KeyPressed, PromptsFinished, TimePassed
 from tests.ivr_flows.flows import EXAMPLES, QUESTIONS, Caller, flow_of
 
@@ -440,3 +440,10 @@ def test_examples_are_good() -> None:
     for path in examples:
         assert check(path) == []
         assert load(path).name == path.stem
+
+
+def test_a_flow_has_one_version_read_by_itself_or_with_its_folder() -> None:
+    together = load_folder(EXAMPLES)
+    for file in flow_files(EXAMPLES):
+        flow = load(file)
+        assert flow.version == together[flow.name].version

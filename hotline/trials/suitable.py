@@ -1,0 +1,109 @@
+"""Which scenarios a real call can play, and why not the others. Pure.
+
+What a scenario comes to is known from its logic: it is played on the virtual clock first. Nothing is pretended: what
+the world of a real call cannot be given makes a scenario one for the logic alone.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
+
+from crm_bridge.identity import phone
+from ivr_flows.facts import Facts, QueueFacts
+from ivr_flows.trials.call import Played
+from ivr_flows.trials.reading_world import AT, TIMEZONE
+from ivr_flows.trials.scenario import Says, Scenario, Visit, World
+
+MAX_S: Final = 180.0
+"""How long a call of a scenario may last."""
+TALK_S: Final = 1.0
+"""How long an agent talks: nothing of the flow happens in that time."""
+NOBODY: Final = "0" * 32
+REAL: Final = frozenset({"http", "case"})
+"""What a flow asks that a real server is asked. A callback would need a trunk to call by."""
+
+
+def shortened(scenario: Scenario) -> Scenario:
+    """Return a scenario in which agents talk no longer than they must."""
+    queues = {**dict.fromkeys(scenario.world.facts.queues, (Visit(),)), **scenario.world.visits}
+    visits = {
+        name: tuple(replace(visit, talk_s=min(visit.talk_s, TALK_S)) for visit in each) for name, each in queues.items()
+    }
+    return replace(scenario, world=replace(scenario.world, visits=visits))
+
+
+def unsuitable(scenario: Scenario, played: Played) -> str:
+    """Return why a real call cannot play a scenario, which was played by its logic like this; empty where it can."""
+    reasons = (*_of_the_caller(scenario), *_of_the_world(scenario.world), *_of_the_way(scenario, played))
+    return next(iter(reasons), "")
+
+
+def _of_the_caller(scenario: Scenario) -> Iterator[str]:
+    facts = scenario.world.facts
+    caller = facts.caller
+    if any(isinstance(deed, Says) for deed in scenario.deeds):
+        yield "the caller speaks"
+    if facts.ani and not phone(facts.ani, facts.region):
+        yield f"{facts.ani} is no telephone number"
+    if caller.known and not facts.ani:
+        yield "a caller who hides the number is known all the same"
+    if caller.assurance != (1 if facts.ani else 0):
+        yield f"the caller has assurance {caller.assurance} from the beginning"
+    if caller.last_interactions or caller.fields or caller.customer not in ("", NOBODY):
+        yield "the caller is known by more than name, language, tags and open cases"
+    if any(len(case.id) > 32 for case in caller.open_cases):
+        yield "a case has an id of more than 32 characters"
+
+
+def _of_the_world(world: World) -> Iterator[str]:
+    facts = world.facts
+    if world.parameters:
+        yield "it gives a flow that others call its parameters"
+    if facts.timezone != TIMEZONE:
+        yield f"it is in the time zone {facts.timezone}"
+    if world.at != datetime.fromisoformat(AT).replace(tzinfo=ZoneInfo(TIMEZONE)).timestamp():
+        yield "it has a time of its own"
+    if "emergency" in facts.hours.values():
+        yield "it has an emergency"
+    yield from (
+        f"queue '{name}' has callers, or is shut" for name, each in facts.queues.items() if each != QueueFacts()
+    )
+
+
+def _of_the_way(scenario: Scenario, played: Played) -> Iterator[str]:
+    world = scenario.world
+    for moment in played.way:
+        if moment.what == "asks":
+            yield from _of_a_request(world, *moment.text.partition(" ")[::2])
+        elif moment.what == "queue":
+            yield from _of_a_queue(moment.text, world.visits.get(moment.text, ()))
+    if played.lasted_s > MAX_S:
+        yield f"it lasts {played.lasted_s:.0f} s, and more than {MAX_S:.0f} s is too long"
+
+
+def _of_a_request(world: World, kind: str, url: str) -> Iterator[str]:
+    if kind not in REAL:
+        yield f"it comes to '{kind}'"
+    elif kind != "http":
+        if any(reply.outcome != "next" for reply in world.replies.get(kind, ())):
+            yield f"'{kind}' is to fail"
+    elif setting_of(world.facts, url) is None:
+        yield f"the address {url} does not begin with a value of the settings"
+    elif any(len(each) > 1 and any(reply.outcome != "next" for reply in each) for each in world.http.values()):
+        yield "a web service fails at first and not later, and who asks again is not told of that"
+
+
+def _of_a_queue(name: str, visits: tuple[Visit, ...]) -> Iterator[str]:
+    if len({visit.outcome for visit in visits}) > 1:
+        yield f"queue '{name}' comes to one thing and then to another"
+    if any(visit.outcome == "closed" for visit in visits):
+        yield f"queue '{name}' is closed, which a queue of the settings never is"
+
+
+def setting_of(facts: Facts, url: str) -> str | None:
+    """Return the name of the setting whose value an address begins with; None for none."""
+    found = [name for name, value in facts.settings.items() if value and url.startswith(value)]
+    return max(found, key=lambda name: len(facts.settings[name]), default=None)

@@ -1,0 +1,152 @@
+"""A call followed by its journal: what is not written in it is found, and a way that cannot be is told."""
+
+from pathlib import Path
+
+from hotline.trials.following import Follower
+from ivr_flows.flow import Flow
+from ivr_flows.load import load
+from ivr_flows.trials.marks import marked
+from ivr_flows.trials.scenario import Scenario, World
+from telephony.events import (
+    CallerContext,
+    CallSnapshot,
+    Command,
+    DialogEnded,
+    DigitPressed,
+    Event,
+    InviteReceived,
+    Join,
+    Leave,
+    Note,
+    OpenLeg,
+    Play,
+    Prompt,
+    PromptFinished,
+    SaveCall,
+)
+
+FLOW = """\
+flow: line
+title: {en: Line}
+languages: [en]
+variables: {pin: {type: digits, length: 4}}
+start: ask
+steps:
+  ask:
+    gather: {into: pin, secret: yes, prompt: {en: Your pin.}}
+    next: agent
+    no_input: {retries: 1, prompt: {en: Nothing yet.}, next: bye}
+    no_match: {retries: 0, next: bye}
+  agent: {queue: {to: care, limit: 1m, wait: {en: Hold.}}, answered: end, timeout: bye, full: bye, closed: bye}
+  bye: {hangup: {en: Goodbye.}}
+"""
+CALL, LEG, DIALOG = "c", "c.caller", "d"
+
+
+def flow_of(folder: Path) -> Flow:
+    """The flow of these tests."""
+    file = folder / "line.yaml"
+    file.write_text(FLOW, "utf-8")
+    return load(file)
+
+
+def said(text: str, number: int) -> Play:
+    return Play(LEG, f"flow.{number}", (Prompt("text", text, "en"),))
+
+
+def over(number: int) -> PromptFinished:
+    return PromptFinished(LEG, f"flow.{number}", "finished", 0)
+
+
+def key(digit: str) -> DigitPressed:
+    return DigitPressed(LEG, digit, "rfc4733", 0)
+
+
+def row(*steps: str) -> SaveCall:
+    ended = CallSnapshot(CALL, "ended", "", "", "", "", CallerContext(), "en", "line", steps, "", "", "", "", 1000.0)
+    return SaveCall(ended)
+
+
+def follow(flow: Flow, *lines: tuple[float, Event | Command], expected: str = "timeout", pressed: str = "") -> Follower:
+    """Follow a call with these lines of a journal, each with its second."""
+    scenario = Scenario("one", 1, World(), ())
+    follower = Follower(marked(flow), scenario, scenario.world.facts, (expected,), pressed)  # type: ignore[arg-type]
+    begin = (
+        InviteReceived(DIALOG, "", "", True, "1", "", ""),
+        OpenLeg(LEG),
+        Note(CALL, "flow", f"line {flow.version}"),
+    )
+    for at, message in [*((0.0, each) for each in begin), *lines]:
+        follower.read(message, 1000.0 + at)
+    return follower
+
+
+def test_silence_is_not_written_and_is_found(tmp_path: Path) -> None:
+    follower = follow(
+        flow_of(tmp_path),
+        (0, Note(CALL, "step", "ask")),
+        (0, said("Your pin.", 1)),
+        (1, over(1)),
+        (7, said("Nothing yet. Your pin.", 2)),
+        (8, over(2)),
+        (14, Note(CALL, "step", "bye")),
+        (14, said("Goodbye.", 3)),
+        (15, over(3)),
+        (15, row("ask", "bye")),
+    )
+    played = follower.played(None)
+    assert (follower.lost, played.ended) == ("", "completed")
+    assert [exit_.name for exit_ in played.exits] == ["no_input"]
+    assert played.heard == ("Your pin.", "Nothing yet. Your pin.", "Goodbye.")
+    assert follower.shadow is not None
+    assert follower.shadow.scene.silences == 2
+
+
+def test_secret_keys_are_those_that_were_pressed_and_a_talk_is_one(tmp_path: Path) -> None:
+    follower = follow(
+        flow_of(tmp_path),
+        (0, Note(CALL, "step", "ask")),
+        (0, said("Your pin.", 1)),
+        (1, over(1)),
+        *((2.0, key("•")) for _ in range(4)),
+        (2, Note(CALL, "step", "agent")),
+        (2, Play(LEG, "wait.1", (Prompt("text", "Hold.", "en"),))),
+        (5, Join(LEG, CALL)),
+        (9, Leave(LEG)),
+        (9, row("ask", "agent")),
+        pressed="4711",
+    )
+    played = follower.played(None)
+    assert (follower.lost, played.ended, played.variables["pin"]) == ("", "talk_over", "4711")
+    assert [exit_.name for exit_ in played.exits] == ["next", "answered"]
+    assert played.queues == ("care",)
+
+
+def test_what_a_queue_came_to_is_what_was_to_come(tmp_path: Path) -> None:
+    lines: list[tuple[float, Event | Command]] = [
+        (0, Note(CALL, "step", "ask")),
+        (1, over(1)),
+        *((2.0, key("1")) for _ in range(4)),
+        (2, Note(CALL, "step", "agent")),
+        (2, Note(CALL, "step", "bye")),
+    ]
+    for expected in ("full", "timeout"):
+        follower = follow(flow_of(tmp_path), *lines, expected=expected)
+        assert follower.played(None).exits[-1].name == expected
+
+
+def test_a_caller_who_hangs_up_ends_the_call(tmp_path: Path) -> None:
+    follower = follow(
+        flow_of(tmp_path), (0, Note(CALL, "step", "ask")), (1, DialogEnded(DIALOG, "bye")), (1, row("ask"))
+    )
+    assert (follower.is_over, follower.lost, follower.played(None).ended) == (True, "", "caller")
+
+
+def test_a_way_that_the_flow_does_not_have_is_told(tmp_path: Path) -> None:
+    follower = follow(flow_of(tmp_path), (0, Note(CALL, "step", "ask")), (0, Note(CALL, "step", "nowhere")))
+    assert "a way that the flow does not have" in follower.lost
+
+
+def test_another_version_of_the_flow_is_told(tmp_path: Path) -> None:
+    follower = follow(flow_of(tmp_path), (0, Note(CALL, "flow", "line 000000000000")))
+    assert "version 000000000000" in follower.lost

@@ -1,0 +1,80 @@
+"""Which scenarios a real call can play, and why not the others."""
+
+from pathlib import Path
+
+import pytest
+
+from hotline.trials.suitable import MAX_S, shortened, unsuitable
+from ivr_flows.trials.examining import read_beside
+from ivr_flows.trials.marks import marked
+from ivr_flows.trials.verdict import judge
+
+FLOW = """\
+flow: line
+title: {en: Line}
+languages: [en]
+variables: {found: {type: record, fields: {day: text}}}
+start: ask
+steps:
+  ask:
+    menu:
+      prompt: {en: {text: Press one.}}
+      choices:
+        1: {phrases: {en: [one]}, next: look}
+        2: {next: agent}
+        3: {next: leave}
+      no_input: {retries: 0, next: bye}
+      no_match: {retries: 0, next: bye}
+  look:
+    http: {get: "{{ settings.shop }}/orders", into: found}
+    next: bye
+    failed: bye
+  agent: {queue: {to: care, limit: 10m, wait: {en: Hold.}}, answered: end, timeout: bye, full: bye, closed: bye}
+  leave: {voicemail: {to: care}, next: bye, no_message: bye, failed: bye}
+  bye: {hangup: {en: Goodbye.}}
+"""
+
+
+def reason(folder: Path, scenario: str) -> str:
+    """Why a scenario of the flow is not for a real call."""
+    (folder / "line.yaml").write_text(FLOW, "utf-8")
+    (folder / "line.test.yaml").write_text(f"flow: line\nscenarios:\n  one: {scenario}\n", "utf-8")
+    beside = read_beside(folder / "line.yaml")
+    given = shortened(beside.trials.scenarios[0])
+    verdict = judge(marked(beside.flow), given)
+    assert verdict.passed, verdict.disappointments
+    return unsuitable(given, verdict.played)
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        "{call: [silent]}",
+        "{call: [{press: 2}]}",
+        "{call: [{press: 2}], queues: {care: full}}",
+        "{call: [{press: 1}], http: {shop/orders: {day: today}}}",
+        "{call: [{press: 1}], http: {shop/orders: failed}}",
+        "{call: [silent], caller: {phone: '0912 345 678', known_as: {name: Lan, open_cases: [refund]}}}",
+        "{call: [silent], caller: withheld}",
+    ],
+)
+def test_a_real_call_plays(tmp_path: Path, scenario: str) -> None:
+    assert reason(tmp_path, scenario) == ""
+
+
+@pytest.mark.parametrize(
+    ("scenario", "why"),
+    [
+        ("{call: [{says: one}], http: {shop/orders: {day: today}}}", "the caller speaks"),
+        ("{call: [{press: 3}]}", "it comes to 'voicemail'"),
+        ("{call: [silent], at: 2026-03-03 10:00}", "it has a time of its own"),
+        ("{call: [{press: 2}], queues: {care: closed}}", "queue 'care' is closed"),
+        ("{call: [{press: 2}], queues: {care: {waiting: 3}}}", "queue 'care' has callers"),
+        ("{call: [{press: 2}], queues: {care: timeout}}", f"more than {MAX_S:.0f} s is too long"),
+        ("{call: [silent], caller: {known_as: {name: Lan, assurance: 2}}}", "the caller has assurance 2"),
+        ("{call: [silent], caller: '12345'}", "12345 is no telephone number"),
+        ("{call: [silent], caller: {withheld: yes, known_as: {name: Lan}}}", "who hides the number is known"),
+    ],
+)
+def test_a_real_call_does_not_play(tmp_path: Path, scenario: str, why: str) -> None:
+    assert why in reason(tmp_path, scenario)

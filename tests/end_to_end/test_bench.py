@@ -22,6 +22,7 @@ def bench(*options: str) -> list[dict[str, object]]:
     return rows
 
 
+@pytest.mark.alone  # how many calls a second there are is what it looks at
 @pytest.mark.parametrize("case", ["udp", "tcp", "tls"])
 def test_calls_over_each_transport(case: str) -> None:
     (row,) = bench("--case", case, "--n", "20", "--seconds", "1")

@@ -187,6 +187,7 @@ def test_hold_plays_music_and_a_blind_transfer_goes_to_a_desk_phone(
     assert share_of(OTHER_HZ, last_seconds(caller.heard, 0.8)) > 0.5
 
 
+@pytest.mark.alone  # three real parties, two of them browsers
 def test_two_desks_take_turns(
     playwright: Playwright, server: Server, people: dict[str, Person], caller: Caller, tmp_path: Path
 ) -> None:

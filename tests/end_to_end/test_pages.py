@@ -106,6 +106,7 @@ def test_pages_before_signing_in(playwright: Playwright, server: Server, tmp_pat
         wait_for("the call is over", lambda: running_call(server) is None)
 
 
+@pytest.mark.alone  # a phone of a browser rings only so long
 def test_the_desk_in_all_its_states_and_the_supervisors_pages(
     playwright: Playwright, server: Server, people: dict[str, Person], tmp_path: Path, pictures: Path
 ) -> None:

@@ -36,7 +36,7 @@ from telephony.events import (
 from tests.recordings.transcribe.conftest import KOREAN, KOREAN_WORDS, korean
 from tests.recordings.transcribe.voices import silence
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 
 
 class Worker:

@@ -29,11 +29,13 @@ async () => {
   return Math.max(...[...report.values()].map((each) => each.totalAudioEnergy ?? 0));
 }
 """
+# What voice goes by may be selected before it is nominated.
 PAIR = """
 async () => {
   const report = await window.__connections[window.__connections.length - 1].getStats();
-  const pair = [...report.values()].find((each) => each.type === 'candidate-pair' && each.nominated);
-  return pair ? report.get(pair.localCandidateId).candidateType : '';
+  const transport = [...report.values()].find((each) => each.type === 'transport');
+  const pair = report.get(transport.selectedCandidatePairId);
+  return report.get(pair.localCandidateId).candidateType;
 }
 """
 

@@ -5,6 +5,8 @@ A recogniser writes what it heard without case or marks; so both sides are compa
 
 import unicodedata
 from collections.abc import Mapping
+from functools import cache, lru_cache
+from types import MappingProxyType
 from typing import Final
 
 from ivr_flows.expression import DIGIT_WORDS
@@ -45,6 +47,10 @@ def plain(text: str) -> str:
     return " ".join("".join(kept).split())
 
 
+# What a flow's author wrote is compared again in every call; what callers say is not kept.
+_written = lru_cache(maxsize=4096)(plain)
+
+
 def choice_of(menu: Menu, language: str, text: str) -> str:
     """Return the key of the choice that was said; empty for none, or for several.
 
@@ -53,7 +59,8 @@ def choice_of(menu: Menu, language: str, text: str) -> str:
     said = f" {plain(text)} "
     found: dict[str, int] = {}
     for key, choice in menu.choices.items():
-        lengths = [len(plain(phrase)) for phrase in choice.phrases.get(language, ()) if f" {plain(phrase)} " in said]
+        phrases = [_written(phrase) for phrase in choice.phrases.get(language, ())]
+        lengths = [len(phrase) for phrase in phrases if f" {phrase} " in said]
         if lengths:
             found[key] = max(lengths)
     if not found:
@@ -98,7 +105,7 @@ def expected(question: Menu | Gather, language: str, *, confirming: bool, free: 
         if free:
             return ()
         phrases = list(_digit_words(language))
-    return tuple(dict.fromkeys(plain(phrase) for phrase in phrases)) or None
+    return tuple(dict.fromkeys(_written(phrase) for phrase in phrases)) or None
 
 
 def languages_heard(flow: Flow) -> frozenset[str]:
@@ -114,7 +121,8 @@ def languages_heard(flow: Flow) -> frozenset[str]:
     )
 
 
-def _digit_words(language: str) -> dict[str, str]:
+@cache
+def _digit_words(language: str) -> Mapping[str, str]:
     base = language.partition("-")[0]
     words = {word: str(digit) for digit, word in enumerate(DIGIT_WORDS.get(base, ())[:10])}
-    return {**words, **ALSO_DIGITS.get(base, {})}
+    return MappingProxyType({**words, **ALSO_DIGITS.get(base, {})})

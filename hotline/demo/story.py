@@ -45,7 +45,7 @@ AGENT_SAYS: Final = (
 )
 # Four ways of writing one number; the call comes with the last.
 NUMBERS: Final = ("0912 345 678", "+84 912 345 678", "84912345678", "0084912345678")
-KEY_AFTER_S: Final = 6.5  # in mid-greeting: the recording notice before it lasts 4 s and is not interruptible
+KEY_AFTER_S: Final = 8.5  # in the greeting or the question: the notice of 4 s before is not to be interrupted
 AGENT_PICKS_UP_AFTER_S: Final = 4.0
 CALLER_SPEAKS_AFTER_KEY_S: Final = AGENT_PICKS_UP_AFTER_S + 2.0
 AGENT_SPEAKS_AFTER_S: Final = 11.0  # the caller has spoken for some 7 s from the second second on

@@ -72,6 +72,11 @@ UNWRITTEN: Final = 50
 class Shadow(Call):
     """The flow's walker beside the real one: it is told what happened, and does nothing."""
 
+    def hear_no_more(self) -> None:
+        """Somebody is there: the flow for waiting is over, wherever it was (`telephony.switchboard.waiting`)."""
+        self.state = replace(self.state, waiting=None)
+        self.look()
+
     def perform(self, action: FlowAction) -> None:
         match action:
             case PlayPrompts() | StopPrompts() | TakeCall():
@@ -170,6 +175,7 @@ class Follower:
             case Join(leg=self.leg):
                 self.talks += 1
                 shadow.note("talks", "")
+                shadow.hear_no_more()
             case Leave(leg=self.leg) if self.talks and shadow.state.phase == "queued":
                 self.talks = 0
                 shadow.leave_queue("answered")

@@ -45,6 +45,10 @@ def lines_of(examined: Examined) -> Iterator[str]:
     )
     for exit_ in covered.missed:
         yield f"  not taken: {exit_.written(exit_.flow)}"
+    beside = examined.beside
+    if covered.missed and not beside.trials.scenarios and not beside.flow.for_waiting:
+        mend = f"hotline flow test {beside.file} --generate --write"
+        yield f"  there are no scenarios in {beside.trials.file}; to have some written:  {mend}"
 
 
 def failure(verdict: Verdict, file: str) -> Iterator[str]:

@@ -69,6 +69,8 @@ def test_generating_makes_it_whole(run: Run) -> None:
 
 
 def test_a_flow_without_scenarios_gets_a_file(run: Run) -> None:
+    told = run("test", "flow.yaml").stdout
+    assert told.endswith("to have some written:  hotline flow test flow.yaml --generate --write\n")
     assert "0 of 0 scenarios passed" in run("test", "flow.yaml").stdout
     run("test", "flow.yaml", "--generate", "--write")
     assert run("test", "flow.yaml", "--fail-under", "100").exit_code == 0

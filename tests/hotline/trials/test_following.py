@@ -40,6 +40,25 @@ steps:
   agent: {queue: {to: care, limit: 1m, wait: {en: Hold.}}, answered: end, timeout: bye, full: bye, closed: bye}
   bye: {hangup: {en: Goodbye.}}
 """
+LINE_WITH_A_ROOM = """\
+flow: line
+title: {en: Line}
+languages: [en]
+start: agent
+steps:
+  agent: {queue: {to: care, limit: 1m, wait: room}, answered: bye, timeout: bye, full: bye, closed: bye}
+  bye: {hangup: {en: Goodbye.}}
+"""
+ROOM = """\
+flow: room
+for: waiting
+title: {en: Room}
+languages: [en]
+start: music
+steps:
+  music: {play: {music: waiting, for: 45s}, next: still}
+  still: {say: {en: Still waiting.}, next: music}
+"""
 CALL, LEG, DIALOG = "c", "c.caller", "d"
 
 
@@ -150,3 +169,25 @@ def test_a_way_that_the_flow_does_not_have_is_told(tmp_path: Path) -> None:
 def test_another_version_of_the_flow_is_told(tmp_path: Path) -> None:
     follower = follow(flow_of(tmp_path), (0, Note(CALL, "flow", "line 000000000000")))
     assert "version 000000000000" in follower.lost
+
+
+def test_a_flow_for_waiting_is_over_when_somebody_is_there(tmp_path: Path) -> None:
+    (tmp_path / "room.yaml").write_text(ROOM, "utf-8")
+    (tmp_path / "line.yaml").write_text(LINE_WITH_A_ROOM, "utf-8")
+    follower = follow(
+        load(tmp_path / "line.yaml"),
+        (0, Note(CALL, "step", "agent")),
+        (0, Note(CALL, "step", "room/music")),
+        (0, Play(LEG, "flow.1", (Prompt("music", "waiting", "en"),))),
+        (9, Join(LEG, CALL)),
+        (9, PromptFinished(LEG, "flow.1", "stopped", 0)),
+        (20, Leave(LEG)),
+        (20, Note(CALL, "step", "bye")),
+        (20, said("Goodbye.", 2)),
+        (21, over(2)),
+        (21, row("agent", "room/music", "bye")),
+        expected="answered",
+    )
+    played = follower.played(None)
+    assert (follower.lost, played.ended) == ("", "completed")
+    assert [exit_.name for exit_ in played.exits] == ["answered"]

@@ -26,7 +26,7 @@ def add_to(group: typer.Typer) -> None:
 # ------------------------------------------------------------------------------------------------------------ testing
 
 
-def try_out(
+def try_out(  # noqa: PLR0913, PLR0917 - the options of a command, one by one
     files: Annotated[
         list[Path] | None, typer.Argument(metavar="[F…]", help="Flows or folders of them; else the settings' flows.")
     ] = None,
@@ -39,8 +39,12 @@ def try_out(
     ] = False,
     write: Annotated[bool, typer.Option("--write", help="Put what --generate finds into the test file.")] = False,
     depth: Annotated[
-        Literal["logic", "sip"], typer.Option(help="`sip`: by real calls to a server that is started for each.")
+        Literal["logic", "audio", "sip"],
+        typer.Option(help="`audio`: with real sound; `sip`: by real calls to a server that is started for each."),
     ] = "logic",
+    slow: Annotated[
+        bool, typer.Option("--slow", help="Play scenarios that last, too: at `sip` over 3 minutes, at `audio` over 30.")
+    ] = False,
     json: Json = False,
     config: Config = None,
 ) -> None:
@@ -55,12 +59,12 @@ def try_out(
     if (generate or write) and depth != "logic":
         raise Failed("--generate looks for ways through the logic: leave --depth away")
     left_out: list[LeftOut] = []
-    if depth == "sip":
-        from hotline.trials.depth import examine_by_calls  # noqa: PLC0415
-
-        examined, left_out = examine_by_calls(besides, only or (), settings, say)
-    else:
+    if depth == "logic":
         examined = examining.examine(besides, only or ())
+    else:
+        from hotline.trials.depth import examine_at  # noqa: PLC0415
+
+        examined, left_out = examine_at(depth, besides, only or (), settings, say, slow=slow)
     if generate or write:
         _generate(examined, write=write)
         return

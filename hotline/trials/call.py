@@ -5,7 +5,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,12 +13,11 @@ from msgspec.structs import replace
 
 from hotline.config import Settings
 from hotline.programs import Process, ProgramFailed
+from hotline.trials.course import Course, disappointment_of
 from hotline.trials.following import Follower
 from hotline.trials.house import Base, House
-from hotline.trials.suitable import MAX_S
 from ivr_flows.facts import QueueFacts
 from ivr_flows.trials.call import Disappointment, Played
-from ivr_flows.trials.conduct import Act, Conduct
 from ivr_flows.trials.examining import Beside
 from ivr_flows.trials.marks import Marked
 from ivr_flows.trials.scenario import Scenario
@@ -30,25 +29,30 @@ KEYS_S: Final = 5.0
 KEY_S: Final = 0.3
 ANSWERED_S: Final = 30.0
 END_S: Final = 10.0
-GRACE_S: Final = 30.0
+GRACE_S: Final = 60.0
+PACE: Final = 1.5
+"""A call may last so many times as long as its logic, and longer by that: nobody knows how long words are."""
 
 
-async def play(beside: Beside, marked: Marked, scenario: Scenario, settings: Settings, base: Base) -> Played:
-    """Play a scenario by a call to a server of its own. What does not come about is a disappointment."""
+async def play(
+    beside: Beside, marked: Marked, scenario: Scenario, logic_s: float, settings: Settings, base: Base
+) -> Played:
+    """Play a scenario, which lasts so long by its logic, by a call to a server of its own. What does not come about is
+    a disappointment."""
     with tempfile.TemporaryDirectory(prefix="hotline-trial-") as folder:
         house = House(Path(folder), settings, beside, scenario, base)
         flow_settings = await house.web.start()
         facts = replace(scenario.world.facts, settings=flow_settings, queues=queues_of(scenario))
         outcomes = tuple(visit.outcome for visit in house.visits)
-        playing = Playing(house, Follower(marked, scenario, facts, outcomes), Conduct(scenario.deeds))
+        course = Course(scenario, Follower(marked, scenario, facts, outcomes))
         try:
             await house.open(flow_settings)
-            disappointment = await playing.play()
+            disappointment = await Playing(house, course, PACE * logic_s + GRACE_S).play()
         except ProgramFailed as error:
             disappointment = Disappointment(scenario.line, str(error))
         finally:
             await house.close()
-    return playing.follower.played(disappointment)
+    return course.follower.played(disappointment)
 
 
 def queues_of(scenario: Scenario) -> dict[str, QueueFacts]:
@@ -63,28 +67,29 @@ class Playing:
     """One call while it goes on. `entries` of its journal have been read."""
 
     house: House
-    follower: Follower
-    conduct: Conduct
+    course: Course
+    longest_s: float
     entries: int = 0
     agent: Process | None = None
     talk_ends_at: float = math.inf
-    ends_at: float = field(default_factory=lambda: time.monotonic() + MAX_S + GRACE_S)
+    ends_at: float = math.inf
 
     async def play(self) -> Disappointment | None:
         """Call, do what the scenario says, and return what did not come true. Raises `ProgramFailed`."""
         if any(visit.outcome == "answered" for visit in self.house.visits):
             await self._register()
-        world = self.house.scenario.world
+        facts = self.house.scenario.world.facts
         phone = await self.house.start(
-            "the caller's phone", "hotline.phone", "call", world.facts.dnis, "--server", self.house.server,
-            "--from", world.facts.ani or "anonymous", "--live", "--json",
+            "the caller's phone", "hotline.phone", "call", facts.dnis, "--server", self.house.server,
+            "--from", facts.ani or "anonymous", "--live", "--json",
         )  # fmt: skip
         await phone.until("answered", ANSWERED_S)
+        self.ends_at = time.monotonic() + self.longest_s
         disappointment = await self._talk(phone)
         phone.tell("hang_up")
         await phone.end(END_S)
-        await self._wait(lambda: self.follower.is_over, END_S)
-        return disappointment or self._afterwards()
+        await self._wait(lambda: self.course.follower.is_over, END_S)
+        return disappointment or self.course.afterwards()
 
     async def _register(self) -> None:
         house, agent = self.house, self.house.base.agent
@@ -97,45 +102,31 @@ class Playing:
 
     async def _talk(self, phone: Process) -> Disappointment | None:
         """Let the caller do what there is to do, until the call is over."""
-        scenario, follower = self.house.scenario, self.follower
         while time.monotonic() < self.ends_at:
-            if await self._is_quiet():
-                act = self._act()
-                if act.kind == "fails":
-                    return Disappointment(act.line, act.text, act.instead)
-                if act.kind == "keys":
-                    await self._press(phone, act.keys)
-                elif act.kind == "hangs_up":
-                    phone.tell("hang_up")
-                    if not await self._wait(lambda: self._has_ended, END_S):
-                        return Disappointment(scenario.line, "the call goes on after the caller has hung up")
-                elif act.kind == "done" and (self._has_ended or follower.lost):
+            if not await self._is_quiet():
+                continue
+            act = self.course.act(time.time())
+            match act.kind:
+                case "fails":
+                    return disappointment_of(act)
+                case "done":
                     return None
-            if follower.is_over and follower.shadow is None:
-                return Disappointment(scenario.line, "the call ends before its flow begins")
-        heard = tuple(follower.shadow.scene.heard[-3:]) if follower.shadow is not None else ()
-        return Disappointment(scenario.line, f"the call does not end within {MAX_S + GRACE_S:.0f} s", heard)
-
-    def _act(self) -> Act:
-        shadow = self.follower.shadow
-        if shadow is None:
-            return Act("waits")
-        if self.follower.lost:
-            return Act("done")
-        return self.conduct.act(shadow.scene, time.time())
-
-    @property
-    def _has_ended(self) -> bool:
-        shadow = self.follower.shadow
-        return self.follower.is_over or (shadow is not None and bool(shadow.scene.ended))
+                case "keys":
+                    await self._press(phone, act.keys)
+                case "hangs_up":
+                    phone.tell("hang_up")
+                    if not await self._wait(lambda: self.course.has_ended, END_S):
+                        text = "the call goes on after the caller has hung up"
+                        return Disappointment(self.course.scenario.line, text)
+        return self.course.endless(self.longest_s)
 
     async def _press(self, phone: Process, keys: str) -> None:
         """Press keys, and wait until they have been heard."""
-        follower = self.follower
+        follower = self.course.follower
         follower.pressed += keys
         phone.tell(f"press {keys}")
         heard = await self._wait(
-            lambda: follower.seen >= len(follower.pressed) or self._has_ended, KEYS_S + KEY_S * len(keys)
+            lambda: follower.seen >= len(follower.pressed) or self.course.has_ended, KEYS_S + KEY_S * len(keys)
         )
         if not heard:
             raise ProgramFailed(f"of the keys {keys} only {follower.seen} in all were heard within {KEYS_S:g} s")
@@ -145,7 +136,7 @@ class Playing:
         await asyncio.sleep(POLL_S)
         new = self._read()
         if self.agent is not None:
-            if self.follower.talks and self.talk_ends_at == math.inf:
+            if self.course.follower.talks and self.talk_ends_at == math.inf:
                 self.talk_ends_at = time.monotonic() + min(visit.talk_s for visit in self.house.visits)
             if time.monotonic() >= self.talk_ends_at:
                 self.agent.tell("hang_up")
@@ -157,7 +148,7 @@ class Playing:
         entries = [] if path is None else self.house.journal.read(path.stem)[self.entries :]
         self.entries += len(entries)
         for entry in entries:
-            self.follower.read(entry.message, time_of(entry.tick))
+            self.course.follower.read(entry.message, time_of(entry.tick))
         return len(entries)
 
     async def _wait(self, until: Callable[[], bool], seconds: float) -> bool:
@@ -167,13 +158,3 @@ class Playing:
                 return False
             await self._is_quiet()
         return True
-
-    def _afterwards(self) -> Disappointment | None:
-        """Return what can be said only when the call is over."""
-        line, shadow = self.house.scenario.line, self.follower.shadow
-        if self.follower.lost:
-            return Disappointment(line, self.follower.lost)
-        if not self.follower.is_over:
-            return Disappointment(line, "the server does not say that the call is over")
-        banned = None if shadow is None else self.conduct.banned(shadow.scene)
-        return None if banned is None else Disappointment(banned.line, banned.text, banned.instead)

@@ -1,4 +1,4 @@
-"""Scenarios of flows played by real calls: those that can be, a few at a time, and the reasons of the others."""
+"""Scenarios of flows played deeper than by their logic: those that a depth can play, and the reasons of the others."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -8,17 +8,17 @@ import msgspec
 from msgspec.structs import replace
 
 from hotline.config import Settings
-from hotline.trials.call import play
-from hotline.trials.house import base
-from hotline.trials.suitable import shortened, unsuitable
+from hotline.trials.suitable import Depth, shortened, unsuitable
 from ivr_flows.trials.examining import Beside, Examined, examine
 from ivr_flows.trials.marks import Marked, marked
 from ivr_flows.trials.scenario import Scenario
-from ivr_flows.trials.verdict import Verdict, compare, judge
+from ivr_flows.trials.verdict import Verdict, compared, judge
 
 AT_ONCE: Final = 2
 """So many servers, each of which is several processes."""
 Tell = Callable[[str], None]
+Came = Verdict | str
+"""What came of a scenario: a verdict, or why it could not be played after all."""
 
 
 class LeftOut(msgspec.Struct, frozen=True):
@@ -29,35 +29,70 @@ class LeftOut(msgspec.Struct, frozen=True):
     reason: str
 
 
-def examine_by_calls(
-    besides: Sequence[Beside], only: Iterable[str], settings: Settings, tell: Tell
-) -> tuple[list[Examined], list[LeftOut]]:
-    """Play the scenarios of flows, or those of these names, by real calls.
+class ToPlay(msgspec.Struct, frozen=True):
+    """A scenario that is to be played, and what its logic comes to."""
 
-    Return what came of them, and those left out. One that fails by its logic fails: no call is made for it.
+    beside: Beside
+    prepared: Marked
+    scenario: Scenario
+    logic: Verdict
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Which of all it is."""
+        return self.beside.flow.name, self.scenario.name
+
+    def told(self, came: Came) -> str:
+        """Return what came of it, as a line."""
+        name = f"{self.beside.flow.name}: {self.scenario.name}"
+        if isinstance(came, str):
+            return f"{name}: not played: {came}"
+        heard = "".join(f", {each.what} {each.text}" for each in came.played.way if each.what in ("says", "heard"))
+        return f"{name}: {'passed' if came.passed else 'failed'} after {came.played.lasted_s:.0f} s{heard}"
+
+
+def examine_at(
+    depth: Depth, besides: Sequence[Beside], only: Iterable[str], settings: Settings, tell: Tell, *, slow: bool = False
+) -> tuple[list[Examined], list[LeftOut]]:
+    """Play the scenarios of flows, or those of these names, at a depth; with `slow` those that last, too.
+
+    Return what came of them, and those left out. One that fails by its logic fails: it is not played.
     """
-    names = frozenset(only)
-    verdicts: dict[tuple[str, str], Verdict] = {}
-    left_out: list[LeftOut] = []
-    to_play: list[tuple[Beside, Marked, Scenario]] = []
+    came, to_play = _sorted_out(depth, besides, frozenset(only), slow=slow)
+    if to_play:
+        came |= (_by_ear if depth == "audio" else _by_telephone)(to_play, settings, tell)
+    verdicts = {key: each for key, each in came.items() if isinstance(each, Verdict)}
+    left_out = [
+        LeftOut(beside.flow.name, scenario, reason)
+        for beside in besides
+        for scenario in beside.trials.scenarios
+        if isinstance(reason := came.get((beside.flow.name, scenario.name)), str)
+    ]
+    played = [_with_played(beside, verdicts) for beside in besides]
+    return examine(played, (), lambda flow, scenario: verdicts[flow.flow.name, scenario.name]), left_out
+
+
+def _sorted_out(
+    depth: Depth, besides: Sequence[Beside], names: frozenset[str], *, slow: bool
+) -> tuple[dict[tuple[str, str], Came], list[ToPlay]]:
+    """Return what is known of scenarios without playing them, and those that are to be played."""
+    came: dict[tuple[str, str], Came] = {}
+    to_play: list[ToPlay] = []
     for beside in besides:
         prepared = marked(beside.flow)
         for given in beside.trials.scenarios:
             if names and given.name not in names:
                 continue
             scenario = shortened(given)
-            logic = judge(prepared, scenario)
-            reason = unsuitable(scenario, logic.played)
-            if not logic.passed:
-                verdicts[beside.flow.name, given.name] = logic
+            one = ToPlay(beside, prepared, scenario, judge(prepared, scenario))
+            reason = unsuitable(depth, prepared, scenario, one.logic.played, slow=slow)
+            if not one.logic.passed:
+                came[one.key] = one.logic
             elif reason:
-                left_out.append(LeftOut(beside.flow.name, given, reason))
+                came[one.key] = reason
             else:
-                to_play.append((beside, prepared, scenario))
-    for beside, scenario, verdict in asyncio.run(_play_all(to_play, settings, tell)):
-        verdicts[beside.flow.name, scenario.name] = verdict
-    played = [_with_played(beside, verdicts) for beside in besides]
-    return examine(played, (), lambda flow, scenario: verdicts[flow.flow.name, scenario.name]), left_out
+                to_play.append(one)
+    return came, to_play
 
 
 def _with_played(beside: Beside, verdicts: dict[tuple[str, str], Verdict]) -> Beside:
@@ -66,22 +101,32 @@ def _with_played(beside: Beside, verdicts: dict[tuple[str, str], Verdict]) -> Be
     return replace(beside, trials=replace(beside.trials, scenarios=kept))
 
 
-async def _play_all(
-    to_play: Sequence[tuple[Beside, Marked, Scenario]], settings: Settings, tell: Tell
-) -> list[tuple[Beside, Scenario, Verdict]]:
-    if not to_play:
-        return []
+def _by_ear(to_play: Sequence[ToPlay], settings: Settings, tell: Tell) -> dict[tuple[str, str], Came]:
+    from hotline.trials.audio.depth import Room  # noqa: PLC0415 - the recognisers' engines
+
+    came: dict[tuple[str, str], Came] = {}
+    with Room(settings) as room:
+        for one in to_play:
+            came[one.key] = room.play(one)
+            tell(one.told(came[one.key]))
+    return came
+
+
+def _by_telephone(to_play: Sequence[ToPlay], settings: Settings, tell: Tell) -> dict[tuple[str, str], Came]:
+    return asyncio.run(_by_calls(to_play, settings, tell))
+
+
+async def _by_calls(to_play: Sequence[ToPlay], settings: Settings, tell: Tell) -> dict[tuple[str, str], Came]:
+    from hotline.trials.call import play  # noqa: PLC0415 - the database
+    from hotline.trials.house import base  # noqa: PLC0415
+
     turns, begun = asyncio.Semaphore(AT_ONCE), await base()
 
-    async def play_one(beside: Beside, prepared: Marked, scenario: Scenario) -> tuple[Beside, Scenario, Verdict]:
+    async def play_one(one: ToPlay) -> tuple[tuple[str, str], Came]:
         async with turns:
-            played = await play(beside, prepared, scenario, settings, begun)
-        wrong = (
-            (played.disappointment,)
-            if played.disappointment is not None
-            else tuple(compare(scenario.expected, played, beside.flow.name))
-        )
-        tell(f"{beside.flow.name}: {scenario.name}: {'failed' if wrong else 'passed'} after {played.lasted_s:.0f} s")
-        return beside, scenario, Verdict(scenario, played, wrong)
+            played = await play(one.beside, one.prepared, one.scenario, one.logic.played.lasted_s, settings, begun)
+        verdict = compared(one.prepared, one.scenario, played)
+        tell(one.told(verdict))
+        return one.key, verdict
 
-    return await asyncio.gather(*(play_one(*each) for each in to_play))
+    return dict(await asyncio.gather(*map(play_one, to_play)))

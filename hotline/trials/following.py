@@ -28,6 +28,7 @@ from ivr_flows.state import (
     QueueLeft,
     QueueOutcome,
     RejectCall,
+    SpeechHeard,
     StopPrompts,
     TakeCall,
 )
@@ -55,6 +56,7 @@ from telephony.events import (
     PromptFinished,
     SaveCall,
     TimePassed,
+    UtteranceRecognised,
 )
 from telephony.requests import kind_of
 
@@ -165,6 +167,8 @@ class Follower:
         match message:
             case PromptFinished(leg=self.leg, playback=playback) if playback.startswith(PLAYBACK):
                 shadow.give(PromptsFinished(int(playback.removeprefix(PLAYBACK)), message.ending))
+            case UtteranceRecognised():
+                shadow.give(SpeechHeard(message.text, message.confidence))
             case FlowAnswered():
                 self._answered(shadow, message)
             case Note(about="step"):

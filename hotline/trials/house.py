@@ -7,11 +7,9 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,12 +18,12 @@ from crm_bridge.tables import Case, Customer, Identity
 from hotline import auth, database
 from hotline.config import Settings
 from hotline.programs import Process, spawn
+from hotline.trials.opening import hours
 from hotline.trials.web_answers import HOST, WebAnswers
-from ivr_flows.calendar import WEEK
 from ivr_flows.facts import Facts
 from ivr_flows.load import flow_files, read_checked
 from ivr_flows.trials.examining import Beside
-from ivr_flows.trials.reading_world import DAY_S, TIMEZONE
+from ivr_flows.trials.reading_world import DAY_S
 from ivr_flows.trials.scenario import Scenario, Visit
 from recordings.journal import Journal
 
@@ -35,8 +33,6 @@ READY_S: Final = 120.0
 MEDIA_PORTS: Final = 20
 PORTS: Final = range(10_000, 32_000)
 """Below those that the system gives out itself."""
-ALL_DAY: Final = "00:00-24:00"
-ONE_MINUTE: Final = "03:00-03:01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +115,7 @@ class House:
             "numbers": {"*": self.beside.flow.name},
             "flow_settings": {**dict.fromkeys(given.flow_settings, ""), **flow_settings},
             "queues": queues,
-            "hours": {name: hours(facts, name) for name in {*given.hours, *facts.hours}},
+            "hours": {name: hours(facts, name, time.time()) for name in {*given.hours, *facts.hours}},
             "speech": {"recognisers": {}, "voices": _plain(given.speech.voices)},
             "languages": list(given.languages),
             "region": facts.region,
@@ -198,18 +194,6 @@ async def _know(session: AsyncSession, facts: Facts, region: str, now: float) ->
         )
         for index, case in enumerate(caller.open_cases)
     )  # fmt: skip
-
-
-def hours(facts: Facts, name: str) -> dict[str, Any]:
-    """Return opening hours that are now as the scenario has them, and for a day."""
-    today = datetime.now(UTC).astimezone(ZoneInfo(TIMEZONE)).date()
-    match facts.hours.get(name, "open"):
-        case "closed":
-            return {"timezone": TIMEZONE, "open": {WEEK[(today.weekday() + 3) % 7]: ONE_MINUTE}}
-        case "holiday":
-            days = [day.isoformat() for day in (today, today + timedelta(days=1))]
-            return {"timezone": TIMEZONE, "open": {"mon-sun": ALL_DAY}, "holidays": days}
-    return {"timezone": TIMEZONE, "open": {"mon-sun": ALL_DAY}}
 
 
 def _plain(voices: Mapping[str, Any]) -> dict[str, Any]:

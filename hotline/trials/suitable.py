@@ -1,29 +1,37 @@
-"""Which scenarios a real call can play, and why not the others. Pure.
+"""Which scenarios a depth can play, and why not the others. Pure.
 
 What a scenario comes to is known from its logic: it is played on the virtual clock first. Nothing is pretended: what
-the world of a real call cannot be given makes a scenario one for the logic alone.
+the world of a real call cannot be given makes a scenario one for the logic alone. With sound and no signalling the
+world is the scenario's; what is done with the call itself, and what a recogniser thinks of what it hears, are not.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Final
+from itertools import chain
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
 from crm_bridge.identity import phone
 from ivr_flows.facts import Facts, QueueFacts
-from ivr_flows.trials.call import Played
+from ivr_flows.trials.call import Played, play
+from ivr_flows.trials.marks import Marked
 from ivr_flows.trials.reading_world import AT, TIMEZONE
 from ivr_flows.trials.scenario import Says, Scenario, Visit, World
 
-MAX_S: Final = 180.0
-"""How long a call of a scenario may last."""
+Depth = Literal["audio", "sip"]
+
+LONGEST_S: Final[Mapping[Depth, float]] = {"audio": 1800.0, "sip": 180.0}
+"""How long a call of a scenario may last; with `--slow` as long as any call may."""
+CERTAIN: Final = 1.0
 TALK_S: Final = 1.0
 """How long an agent talks: nothing of the flow happens in that time."""
 NOBODY: Final = "0" * 32
 REAL: Final = frozenset({"http", "case"})
 """What a flow asks that a real server is asked. A callback would need a trunk to call by."""
+WITH_THE_CALL: Final = frozenset({"dial", "transfer", "conference", "voicemail"})
+"""What a flow asks that is done with the call itself."""
 
 
 def shortened(scenario: Scenario) -> Scenario:
@@ -35,10 +43,37 @@ def shortened(scenario: Scenario) -> Scenario:
     return replace(scenario, world=replace(scenario.world, visits=visits))
 
 
-def unsuitable(scenario: Scenario, played: Played) -> str:
-    """Return why a real call cannot play a scenario, which was played by its logic like this; empty where it can."""
-    reasons = (*_of_the_caller(scenario), *_of_the_world(scenario.world), *_of_the_way(scenario, played))
-    return next(iter(reasons), "")
+def unsuitable(depth: Depth, prepared: Marked, scenario: Scenario, played: Played, *, slow: bool = False) -> str:
+    """Return why a depth cannot play a scenario, which was played by its logic like this; empty where it can. `slow`
+    calls may last."""
+    reasons = _by_ear(prepared, scenario, played) if depth == "audio" else _by_telephone(scenario, played)
+    return next(chain(reasons, () if slow else _of_the_time(depth, played)), "")
+
+
+def _by_telephone(scenario: Scenario, played: Played) -> Iterator[str]:
+    yield from _of_the_caller(scenario)
+    yield from _of_the_world(scenario.world)
+    yield from _of_the_way(scenario, played)
+
+
+def _by_ear(prepared: Marked, scenario: Scenario, played: Played) -> Iterator[str]:
+    for moment in played.way:
+        kind = moment.text.partition(" ")[0]
+        if moment.what == "asks" and kind in WITH_THE_CALL:
+            yield f"it comes to '{kind}'"
+    doubtful = [deed.confidence for deed in scenario.deeds if isinstance(deed, Says) and deed.confidence < CERTAIN]
+    if doubtful and play(prepared, _heard_well(scenario)).steps != played.steps:
+        yield f"the caller is to be heard with a confidence of {min(doubtful):g}, which is the recogniser's to say"
+
+
+def _heard_well(scenario: Scenario) -> Scenario:
+    deeds = (replace(deed, confidence=CERTAIN) if isinstance(deed, Says) else deed for deed in scenario.deeds)
+    return replace(scenario, deeds=tuple(deeds))
+
+
+def _of_the_time(depth: Depth, played: Played) -> Iterator[str]:
+    if played.lasted_s > LONGEST_S[depth]:
+        yield f"it lasts {played.lasted_s:.0f} s: more than {LONGEST_S[depth]:.0f} s need --slow"
 
 
 def _of_the_caller(scenario: Scenario) -> Iterator[str]:
@@ -80,8 +115,6 @@ def _of_the_way(scenario: Scenario, played: Played) -> Iterator[str]:
             yield from _of_a_request(world, *moment.text.partition(" ")[::2])
         elif moment.what == "queue":
             yield from _of_a_queue(moment.text, world.visits.get(moment.text, ()))
-    if played.lasted_s > MAX_S:
-        yield f"it lasts {played.lasted_s:.0f} s, and more than {MAX_S:.0f} s is too long"
 
 
 def _of_a_request(world: World, kind: str, url: str) -> Iterator[str]:

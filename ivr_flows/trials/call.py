@@ -418,14 +418,15 @@ def begin(prepared: Marked, scenario: Scenario, kind: Kind[AnyCall]) -> AnyCall:
     """Answer the call: the flow begins. Where it is one with parameters, the scenario gives them."""
     world = scenario.world
     if world.parameters:
-        prepared = _with_parameters(prepared, world.parameters)
+        prepared = with_parameters(prepared, world.parameters)
     state, actions = start(prepared.flow, world.facts, world.at)
     call = kind(prepared, scenario, world.facts, world.at, state, Answers(world))
     call.take(actions)
     return call
 
 
-def _with_parameters(prepared: Marked, given: Mapping[str, Held]) -> Marked:
+def with_parameters(prepared: Marked, given: Mapping[str, Held]) -> Marked:
+    """Return a flow whose parameters have these values."""
     variables = {
         name: replace(variable, initial=given.get(name, variable.initial))
         for name, variable in prepared.flow.variables.items()

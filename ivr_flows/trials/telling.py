@@ -12,6 +12,7 @@ SAID: Final = {
     "hears": "hears",
     "press": "presses",
     "says": "says",
+    "heard": "is understood as",
     "silent": "says nothing",
     "hangs up": "hangs up",
     "queue": "waits in queue",
@@ -105,6 +106,7 @@ def _verdict(verdict: Verdict, flow: str) -> dict[str, Any]:
         "exits": [exit_.written(flow) for exit_ in played.exits],
         "ends": played.ended,
         "seconds": round(played.lasted_s, 2),
+        "understood": [each.text for each in played.way if each.what == "heard"],
     }
 
 

@@ -29,7 +29,11 @@ class Verdict(msgspec.Struct, frozen=True):
 
 def judge(marked: Marked, scenario: Scenario) -> Verdict:
     """Play a scenario and say what came of it. Where a deed fails, what is expected after it is not looked at."""
-    played = play(marked, scenario)
+    return compared(marked, scenario, play(marked, scenario))
+
+
+def compared(marked: Marked, scenario: Scenario, played: Played) -> Verdict:
+    """Say what came of a call that was played, in whatever way."""
     if played.disappointment is not None:
         return Verdict(scenario, played, (played.disappointment,))
     return Verdict(scenario, played, tuple(compare(scenario.expected, played, marked.flow.name)))
@@ -62,21 +66,21 @@ def _exit(expected: Expected, played: Played, flow: str) -> Instead:
 
 
 def _equal(of: Callable[[Played], tuple[str, ...]]) -> Callable[[Expected, Played, str], Instead]:
-    def compared(expected: Expected, played: Played, _: str) -> Instead:
+    def equal(expected: Expected, played: Played, _: str) -> Instead:
         return None if expected.texts == of(played) else (_list(of(played)),)
 
-    return compared
+    return equal
 
 
 def _told(of: Callable[[Played], Sequence[str]]) -> Callable[[Expected, Played, str], Instead]:
     """One thing told for each that is expected, in order, and nothing else."""
 
-    def compared(expected: Expected, played: Played, _: str) -> Instead:
+    def as_told(expected: Expected, played: Played, _: str) -> Instead:
         told = of(played)
         fit = len(told) == len(expected.texts) and all(map(_contains, told, expected.texts))
         return None if fit else tuple(told) or ("nothing",)
 
-    return compared
+    return as_told
 
 
 def _sent(played: Played) -> Sequence[str]:

@@ -27,7 +27,7 @@ def enter_queue(board: Board, call: Call, action: EnterQueue, now: float) -> Non
     board.publish("call.queued", call)
     if announcements:
         _play_waiting(board, call, announcements, loop=False)
-    else:
+    elif not call.waits_in_a_flow:  # which begins once the queue has a place
         play_music(board, call)
     board.tell_queues(CallQueued(call.id, action.queue, action.limit_s, action.priority), now)
     if board.acd.place(call.id, now) is not None:

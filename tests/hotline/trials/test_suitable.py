@@ -1,10 +1,10 @@
-"""Which scenarios a real call can play, and why not the others."""
+"""Which scenarios a depth can play, and why not the others."""
 
 from pathlib import Path
 
 import pytest
 
-from hotline.trials.suitable import MAX_S, shortened, unsuitable
+from hotline.trials.suitable import LONGEST_S, Depth, shortened, unsuitable
 from ivr_flows.trials.examining import read_beside
 from ivr_flows.trials.marks import marked
 from ivr_flows.trials.verdict import judge
@@ -35,15 +35,16 @@ steps:
 """
 
 
-def reason(folder: Path, scenario: str) -> str:
-    """Why a scenario of the flow is not for a real call."""
+def reason(folder: Path, scenario: str, depth: Depth = "sip", *, slow: bool = False) -> str:
+    """Why a scenario of the flow is not for a depth."""
     (folder / "line.yaml").write_text(FLOW, "utf-8")
     (folder / "line.test.yaml").write_text(f"flow: line\nscenarios:\n  one: {scenario}\n", "utf-8")
     beside = read_beside(folder / "line.yaml")
     given = shortened(beside.trials.scenarios[0])
-    verdict = judge(marked(beside.flow), given)
+    prepared = marked(beside.flow)
+    verdict = judge(prepared, given)
     assert verdict.passed, verdict.disappointments
-    return unsuitable(given, verdict.played)
+    return unsuitable(depth, prepared, given, verdict.played, slow=slow)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_a_real_call_plays(tmp_path: Path, scenario: str) -> None:
         ("{call: [silent], at: 2026-03-03 10:00}", "it has a time of its own"),
         ("{call: [{press: 2}], queues: {care: closed}}", "queue 'care' is closed"),
         ("{call: [{press: 2}], queues: {care: {waiting: 3}}}", "queue 'care' has callers"),
-        ("{call: [{press: 2}], queues: {care: timeout}}", f"more than {MAX_S:.0f} s is too long"),
+        ("{call: [{press: 2}], queues: {care: timeout}}", f"more than {LONGEST_S['sip']:.0f} s need --slow"),
         ("{call: [silent], caller: {known_as: {name: Lan, assurance: 2}}}", "the caller has assurance 2"),
         ("{call: [silent], caller: '12345'}", "12345 is no telephone number"),
         ("{call: [silent], caller: {withheld: yes, known_as: {name: Lan}}}", "who hides the number is known"),
@@ -78,3 +79,26 @@ def test_a_real_call_plays(tmp_path: Path, scenario: str) -> None:
 )
 def test_a_real_call_does_not_play(tmp_path: Path, scenario: str, why: str) -> None:
     assert why in reason(tmp_path, scenario)
+
+
+def test_what_lasts_is_for_who_has_time(tmp_path: Path) -> None:
+    waits = "{call: [{press: 2}], queues: {care: timeout}}"
+    assert reason(tmp_path, waits, slow=True) == ""
+    assert reason(tmp_path, waits, "audio") == ""
+
+
+@pytest.mark.parametrize(
+    ("scenario", "why"),
+    [
+        ("{call: [{says: one}], http: {shop/orders: {day: today}}}", ""),
+        ("{call: [{says: {text: one, confidence: 0.8}}], http: {shop/orders: {day: today}}}", ""),
+        ("{call: [{says: {text: one, confidence: 0.1}}]}", "with a confidence of 0.1"),
+        ("{call: [silent], at: 2026-03-03 10:00, caller: {known_as: {name: Lan, assurance: 2}}}", ""),
+        ("{call: [{press: 2}], queues: {care: [closed]}}", ""),
+        ("{call: [{press: 2}], queues: {care: {waiting: 3}}}", ""),
+        ("{call: [{press: 3}]}", "it comes to 'voicemail'"),
+    ],
+)
+def test_what_is_for_ears(tmp_path: Path, scenario: str, why: str) -> None:
+    found = reason(tmp_path, scenario, "audio")
+    assert found == why if not why else why in found

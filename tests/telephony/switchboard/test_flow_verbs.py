@@ -160,6 +160,14 @@ def _lounge(folder: Path) -> tuple[Room, str]:
     return room, room.in_menu()
 
 
+def test_nothing_of_it_is_heard_where_the_queue_takes_nobody(tmp_path: Path) -> None:
+    (tmp_path / "lounge.yaml").write_text(LOUNGE, "utf-8")
+    room = Room(tmp_path, flow=WAITS.replace("to: care", "to: elsewhere"))
+    room.in_menu()
+    assert _spoken(room) == []
+    assert room.last(SaveCall).call.flow_path == ("agent", "bye")
+
+
 def test_a_flow_is_heard_in_the_queue_until_the_agent_answers(tmp_path: Path) -> None:
     room, call = _lounge(tmp_path)
     assert room.state() == "queued"

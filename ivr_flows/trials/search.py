@@ -5,7 +5,7 @@ world. From there every answer that the flow tells apart is tried. States that h
 """
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from ivr_flows.flow import exits
+from ivr_flows.flow import Flow, exits
 from ivr_flows.state import Ask, EnterQueue, FlowState, place_of
 from ivr_flows.trials.answering import Answering, replies_to
 from ivr_flows.trials.call import Call, begin, play
@@ -22,11 +22,13 @@ from ivr_flows.trials.hints import Compared, Plain, compared, worlds
 from ivr_flows.trials.marks import Exit, Marked, leading_to
 from ivr_flows.trials.reading import read_scenario
 from ivr_flows.trials.reading_world import QUEUE_OUTCOMES
-from ivr_flows.trials.scenario import Scenario, Visit
+from ivr_flows.trials.scenario import GAP, Scenario, Visit
 
 MAX_NODES: Final = 4_000
 """In one world."""
 MAX_DEEDS: Final = 60
+MOST_ROUNDS: Final = 2
+"""A step of a flow for waiting that a call comes to more often goes round."""
 _KEY: Final = msgspec.msgpack.Encoder(enc_hook=str, order="deterministic")
 
 
@@ -238,11 +240,22 @@ def _fewest(marked: Marked, candidates: Sequence[Plain], wanted: set[Exit], name
         wanted = wanted - set(fresh)
         name = _name(marked, fresh[-1], used)
         used.add(name)
-        full = {**plain, "expect": {"steps": list(map(str, call.steps)), "ends": call.ended}}
+        full = {**plain, "expect": {"steps": with_gap(marked.flow, call.steps), "ends": call.ended}}
         scenario = read_scenario(marked.flow, name, full)
         if scenario is not None:
             chosen.append(Found(scenario, full, tuple(fresh)))
     return chosen
+
+
+def with_gap(flow: Flow, steps: Sequence[str]) -> list[str]:
+    """Return a way in which the rounds of a flow for waiting stand once, and `...` for the rest of them: how many there
+    are depends on how long words are, which only a voice knows."""
+    counted = Counter(step for step in steps if flow.part(step.rpartition("/")[0]).for_waiting)
+    round_ = [index for index, step in enumerate(steps) if counted[step] > MOST_ROUNDS]
+    if not round_:
+        return list(map(str, steps))
+    second = next(index for index in round_ if steps[index] in steps[:index])
+    return list(map(str, (*steps[:second], GAP, *steps[round_[-1] + 1 :])))
 
 
 def _name(marked: Marked, exit_: Exit, used: set[str]) -> str:

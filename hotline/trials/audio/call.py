@@ -19,7 +19,6 @@ from ivr_flows.trials.call import Disappointment, Played
 from ivr_flows.trials.conduct import Act
 from ivr_flows.trials.marks import Marked
 from ivr_flows.trials.scenario import Scenario
-from recordings.transcribe.recogniser import base_language
 from telephony.clock import SAMPLE_RATE_HZ, TICKS_PER_S
 from telephony.events import Command, Event, UtteranceDismissed, UtteranceRecognised
 
@@ -64,15 +63,15 @@ Make = Callable[[Callable[[Event], None]], Sound]
 
 
 class Playing:
-    """One call. `languages` are those with a recogniser."""
+    """One call. `missing` says why nobody recognises a language, nothing where somebody does."""
 
     def __init__(
-        self, prepared: Marked, scenario: Scenario, spoken: Spoken, languages: dict[str, str], make: Make
+        self, prepared: Marked, scenario: Scenario, spoken: Spoken, missing: Callable[[str], str], make: Make
     ) -> None:
         outcomes = tuple(visit.outcome for each in scenario.world.visits.values() for visit in each)
         self._course = Course(scenario, Follower(prepared, scenario, scenario.world.facts, outcomes))
         self._spoken = spoken
-        self._languages = languages
+        self._missing = missing
         self._utterances: list[Utterance] = []
         self._misses = 0
         self._exchange = Exchange(prepared.flow, scenario, make, self._read)
@@ -127,9 +126,9 @@ class Playing:
         if shadow is None or caller is None:
             return
         language = hearing_language(shadow.marked.flow, shadow.state)
-        missing = self._languages.get(base_language(language), f"there is no recogniser for '{language}'")
+        missing = self._missing(language)
         if missing:
-            raise NotForEars(f"the caller speaks '{language}': {missing}")
+            raise NotForEars(f"the caller speaks. {missing}")
         shadow.note("says", text)
         self._utterances.append(Utterance(text))
         try:

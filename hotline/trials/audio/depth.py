@@ -16,7 +16,7 @@ from hotline.trials.depth import Came, ToPlay
 from ivr_flows.trials.call import with_parameters
 from ivr_flows.trials.verdict import compared
 from recordings.transcribe.hear import Hearer
-from recordings.transcribe.recogniser import RecogniserCache, base_language, missing
+from recordings.transcribe.recogniser import RecogniserCache, missing
 from telephony.events import Event
 
 
@@ -27,10 +27,6 @@ class Room:
         self._settings = settings
         self._recognisers = models.recognisers(settings)
         self._cache = RecogniserCache()
-        self._missing = {
-            base_language(language): " ".join(missing(self._recognisers, [language])) for language in self._recognisers
-        }
-        """Of each language that is heard, what is missing for it; empty for nothing."""
         self._stack = ExitStack()
 
     def __enter__(self) -> "Room":
@@ -57,6 +53,9 @@ class Room:
         return replace(verdict, disappointments=(*wrong, *heard.wrong))
 
     def _sound(self, happened: Callable[[Event], None]) -> Sound:
-        languages = [language for language, cause in self._missing.items() if not cause]
+        languages = [language for language in self._recognisers if not self._missing(language)]
         hearer = Hearer(self._recognisers, self._cache)
         return Sound(self._settings, self._spoken, hearer, languages, happened)
+
+    def _missing(self, language: str) -> str:
+        return " ".join(missing(self._recognisers, [language]))

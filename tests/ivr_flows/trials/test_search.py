@@ -10,7 +10,7 @@ from ivr_flows.trials import writing
 from ivr_flows.trials.examining import examine, read_beside
 from ivr_flows.trials.hints import compared, worlds
 from ivr_flows.trials.marks import Exit, marked
-from ivr_flows.trials.search import find
+from ivr_flows.trials.search import find, with_gap
 from tests.ivr_flows.flows import EXAMPLES, QUESTIONS, flow_of
 
 WORLDLY = """\
@@ -121,3 +121,9 @@ class TestWriting:
     )
     def test_plain_values(self, value: object, written: str) -> None:
         assert writing.flowing(value) == written
+
+
+def test_the_rounds_of_a_flow_for_waiting_stand_once() -> None:
+    flow, lap = load(EXAMPLES / "delivery_status.yaml"), ["waiting_room/place", "waiting_room/music"]
+    assert with_gap(flow, ["agent", "agent", "agent", *lap, *lap]) == ["agent", "agent", "agent", *lap, *lap]
+    assert with_gap(flow, ["agent", *lap, *lap, *lap, "busy"]) == ["agent", *lap, "...", "busy"]

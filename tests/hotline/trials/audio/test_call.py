@@ -68,7 +68,7 @@ def played(folder: Path, scenario: str, flow: str = FLOW) -> tuple[Heard, str]:
     logic = judge(prepared, one)
     spoken, settings = Tones(folder, {}), load(None, {}, folder)
     playing = Playing(
-        prepared, one, spoken, {},
+        prepared, one, spoken, "No recogniser is set for {}.".format,
         lambda happened: Sound(settings, spoken, Hearer({}, RecogniserCache()), (), happened),
     )  # fmt: skip
     heard = playing.play(logic.played.lasted_s)
@@ -108,5 +108,5 @@ def test_what_cannot_be_heard_is_told(tmp_path: Path) -> None:
 
 
 def test_who_speaks_needs_a_recogniser(tmp_path: Path) -> None:
-    with pytest.raises(NotForEars, match="there is no recogniser for 'en'"):
+    with pytest.raises(NotForEars, match="No recogniser is set for en"):
         played(tmp_path, "{call: [{says: pin}, {press: 4711}], http: {shop/orders/7: {day: today}}}")

@@ -54,7 +54,10 @@ from telephony.events import (
     OpenLeg,
     Play,
     PromptFinished,
+    Record,
+    RecordingStopped,
     SaveCall,
+    SaveVoicemail,
     TimePassed,
     UtteranceRecognised,
 )
@@ -72,7 +75,10 @@ UNWRITTEN: Final = 50
 
 @dataclass(slots=True)
 class Shadow(Call):
-    """The flow's walker beside the real one: it is told what happened, and does nothing."""
+    """The flow's walker beside the real one: it is told what happened, and does nothing. `asked` is the number of what
+    it asked last."""
+
+    asked: int = 0
 
     def hear_no_more(self) -> None:
         """Somebody is there: the flow for waiting is over, wherever it was (`telephony.switchboard.waiting`)."""
@@ -86,6 +92,7 @@ class Shadow(Call):
             case EnterQueue():
                 self.waits_in(action.queue)
             case Ask():
+                self.asked = action.number
                 self.note("asks", kind_of(action.request))
             case EndCall() | RejectCall():
                 self.end(action.reason)
@@ -95,7 +102,8 @@ class Shadow(Call):
 
 @dataclass(slots=True)
 class Follower:
-    """One call. `pressed` are the keys that its phone was told to press, `seen` how many of them the journal has."""
+    """One call. `pressed` are the keys that its phone was told to press, `seen` how many of them the journal has;
+    `message` is what would come of the message that is being left, empty while none is."""
 
     marked: Marked
     scenario: Scenario
@@ -109,6 +117,7 @@ class Follower:
     early: list[str] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
     talks: int = 0
+    message: str = ""
     row: CallSnapshot | None = None
     lost: str = ""
     cases: dict[str, str] = field(default_factory=dict)
@@ -171,6 +180,12 @@ class Follower:
                 shadow.give(SpeechHeard(message.text, message.confidence))
             case FlowAnswered():
                 self._answered(shadow, message)
+            case Record(kind="voicemail"):
+                self.message = "no_message"
+            case SaveVoicemail():
+                self.message = "next"
+            case RecordingStopped() if message.cause:
+                self.message = "failed"
             case Note(about="step"):
                 self.steps.append(message.text)
                 self._catch_up(shadow, lambda state: len(state.path) >= len(self.steps))
@@ -228,7 +243,7 @@ class Follower:
     def _happen(self, shadow: Shadow, reached: Callable[[FlowState], bool]) -> bool:
         """Let the first thing happen that leads on, and to nothing that the journal does not have."""
         later = None
-        for happened in self._possible(shadow.state):
+        for happened in self._possible(shadow):
             now = max(shadow.now, shadow.state.due or 0.0) if isinstance(happened, TimePassed) else shadow.now
             state, actions = step(shadow.marked.flow, shadow.state, shadow.facts, happened, now)
             if state is shadow.state or (state == shadow.state and not actions) or not self._fits(state):
@@ -241,7 +256,10 @@ class Follower:
             self._let(shadow, *later)
         return later is not None
 
-    def _possible(self, state: FlowState) -> Iterator[FlowInput]:
+    def _possible(self, shadow: Shadow) -> Iterator[FlowInput]:
+        state = shadow.state
+        if self.message:
+            yield Answered(shadow.asked, self.message)
         if state.phase == "queued":
             if state.waiting is None:
                 yield QueueEntered()
@@ -262,6 +280,10 @@ class Follower:
             case QueueLeft(outcome=outcome):
                 self.talks = 0
                 shadow.leave_queue(outcome)
+            case Answered(outcome=outcome):
+                self.message = ""
+                shadow.note("answer", outcome)
+                shadow.give(happened, outcome)
             case _:
                 shadow.give(happened)
 

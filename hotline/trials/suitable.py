@@ -30,8 +30,8 @@ TALK_S: Final = 1.0
 NOBODY: Final = "0" * 32
 REAL: Final = frozenset({"http", "case"})
 """What a flow asks that a real server is asked. A callback would need a trunk to call by."""
-WITH_THE_CALL: Final = frozenset({"dial", "transfer", "conference", "voicemail"})
-"""What a flow asks that is done with the call itself."""
+WITH_THE_CALL: Final = frozenset({"dial", "transfer", "conference"})
+"""What a flow asks that needs others than agents in queues."""
 
 
 def shortened(scenario: Scenario) -> Scenario:

@@ -19,8 +19,10 @@ from ivr_flows.trials.call import Disappointment, Played
 from ivr_flows.trials.conduct import Act
 from ivr_flows.trials.marks import Marked
 from ivr_flows.trials.scenario import Scenario
+from recordings.transcribe.recogniser import base_language
 from telephony.clock import SAMPLE_RATE_HZ, TICKS_PER_S
 from telephony.events import Command, Event, UtteranceDismissed, UtteranceRecognised
+from telephony.media.g711 import Samples
 
 KEYS_S: Final = 5.0
 """How long a key may take, and what is said after its end."""
@@ -29,6 +31,9 @@ GRACE_S: Final = 60.0
 """A call may last so much longer than its logic: speech at its own pace, and what is not understood once."""
 PACE: Final = 2.0
 """And so many times as long: nobody knows how long words are before they are spoken."""
+MESSAGES: Final = {"vi": "Xin chào, tôi cần được gọi lại. Xin cảm ơn.", "en": "Hello, please call me back. Thank you."}
+DIGITS: Final = "1 2 3 4 5"
+"""The message in a language that has none here."""
 THINKS_S: Final = 0.4
 """Between a question and the words that answer it."""
 
@@ -96,6 +101,7 @@ class Playing:
                 return Disappointment(course.scenario.line, exchange.unanswered)
             if not exchange.step():
                 continue
+            self._leave_message()
             act = course.act(exchange.now)
             if act.kind == "fails":
                 return disappointment_of(act)
@@ -131,16 +137,27 @@ class Playing:
             raise NotForEars(f"the caller speaks. {missing}")
         shadow.note("says", text)
         self._utterances.append(Utterance(text))
-        try:
-            samples = self._spoken.caller(text, language)
-        except Unspoken as error:
-            raise NotForEars(f"the caller cannot say “{text}”: {error}") from error
+        samples = self._words(text, language)
         misses = self._misses
         self._wait(lambda: False, THINKS_S)
         caller.say(samples)
         understood = self._utterances[-1].heard
         seconds = len(samples) / SAMPLE_RATE_HZ
         self._wait(lambda: not caller.speaks and bool(understood or self._misses > misses), seconds + KEYS_S)
+
+    def _leave_message(self) -> None:
+        """Say something after the beep."""
+        shadow, caller = self._course.follower.shadow, self._exchange.caller
+        if self._exchange.leaves_message and shadow is not None and caller is not None:
+            self._exchange.leaves_message = False
+            language = shadow.state.language
+            caller.say(self._words(MESSAGES.get(base_language(language), DIGITS), language))
+
+    def _words(self, text: str, language: str) -> Samples:
+        try:
+            return self._spoken.caller(text, language)
+        except Unspoken as error:
+            raise NotForEars(f"the caller cannot say “{text}”: {error}") from error
 
     def _wait(self, until: Callable[[], bool], seconds: float) -> None:
         """Let time pass, until something has come about and is done with, the call is over, or for so long."""

@@ -7,6 +7,7 @@ Rule 2: no wall clock. The call begins when the scenario says, and a tick is 20 
 """
 
 import itertools
+import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -52,6 +53,7 @@ from telephony.events import (
     PauseRecording,
     Play,
     Record,
+    RecordingStopped,
     Reject,
     ResumeRecording,
     SeekPlaying,
@@ -63,7 +65,7 @@ from telephony.events import (
     UtteranceDismissed,
     UtteranceRecognised,
 )
-from telephony.requests import kind_of
+from telephony.requests import TakeMessage, kind_of
 from telephony.switchboard import Switchboard, SwitchboardSettings
 
 CALLER: Final = "caller"
@@ -88,6 +90,8 @@ class Exchange:
         """The caller's."""
         self.unanswered = ""
         """A request that the scenario has no answer to."""
+        self.leaves_message = False
+        """Whether the caller is to say something: there was the beep."""
         self._facts = world.facts
         self._answers = Answers(world)
         self._told = told
@@ -187,6 +191,9 @@ class Exchange:
             case Join(leg=self.leg) if self._agent:
                 self.sound.perform(command, self.tick)
                 self._later(self.queues.visit.talk_s, DialogEnded(self._agent, "bye"))
+            case Record(kind="voicemail"):
+                self.sound.perform(command, self.tick)
+                self._take_message(command)
             case _ if isinstance(command, SOUND):
                 self.sound.perform(command, self.tick)
             case _:
@@ -203,6 +210,14 @@ class Exchange:
         if said.caller is not None:
             self._later(said.after_s, CallerVerified(command.call, said.caller, proven=True))
         self._later(said.after_s, FlowAnswered(command.call, command.number, said.outcome, said.values))
+
+    def _take_message(self, command: Record) -> None:
+        """A message is to be left, or none, or its disk is full, as the scenario has it."""
+        reply = self._answers.reply(TakeMessage(command.queue, math.inf), self._facts)
+        outcome = "next" if reply is None else reply.outcome
+        if outcome == "failed":
+            self._later(0.0, RecordingStopped(command.recording, 0, "there is no room on the disk"))
+        self.leaves_message = outcome == "next"
 
     def _later(self, seconds: float, event: Event) -> None:
         self._due.append((self.now + seconds, next(self._numbers), event))

@@ -23,6 +23,7 @@ steps:
         1: {phrases: {en: [one]}, next: look}
         2: {next: agent}
         3: {next: leave}
+        4: {next: give}
       no_input: {retries: 0, next: bye}
       no_match: {retries: 0, next: bye}
   look:
@@ -31,6 +32,7 @@ steps:
     failed: bye
   agent: {queue: {to: care, limit: 10m, wait: {en: Hold.}}, answered: end, timeout: bye, full: bye, closed: bye}
   leave: {voicemail: {to: care}, next: bye, no_message: bye, failed: bye}
+  give: {transfer: {agent: chi}, failed: bye, no_answer: bye}
   bye: {hangup: {en: Goodbye.}}
 """
 
@@ -96,7 +98,8 @@ def test_what_lasts_is_for_who_has_time(tmp_path: Path) -> None:
         ("{call: [silent], at: 2026-03-03 10:00, caller: {known_as: {name: Lan, assurance: 2}}}", ""),
         ("{call: [{press: 2}], queues: {care: [closed]}}", ""),
         ("{call: [{press: 2}], queues: {care: {waiting: 3}}}", ""),
-        ("{call: [{press: 3}]}", "it comes to 'voicemail'"),
+        ("{call: [{press: 3}]}", ""),
+        ("{call: [{press: 4}]}", "it comes to 'transfer'"),
     ],
 )
 def test_what_is_for_ears(tmp_path: Path, scenario: str, why: str) -> None:

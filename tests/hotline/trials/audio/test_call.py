@@ -31,7 +31,7 @@ steps:
   wish:
     menu:
       prompt: {en: "Hello {{ caller.name }}."}
-      choices: {1: {phrases: {en: [pin]}, next: pin}, 2: {next: agent}}
+      choices: {1: {phrases: {en: [pin]}, next: pin}, 2: {next: agent}, 3: {next: leave}}
     no_input: {retries: 1, next: bye}
     no_match: {retries: 1, next: bye}
   pin:
@@ -44,7 +44,9 @@ steps:
     next: told
     failed: bye
   told: {say: {en: "{{ order.day }}."}, next: agent}
-  agent: {queue: {to: care, limit: 1m, wait: {en: Hold.}}, answered: end, timeout: bye, full: bye, closed: bye}
+  agent: {queue: {to: care, limit: 20s, wait: {en: Hold.}}, answered: end, timeout: bye, full: bye, closed: bye}
+  leave: {voicemail: {to: care}, next: thanks, no_message: bye, failed: bye}
+  thanks: {hangup: {en: Thank you.}}
   bye: {hangup: {en: Goodbye.}}
 """
 
@@ -57,6 +59,13 @@ class Tones(Spoken):
     def prompt(self, prompt: Prompt) -> Samples:
         tone = (8000 * np.sin(np.arange(800 * len(prompt.value)) / 5)).astype(np.int16)
         return tone * (prompt.value != self.silent)
+
+    def caller(self, text: str, language: str) -> Samples:
+        """Syllables of a voice of 140 Hz, four a second."""
+        del text, language
+        at = np.arange(16_000) / 8000
+        voice = sum(np.sin(2 * np.pi * 140 * number * at) / number for number in range(1, 20))
+        return (4000 * voice * np.clip(np.sin(2 * np.pi * 4 * at), 0, 1)).astype(np.int16)
 
 
 def played(folder: Path, scenario: str, flow: str = FLOW) -> tuple[Heard, str]:
@@ -95,6 +104,9 @@ def test_keys_a_web_service_and_an_agent(tmp_path: Path) -> None:
         "{call: [{silent: 2}], expect: {exit: wish.no_input}}",
         "{call: [{interrupts: 2}], queues: {care: full}, expect: {exit: agent.full}}",
         "{call: [{press: 2}], queues: {care: timeout}, expect: {exit: agent.timeout, hears: Goodbye}}",
+        "{call: [{press: 3}], expect: {exit: leave.next, hears: Thank you}}",
+        "{call: [{press: 3}], voicemail: no_message, expect: {exit: leave.no_message}}",
+        "{call: [{press: 3}], voicemail: failed, expect: {exit: leave.failed}}",
         "{call: [{press: 2}, {hears: Hold}, {waits: 3s}, hangs_up], expect: {ends: caller}}",
     ],
 )

@@ -13,7 +13,8 @@ from ivr_flows.facts import QueueFacts
 from ivr_flows.flow import Gather, Menu, Request, Step, Transfer
 from ivr_flows.state import Ask, EnterQueue
 from ivr_flows.trials.answering import Answering, replies_to
-from ivr_flows.trials.call import BY_CALLER, Call
+from ivr_flows.trials.call import Call
+from ivr_flows.trials.played import BY_CALLER
 from ivr_flows.trials.world import UNLESS_SAID
 from telephony.requests import kind_of
 

@@ -19,8 +19,8 @@ from hotline.simulate.draws import Draws
 from ivr_flows.facts import QueueFacts
 from ivr_flows.flow import Flow
 from ivr_flows.state import QueueOutcome
-from ivr_flows.trials.call import begin
 from ivr_flows.trials.marks import Marked, marked, texts_of
+from ivr_flows.trials.playing import begin
 from ivr_flows.trials.scenario import Scenario, World
 from telephony.acd import (
     Acd,

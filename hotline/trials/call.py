@@ -17,9 +17,9 @@ from hotline.trials.course import Course, disappointment_of
 from hotline.trials.following import Follower
 from hotline.trials.house import Base, House
 from ivr_flows.facts import QueueFacts
-from ivr_flows.trials.call import Disappointment, Played
 from ivr_flows.trials.examining import Beside
 from ivr_flows.trials.marks import Marked
+from ivr_flows.trials.played import Disappointment, Played
 from ivr_flows.trials.scenario import Scenario
 from telephony.clock import time_of
 

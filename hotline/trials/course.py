@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from hotline.trials.following import Follower
-from ivr_flows.trials.call import Disappointment
 from ivr_flows.trials.conduct import WAIT, Act, Conduct, Scene
+from ivr_flows.trials.played import Disappointment
 from ivr_flows.trials.scenario import Scenario
 
 

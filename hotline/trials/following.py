@@ -16,7 +16,6 @@ from ivr_flows.facts import Facts
 from ivr_flows.state import (
     Answered,
     Ask,
-    EndCall,
     EnterQueue,
     FlowAction,
     FlowInput,
@@ -27,16 +26,15 @@ from ivr_flows.state import (
     QueueEntered,
     QueueLeft,
     QueueOutcome,
-    RejectCall,
     SpeechHeard,
     StopPrompts,
     TakeCall,
 )
 from ivr_flows.step import start, step
-from ivr_flows.trials.call import BY_CALLER, Call, Disappointment, Played, words_of
 from ivr_flows.trials.marks import Marked
+from ivr_flows.trials.played import BY_CALLER, Disappointment, Played, words_of
 from ivr_flows.trials.scenario import Scenario
-from ivr_flows.trials.world import Answers
+from ivr_flows.trials.walked import Walked
 from telephony.events import (
     CallerFound,
     CallerVerified,
@@ -74,7 +72,7 @@ UNWRITTEN: Final = 50
 
 
 @dataclass(slots=True)
-class Shadow(Call):
+class Shadow(Walked):
     """The flow's walker beside the real one: it is told what happened, and does nothing. `asked` is the number of what
     it asked last."""
 
@@ -94,10 +92,8 @@ class Shadow(Call):
             case Ask():
                 self.asked = action.number
                 self.note("asks", kind_of(action.request))
-            case EndCall() | RejectCall():
-                self.end(action.reason)
             case _:
-                Call.perform(self, action)
+                Walked.perform(self, action)
 
 
 @dataclass(slots=True)
@@ -156,7 +152,7 @@ class Follower:
         facts = replace(self.facts, started_at=now)
         state, actions = start(flow, facts, now)
         scenario = replace(self.scenario, world=replace(self.scenario.world, at=now))
-        self.shadow = Shadow(self.marked, scenario, facts, now, state, Answers(scenario.world))
+        self.shadow = Shadow(self.marked, scenario, facts, now, state)
         self.shadow.take(actions)
         for key in self.early:
             self.shadow.give(KeyPressed(key))
@@ -300,7 +296,7 @@ class Follower:
         if shadow is None:
             empty = FlowState(step=self.marked.flow.start, language="")
             at = self.scenario.world.at
-            shadow = Shadow(self.marked, self.scenario, self.facts, at, empty, Answers(self.scenario.world))
+            shadow = Shadow(self.marked, self.scenario, self.facts, at, empty)
         found = shadow.over(disappointment)
         lasted_s = shadow.now - shadow.scenario.world.at
         return replace(found, case=self.cases.get(found.case, found.case), lasted_s=lasted_s)

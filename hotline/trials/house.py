@@ -29,6 +29,10 @@ from recordings.journal import Journal
 
 DOMAIN: Final = "hotline.trial"
 AGENT: Final = "agent"
+NOBODY: Final = "nobody"
+"""Serves the queues that no agent is to answer."""
+RINGS_S: Final = 60.0
+"""So long the agent's phone rings beyond the time after which it answers."""
 READY_S: Final = 120.0
 MEDIA_PORTS: Final = 20
 PORTS: Final = range(10_000, 32_000)
@@ -136,8 +140,15 @@ class House:
         return folder
 
     def _queue(self, name: str) -> dict[str, Any]:
-        is_full = any(visit.outcome == "full" for visit in self.scenario.world.visits.get(name, ()))
-        return {"wrap_up": "1s", "max_waiting": 0 if is_full else 50, "ring_timeout": "60s"}
+        visits = self.scenario.world.visits.get(name, ())
+        is_full = any(visit.outcome == "full" for visit in visits)
+        answered = [visit.after_s for visit in visits if visit.outcome == "answered"]
+        return {
+            "wrap_up": "1s",
+            "max_waiting": 0 if is_full else 50,
+            "ring_timeout": f"{max((RINGS_S, *(after_s + RINGS_S for after_s in answered))):g}s",
+            "agents": [] if answered else [NOBODY],  # none named: all there are
+        }
 
     # ------------------------------------------------------------------------------------------------- the database
 

@@ -15,8 +15,9 @@ from msgspec.structs import replace
 
 from crm_bridge.identity import phone
 from ivr_flows.facts import Facts, QueueFacts
-from ivr_flows.trials.call import Played, play
 from ivr_flows.trials.marks import Marked
+from ivr_flows.trials.played import Played
+from ivr_flows.trials.playing import play
 from ivr_flows.trials.reading_world import AT, TIMEZONE
 from ivr_flows.trials.scenario import Says, Scenario, Visit, World
 

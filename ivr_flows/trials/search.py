@@ -16,10 +16,11 @@ from msgspec.structs import replace
 from ivr_flows.flow import Flow, exits
 from ivr_flows.state import Ask, EnterQueue, FlowState, place_of
 from ivr_flows.trials.answering import Answering, replies_to
-from ivr_flows.trials.call import Call, begin, play
+from ivr_flows.trials.call import Call
 from ivr_flows.trials.conduct import Scene
 from ivr_flows.trials.hints import Compared, Plain, compared, worlds
 from ivr_flows.trials.marks import Exit, Marked, leading_to
+from ivr_flows.trials.playing import begin, play
 from ivr_flows.trials.reading import read_scenario
 from ivr_flows.trials.reading_world import QUEUE_OUTCOMES
 from ivr_flows.trials.scenario import GAP, Scenario, Visit
@@ -56,7 +57,7 @@ class _Explored(Call):
     def fork(self) -> "_Explored":
         """Return a copy that goes on by itself. What was heard does not matter to it."""
         scene = Scene([], self.scene.asking, self.scene.listening, self.scene.silences, self.scene.where)
-        copied = _Explored(self.marked, self.scenario, self.facts, self.now, self.state, self.answers, scene)
+        copied = _Explored(self.marked, self.scenario, self.facts, self.now, self.state, scene, answers=self.answers)
         copied.due = type(self.due)(*(getattr(self.due, name) for name in type(self.due).__slots__))
         copied.exits, copied.noted = list(self.exits), self.noted
         return copied

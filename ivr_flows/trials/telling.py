@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ivr_flows.trials.call import Moment
 from ivr_flows.trials.examining import Examined
+from ivr_flows.trials.played import Moment
 from ivr_flows.trials.verdict import Verdict
 
 SHOWN: Final = 90

@@ -6,9 +6,10 @@ from typing import Final
 import msgspec
 
 from ivr_flows.flow import Held
-from ivr_flows.trials.call import Disappointment, Played, play
 from ivr_flows.trials.conduct import normalised
 from ivr_flows.trials.marks import Marked
+from ivr_flows.trials.played import Disappointment, Played
+from ivr_flows.trials.playing import play
 from ivr_flows.trials.scenario import GAP, Expected, ExpectedKind, Scenario
 
 Instead = tuple[str, ...] | None

@@ -14,6 +14,8 @@ from ivr_flows.trials.scenario import Reply, Visit, World
 from telephony.events import CallerContext
 from telephony.requests import AnyRequest, CallHttp, Values, kind_of
 
+NOT_THERE: Final = "the flow asks for {}, and nothing under the scenario's `http:` answers that"
+"""Why a scenario fails that lacks an answer."""
 UNLESS_SAID: Final[Mapping[str, Reply]] = {
     "lookup": Reply("not_found"),
     "verify": Reply("refused"),
@@ -35,6 +37,10 @@ class Said(NamedTuple):
     values: Values
     after_s: float
     caller: CallerContext | None
+
+    def is_late(self, timeout_s: float) -> bool:
+        """Whether it comes after the flow has given up waiting; 0 is for one that waits for ever."""
+        return 0 < timeout_s < self.after_s
 
 
 class Answers:

@@ -15,9 +15,9 @@ from hotline.trials.audio.spoken import Spoken, Unspoken
 from hotline.trials.course import Course, disappointment_of
 from hotline.trials.following import Follower
 from ivr_flows.step import hearing_language
-from ivr_flows.trials.call import Disappointment, Played
 from ivr_flows.trials.conduct import Act
 from ivr_flows.trials.marks import Marked
+from ivr_flows.trials.played import Disappointment, Played
 from ivr_flows.trials.scenario import Scenario
 from recordings.transcribe.recogniser import base_language
 from telephony.clock import SAMPLE_RATE_HZ, TICKS_PER_S

@@ -13,7 +13,7 @@ from hotline.trials.audio.call import NotForEars, Playing, with_heard
 from hotline.trials.audio.sound import Sound
 from hotline.trials.audio.spoken import Spoken
 from hotline.trials.depth import Came, ToPlay
-from ivr_flows.trials.call import with_parameters
+from ivr_flows.trials.playing import with_parameters
 from ivr_flows.trials.verdict import compared
 from recordings.transcribe.hear import Hearer
 from recordings.transcribe.recogniser import RecogniserCache, missing

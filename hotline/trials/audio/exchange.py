@@ -21,7 +21,7 @@ from ivr_flows.facts import Facts
 from ivr_flows.flow import Flow
 from ivr_flows.state import FlowState
 from ivr_flows.trials.scenario import Scenario
-from ivr_flows.trials.world import Answers
+from ivr_flows.trials.world import NOT_THERE, Answers
 from telephony import sdp
 from telephony.clock import tick_at, time_of
 from telephony.events import (
@@ -203,9 +203,9 @@ class Exchange:
         said = self._answers.reply(command.request, self._facts)
         if said is None:
             what = getattr(command.request, "url", "") or kind_of(command.request)
-            self.unanswered = f"the flow asks for {what}, and nothing under the scenario's `http:` answers that"
+            self.unanswered = NOT_THERE.format(what)
             return
-        if command.timeout_s and said.after_s > command.timeout_s:
+        if said.is_late(command.timeout_s):
             return  # the flow has its own time for that
         if said.caller is not None:
             self._later(said.after_s, CallerVerified(command.call, said.caller, proven=True))

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from ivr_flows.trials.call import BY_CALLER, MAX_CALL_S, Played
+from ivr_flows.trials.played import BY_CALLER, Played
+from ivr_flows.trials.playing import MAX_CALL_S
 from tests.ivr_flows.trials.scenarios import only, played
 
 NOTIFYING = """\

@@ -12,29 +12,23 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from hotline.trials.shadow import Shadow
 from ivr_flows.facts import Facts
 from ivr_flows.state import (
     Answered,
-    Ask,
-    EnterQueue,
-    FlowAction,
     FlowInput,
     FlowState,
     KeyPressed,
-    PlayPrompts,
     PromptsFinished,
     QueueEntered,
     QueueLeft,
     QueueOutcome,
     SpeechHeard,
-    StopPrompts,
-    TakeCall,
 )
 from ivr_flows.step import start, step
 from ivr_flows.trials.marks import Marked
 from ivr_flows.trials.played import BY_CALLER, Disappointment, Played, words_of
 from ivr_flows.trials.scenario import Scenario
-from ivr_flows.trials.walked import Walked
 from telephony.events import (
     CallerFound,
     CallerVerified,
@@ -59,7 +53,6 @@ from telephony.events import (
     TimePassed,
     UtteranceRecognised,
 )
-from telephony.requests import kind_of
 
 HIDDEN: Final = "•"
 """A key that nobody is to see, in the journal."""
@@ -69,31 +62,6 @@ PLAYBACK: Final = "flow."
 OUTCOMES: Final[tuple[QueueOutcome, ...]] = ("answered", "timeout", "full", "closed")
 UNWRITTEN: Final = 50
 """So much may happen between two lines that the journal does not have."""
-
-
-@dataclass(slots=True)
-class Shadow(Walked):
-    """The flow's walker beside the real one: it is told what happened, and does nothing. `asked` is the number of what
-    it asked last."""
-
-    asked: int = 0
-
-    def hear_no_more(self) -> None:
-        """Somebody is there: the flow for waiting is over, wherever it was (`telephony.switchboard.waiting`)."""
-        self.state = replace(self.state, waiting=None)
-        self.look()
-
-    def perform(self, action: FlowAction) -> None:
-        match action:
-            case PlayPrompts() | StopPrompts() | TakeCall():
-                pass  # what is heard is in the journal
-            case EnterQueue():
-                self.waits_in(action.queue)
-            case Ask():
-                self.asked = action.number
-                self.note("asks", kind_of(action.request))
-            case _:
-                Walked.perform(self, action)
 
 
 @dataclass(slots=True)

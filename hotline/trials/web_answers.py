@@ -7,7 +7,7 @@ from typing import Final
 
 from ivr_flows.facts import Facts
 from ivr_flows.trials.scenario import Reply, World
-from ivr_flows.trials.world import matches
+from ivr_flows.trials.world import Answers
 
 HOST: Final = "127.0.0.1"
 STATUS: Final = {"next": HTTPStatus.OK, "not_found": HTTPStatus.NOT_FOUND}
@@ -20,7 +20,7 @@ class WebAnswers:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._asked: dict[str, int] = {}
+        self._answers = Answers(world)
         self._server: asyncio.Server | None = None
 
     async def start(self) -> dict[str, str]:
@@ -38,7 +38,7 @@ class WebAnswers:
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             method, target, _ = head.split(" ", 2)
-            reply = self._reply(method, meant_by(self._world.facts, target))
+            reply = self._answers.web(method, meant_by(self._world.facts, target)) or Reply("failed")
             await asyncio.sleep(NEVER_S if reply.outcome == "timed_out" else reply.after_s)
             body = json.dumps(reply.values if reply.values is not None else {}, ensure_ascii=False).encode()
             status = STATUS.get(reply.outcome, HTTPStatus.INTERNAL_SERVER_ERROR)
@@ -49,14 +49,6 @@ class WebAnswers:
             pass  # whoever asked has gone, or spoke no HTTP
         finally:
             writer.close()
-
-    def _reply(self, method: str, url: str) -> Reply:
-        for pattern, replies in self._world.http.items():
-            if matches(pattern, url) or matches(pattern, f"{method} {url}"):
-                turn = self._asked.get(pattern, 0)
-                self._asked[pattern] = turn + 1
-                return replies[min(turn, len(replies) - 1)]
-        return Reply("failed")
 
 
 def meant_by(facts: Facts, target: str) -> str:

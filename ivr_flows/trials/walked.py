@@ -62,12 +62,12 @@ class Walked:
 
     def give(self, happened: FlowInput, outcome: str = "") -> None:
         """Give the flow an input; `outcome` is the exit that it may lead out by."""
-        place = self.state.place
+        before = self.state
         self.state, actions = step(self.marked.flow, self.state, self.facts, happened, self.now)
         arrived = self.noted < len(self.state.path)
         self.take(actions)
         if outcome and self.state.ended and not arrived:
-            end = ending(self.marked, place, outcome)
+            end = ending(self.marked, before.place, outcome)
             self.exits += [end] if end else []
 
     def take(self, actions: Iterable[FlowAction]) -> None:
@@ -86,9 +86,10 @@ class Walked:
 
     def look(self) -> None:
         """See what the caller sees of it."""
-        scene, inner = self.scene, self.inner
+        scene, state = self.scene, self.state
+        inner = state if state.waiting is None else state.waiting
         scene.asking = inner.phase == "listening" and not self.talks
-        scene.listening = scene.asking and bool(hearing_language(self.marked.flow, self.state))
+        scene.listening = scene.asking and bool(hearing_language(self.marked.flow, state))
         scene.where = inner.place
 
     @property
@@ -103,10 +104,11 @@ class Walked:
 
     def perform(self, action: FlowAction) -> None:
         """Do what the flow wants; what is done is not known here, but for the end."""
-        if isinstance(action, EndCall | RejectCall):
-            self.end(action.reason)
-        else:
-            self.keep(action)
+        match action:
+            case EndCall() | RejectCall():
+                self.end(action.reason)
+            case _:
+                self.keep(action)
 
     def keep(self, action: FlowAction) -> None:
         """Keep what a scenario may ask for afterwards, or what is worth a line of the call's way."""

@@ -70,14 +70,19 @@ class Answers:
             caller = replace(facts.caller, known=True, assurance=VERIFIED)
         return Said(reply.outcome, reply.values or {}, reply.after_s, caller)
 
-    def _http(self, request: CallHttp) -> Said | None:
-        asked = f"{request.method.upper()} {request.url}"
+    def web(self, method: str, url: str) -> Reply | None:
+        """Return what a web service answers this time; None where the scenario has none of that address."""
         for pattern, replies in self._world.http.items():
-            if matches(pattern, request.url) or matches(pattern, asked):
-                reply = replies[self._turn("http", pattern, len(replies))]
-                wanted = {name: at_path(reply.values, path) for name, path in request.fields.items()}
-                return Said(reply.outcome, {n: v for n, v in wanted.items() if v is not None}, reply.after_s, None)
+            if matches(pattern, url) or matches(pattern, f"{method} {url}"):
+                return replies[self._turn("http", pattern, len(replies))]
         return None
+
+    def _http(self, request: CallHttp) -> Said | None:
+        reply = self.web(request.method.upper(), request.url)
+        if reply is None:
+            return None
+        wanted = {name: at_path(reply.values, path) for name, path in request.fields.items()}
+        return Said(reply.outcome, {n: v for n, v in wanted.items() if v is not None}, reply.after_s, None)
 
     def _turn(self, kind: str, name: str, given: int) -> int:
         turn = self._asked[kind, name]

@@ -13,6 +13,7 @@ SILENT: Final = 50.0
 """The root mean square of 16-bit samples below which nothing is heard; G.711's idle noise is below 20."""
 SOFTER: Final = 0.7
 """So much of a prompt's loudness (-3 dB) must arrive."""
+NO_SAMPLES: Final[Samples] = np.zeros(0, np.int16)
 TOLERANCE_TICKS: Final = 3
 SHORTEST_TICKS: Final = TICKS_PER_S // 2
 """What ends sooner, by a key or a step, is not judged: it may end within its first breath."""
@@ -37,7 +38,7 @@ class Audible:
 
     def begin(self, play: Play, words: str, clips: Sequence[Samples], row: int) -> None:
         """A playback begins with a row; `words` are what is said."""
-        self._begun[play.playback] = Begun(play, words, row, np.concatenate(clips))
+        self._begun[play.playback] = Begun(play, words, row, np.concatenate([NO_SAMPLES, *clips]))
 
     def end(self, event: PromptFinished, heard: Sequence[Samples]) -> None:
         """A playback is over: all that was heard so far is `heard`, int16[160] each."""
@@ -59,7 +60,7 @@ def _wrong(begun: Begun, event: PromptFinished, rows: Sequence[Samples]) -> str:
         return f"“{begun.words}” lasts {ticks * TICK_S:.1f} s, and was over after {len(rows) * TICK_S:.1f} s"
     if len(rows) < SHORTEST_TICKS and event.ending != "finished":
         return ""
-    heard = np.concatenate(rows) if rows else np.zeros(0, np.int16)
+    heard = np.concatenate([NO_SAMPLES, *rows])
     expected = np.resize(due, len(heard)) if begun.play.loop else due[: len(heard)]
     if loudness(heard) < SOFTER * 10 ** (begun.play.level_db / 20) * loudness(expected):
         return f"“{begun.words}” is not heard: {loudness(heard):.0f} of a loudness of {loudness(expected):.0f} arrives"

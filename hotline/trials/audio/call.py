@@ -91,7 +91,7 @@ class Playing:
 
     def _wrong(self) -> list[str]:
         audible = self._exchange.sound.audible.get(self._exchange.leg)
-        return [] if audible is None else audible.wrong
+        return [] if audible is None else list(dict.fromkeys(audible.wrong))
 
     def _play(self, ends_at: float, longest_s: float) -> Disappointment | None:
         course, exchange = self._course, self._exchange

@@ -26,7 +26,7 @@ class Room:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._recognisers = models.recognisers(settings)
-        self._cache = RecogniserCache()
+        self._cache = RecogniserCache(len(self._recognisers))
         self._stack = ExitStack()
 
     def __enter__(self) -> "Room":

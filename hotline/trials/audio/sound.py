@@ -124,15 +124,17 @@ class Sound:
             play.offset_ms,
             play.barge_in_by_voice,
         )
+        clips, cause = list[Samples](), ""
         try:
             clips = [self._spoken.prompt(prompt) for prompt in play.prompts]
+            self._in_plane(samples, clips)
         except Unspoken as error:
-            self._tell(PromptFinished(play.leg, play.playback, "failed", self._tick, str(error)))
-            return
-        self._in_plane(samples, clips)
+            cause = str(error)
         if play.leg in self.handsets:
             words = " ".join(map(words_of, play.prompts))
             self.audible[play.leg].begin(play, words, clips, len(self.handsets[play.leg].heard))
+        if cause:
+            self._tell(PromptFinished(play.leg, play.playback, "failed", self._tick, cause))
 
     def _in_plane(self, command: PlaneCommand, clips: Collection[Samples] = ()) -> None:
         try:

@@ -43,8 +43,7 @@ async def play(
         house = House(Path(folder), settings, beside, scenario, base)
         flow_settings = await house.web.start()
         facts = replace(scenario.world.facts, settings=flow_settings, queues=queues_of(scenario))
-        outcomes = tuple(visit.outcome for visit in house.visits)
-        course = Course(scenario, Follower(marked, scenario, facts, outcomes))
+        course = Course(scenario, Follower(marked, scenario, facts))
         try:
             await house.open(flow_settings)
             disappointment = await Playing(house, course, PACE * logic_s + GRACE_S).play()

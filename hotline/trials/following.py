@@ -29,6 +29,7 @@ from ivr_flows.step import start, step
 from ivr_flows.trials.marks import Marked
 from ivr_flows.trials.played import BY_CALLER, Disappointment, Played, words_of
 from ivr_flows.trials.scenario import Scenario
+from ivr_flows.trials.world import visit_of
 from telephony.events import (
     CallerFound,
     CallerVerified,
@@ -72,7 +73,6 @@ class Follower:
     marked: Marked
     scenario: Scenario
     facts: Facts
-    expected: tuple[QueueOutcome, ...] = ()
     pressed: str = ""
     seen: int = 0
     dialog: str = ""
@@ -229,12 +229,14 @@ class Follower:
                 yield QueueEntered()
             else:
                 yield TimePassed()
-            yield from (QueueLeft(outcome) for outcome in dict.fromkeys((*self._outcomes(), *OUTCOMES)))
+            yield from (QueueLeft(outcome) for outcome in dict.fromkeys((self._outcome(shadow), *OUTCOMES)))
         else:
             yield TimePassed()
 
-    def _outcomes(self) -> tuple[QueueOutcome, ...]:
-        return ("answered",) if self.talks else tuple(each for each in self.expected if each != "answered")
+    def _outcome(self, shadow: Shadow) -> QueueOutcome:
+        """Return what is likely to have come of the queue: several outcomes may lead to the same step."""
+        outcome = visit_of(self.scenario.world, shadow.told.queues).outcome
+        return "answered" if self.talks else "timeout" if outcome == "answered" else outcome
 
     def _let(self, shadow: Shadow, happened: FlowInput, now: float) -> None:
         shadow.now = now

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import translate
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -88,6 +88,12 @@ class Answers:
         turn = self._asked[kind, name]
         self._asked[kind, name] += 1
         return min(turn, given - 1)
+
+
+def visit_of(world: World, queues: Sequence[str]) -> Visit:
+    """Return what comes of the last of the queues that a call has come to, in their order."""
+    visits = world.visits.get(queues[-1], ()) or (Visit(),)
+    return visits[min(queues.count(queues[-1]), len(visits)) - 1]
 
 
 @lru_cache(maxsize=1024)

@@ -73,8 +73,7 @@ class Playing:
     def __init__(
         self, prepared: Marked, scenario: Scenario, spoken: Spoken, missing: Callable[[str], str], make: Make
     ) -> None:
-        outcomes = tuple(visit.outcome for each in scenario.world.visits.values() for visit in each)
-        self._course = Course(scenario, Follower(prepared, scenario, scenario.world.facts, outcomes))
+        self._course = Course(scenario, Follower(prepared, scenario, scenario.world.facts))
         self._spoken = spoken
         self._missing = missing
         self._utterances: list[Utterance] = []

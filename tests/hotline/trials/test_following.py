@@ -5,8 +5,9 @@ from pathlib import Path
 from hotline.trials.following import Follower
 from ivr_flows.flow import Flow
 from ivr_flows.load import load
+from ivr_flows.state import QueueOutcome
 from ivr_flows.trials.marks import marked
-from ivr_flows.trials.scenario import Scenario, World
+from ivr_flows.trials.scenario import Scenario, Visit, World
 from telephony.events import (
     CallerContext,
     CallSnapshot,
@@ -22,7 +23,10 @@ from telephony.events import (
     Play,
     Prompt,
     PromptFinished,
+    Record,
     SaveCall,
+    SaveVoicemail,
+    UtteranceRecognised,
 )
 
 FLOW = """\
@@ -59,6 +63,19 @@ steps:
   music: {play: {music: waiting, for: 45s}, next: still}
   still: {say: {en: Still waiting.}, next: music}
 """
+SPOKEN = """\
+flow: line
+title: {en: Line}
+languages: [en]
+start: ask
+steps:
+  ask:
+    menu: {prompt: {en: How can we help you?}, choices: {1: {phrases: {en: [message]}, next: leave}}}
+    no_input: bye
+    no_match: bye
+  leave: {voicemail: {to: care}, next: bye, no_message: bye, failed: bye}
+  bye: {hangup: {en: Goodbye.}}
+"""
 CALL, LEG, DIALOG = "c", "c.caller", "d"
 
 
@@ -86,10 +103,12 @@ def row(*steps: str) -> SaveCall:
     return SaveCall(ended)
 
 
-def follow(flow: Flow, *lines: tuple[float, Event | Command], expected: str = "timeout", pressed: str = "") -> Follower:
+def follow(
+    flow: Flow, *lines: tuple[float, Event | Command], expected: QueueOutcome = "timeout", pressed: str = ""
+) -> Follower:
     """Follow a call with these lines of a journal, each with its second."""
-    scenario = Scenario("one", 1, World(), ())
-    follower = Follower(marked(flow), scenario, scenario.world.facts, (expected,), pressed)  # type: ignore[arg-type]
+    scenario = Scenario("one", 1, World(visits={"care": (Visit(expected),), "sales": (Visit("full"),)}), ())
+    follower = Follower(marked(flow), scenario, scenario.world.facts, pressed)
     begin = (
         InviteReceived(DIALOG, "", "", True, "1", "", ""),
         OpenLeg(LEG),
@@ -149,7 +168,8 @@ def test_what_a_queue_came_to_is_what_was_to_come(tmp_path: Path) -> None:
         (2, Note(CALL, "step", "agent")),
         (2, Note(CALL, "step", "bye")),
     ]
-    for expected in ("full", "timeout"):
+    outcomes: tuple[QueueOutcome, ...] = ("full", "timeout")
+    for expected in outcomes:
         follower = follow(flow_of(tmp_path), *lines, expected=expected)
         assert follower.played(None).exits[-1].name == expected
 
@@ -191,3 +211,21 @@ def test_a_flow_for_waiting_is_over_when_somebody_is_there(tmp_path: Path) -> No
     played = follower.played(None)
     assert (follower.lost, played.ended) == ("", "completed")
     assert [exit_.name for exit_ in played.exits] == ["answered"]
+
+
+def test_what_was_said_and_the_message_that_was_left(tmp_path: Path) -> None:
+    (tmp_path / "line.yaml").write_text(SPOKEN, "utf-8")
+    follower = follow(
+        load(tmp_path / "line.yaml"),
+        (0, Note(CALL, "step", "ask")),
+        (1, over(1)),
+        (3, UtteranceRecognised(CALL, "a message", 0.9, 0, 50)),
+        (3, Note(CALL, "step", "leave")),
+        (4, Record("r", CALL, LEG, "", "en", kind="voicemail")),
+        (9, SaveVoicemail(call=CALL, recording="r", queue="care", customer="", ani="", language="en", flow="line",
+                          case="", at=1004.0, seconds=5.0)),
+        (9, Note(CALL, "step", "bye")),
+        (9, row("ask", "leave", "bye")),
+    )  # fmt: skip
+    assert follower.lost == ""
+    assert [exit_.name for exit_ in follower.played(None).exits] == ["1", "next"]

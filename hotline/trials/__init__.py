@@ -1,5 +1,6 @@
-"""`hotline flow test --depth sip`: scenarios of flows played by real calls to a real server.
+"""`hotline flow test --depth audio` and `--depth sip`: scenarios of flows played deeper than by their logic.
 
-`suitable` says which can be, `house` is the server and the scenario's world, `call` makes the call, `following` knows
-by its journal which way it went.
+`suitable` says which a depth can play, `depth` has them played. `audio` plays them with real sound in process, `call`
+by a real call to the server that `house` sets up. `course` is what the caller of either does, `following` knows by
+its events which way the call went.
 """

@@ -107,24 +107,30 @@ class Playing:
             if act.kind == "done":
                 self._end()
                 return course.afterwards()
-            self._do(act)
+            unheard = self._do(act)
+            if unheard is not None:
+                return unheard
         return course.endless(longest_s)
 
-    def _do(self, act: Act) -> None:
+    def _do(self, act: Act) -> Disappointment | None:
         match act.kind:
             case "keys":
-                self._press(act.keys)
+                return self._press(act.keys)
             case "says":
                 self._say(act.text)
             case "hangs_up":
                 self._exchange.hang_up()
+        return None
 
-    def _press(self, keys: str) -> None:
+    def _press(self, keys: str) -> Disappointment | None:
         follower, caller = self._course.follower, self._exchange.caller
         follower.pressed += keys
         if caller is not None:
             caller.press(keys)
-        self._wait(lambda: follower.seen >= len(follower.pressed), KEYS_S + KEY_S * len(keys))
+        if self._wait(lambda: follower.seen >= len(follower.pressed), KEYS_S + KEY_S * len(keys)):
+            return None
+        text = f"of the keys {keys} only {follower.seen} in all were heard within {KEYS_S:g} s"
+        return Disappointment(self._course.scenario.line, text)
 
     def _say(self, text: str) -> None:
         shadow, caller = self._course.follower.shadow, self._exchange.caller
@@ -158,11 +164,13 @@ class Playing:
         except Unspoken as error:
             raise NotForEars(f"the caller cannot say “{text}”: {error}") from error
 
-    def _wait(self, until: Callable[[], bool], seconds: float) -> None:
-        """Let time pass, until something has come about and is done with, the call is over, or for so long."""
+    def _wait(self, until: Callable[[], bool], seconds: float) -> bool:
+        """Let time pass, until something has come about and is done with, the call is over, or for so long; false where
+        that was too short."""
         for _ in range(round(seconds * TICKS_PER_S)):
             if self._exchange.step() and (until() or self._course.has_ended):
-                return
+                return True
+        return False
 
     def _end(self) -> None:
         """Let what follows the end of the flow come about."""

@@ -18,16 +18,19 @@ MAX_VALUE_CHARS: Final = 500
 _DAY, _SHORT_YEAR, _YEAR = 4, 6, 8
 """How many digits a date has: DDMM, DDMMYY, DDMMYYYY."""
 CENTURY: Final = 100
+LEAP_YEAR: Final = 2000
+"""Whoever says no year may be born on 29 February."""
 
 
-def understand(check: Check, kind: str, keys: str, today: date, region: str) -> Plain:
+def understand(check: Check, kind: str, keys: str, today: date, region: str, *, proves: bool = False) -> Plain:
     """Return what keys say: E.164 for a phone, ISO for dates and times, a number for amounts and numbers.
 
-    Digits that are hidden (a journal that is replayed) pass every check that they can.
+    Digits that are hidden (a journal that is replayed) pass every check that they can. A date that `proves` who
+    somebody is is one that they know by heart: said as DDMM it has no year (`--05-17`, ISO 8601), not this one.
     """
     if HIDDEN_DIGIT in keys:
         return keys
-    if not keys or not passes(check, keys, today, region):
+    if not keys or not (_is_date(keys, today, proves) if check == "date" else passes(check, keys, today, region)):
         return None
     match kind:
         case "number" | "amount":
@@ -35,7 +38,7 @@ def understand(check: Check, kind: str, keys: str, today: date, region: str) -> 
         case "phone":
             return _phone(keys, region)
         case "date":
-            return _date(keys, today)
+            return _date(keys, today, proves)
         case "time":
             return _time(keys)
         case _:
@@ -48,7 +51,7 @@ def passes(check: Check, keys: str, today: date, region: str) -> bool:
         case "phone":
             return _phone(keys, region) is not None
         case "date":
-            return _date(keys, today) is not None
+            return _is_date(keys, today)
         case "time":
             return _time(keys) is not None
         case "luhn":
@@ -75,9 +78,16 @@ def _phone(keys: str, region: str) -> str | None:
     return phonenumbers.format_number(number, PhoneNumberFormat.E164) if phonenumbers.is_valid_number(number) else None
 
 
-def _date(keys: str, today: date) -> str | None:
+def _is_date(keys: str, today: date, proves: bool = False) -> bool:
+    return _date(keys, today, proves) is not None
+
+
+def _date(keys: str, today: date, proves: bool = False) -> str | None:
     if len(keys) not in (_DAY, _SHORT_YEAR, _YEAR):
         return None
+    if proves and len(keys) == _DAY:
+        found = _date(f"{keys}{LEAP_YEAR}", today)
+        return found and found.replace(f"{LEAP_YEAR}", "-")
     day, month, year = int(keys[:2]), int(keys[2:4]), int(keys[4:] or today.year)
     if len(keys) == _SHORT_YEAR:
         # 85 is 1985 and 20 is 2020: a year that is still to come is of the century before.

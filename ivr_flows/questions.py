@@ -5,6 +5,7 @@ from typing import Final
 from ivr_flows import hearing
 from ivr_flows.answers import understand
 from ivr_flows.flow import REPEAT, Flow, Gather, Menu, PromptParts, Retry, Survey
+from ivr_flows.proving import proves
 from ivr_flows.remembered import is_remembered, known_value
 from ivr_flows.state import FlowState, KeepScore
 from ivr_flows.walk import Following, Walk
@@ -128,7 +129,8 @@ def _expect_finish(walk: Walk, here: Gather) -> None:
 def _accept(walk: Walk, here: Gather) -> Following:
     variable = walk.flow.variables.get(here.into)
     kind = "number" if isinstance(walk.here, Survey) else "text" if variable is None else variable.kind
-    value = understand(here.check, kind, walk.state.collected, walk.today, walk.facts.region)
+    asked = bool(here.into) and proves(walk.flow, here.into)
+    value = understand(here.check, kind, walk.state.collected, walk.today, walk.facts.region, proves=asked)
     if value is None:
         return _no_match(walk, here)
     if here.into:

@@ -30,11 +30,18 @@ def day(value: date, today: date, language: Spoken) -> str:
         return near
     weekday = WEEKDAYS[language][value.weekday()]
     if language == "en":
-        words = f"{weekday}, {MONTHS[value.month - 1]} {ordinal(value.day)}"
+        words = f"{weekday}, {of_the_year(value, language)}"
         return words if value.year == today.year else f"{words}, {english_year(value.year)}"
-    month = "tư" if value.month == APRIL else cardinal(value.month, "vi")
-    words = f"{weekday} ngày {cardinal(value.day, 'vi')} tháng {month}"
+    words = f"{weekday} {of_the_year(value, language)}"
     return words if value.year == today.year else f"{words} năm {cardinal(value.year, 'vi')}"
+
+
+def of_the_year(value: date, language: Spoken) -> str:
+    """Say a day and month: "ngày mười bảy tháng năm", "May seventeenth"."""
+    if language == "en":
+        return f"{MONTHS[value.month - 1]} {ordinal(value.day)}"
+    month = "tư" if value.month == APRIL else cardinal(value.month, "vi")
+    return f"ngày {cardinal(value.day, 'vi')} tháng {month}"
 
 
 def time_of_day(value: time, language: Spoken) -> str:

@@ -14,7 +14,16 @@ from jinja2.runtime import Context
 from ivr_flows.speaking import dates, durations, phones
 from ivr_flows.speaking import money as amounts
 from ivr_flows.speaking import numbers as cardinals
-from ivr_flows.speaking.reading import Spoken, Unreadable, date_of, datetime_of, number_of, seconds_of, time_of
+from ivr_flows.speaking.reading import (
+    Spoken,
+    Unreadable,
+    date_of,
+    datetime_of,
+    number_of,
+    seconds_of,
+    time_of,
+    yearless,
+)
 
 LANGUAGES: Final = ("vi", "en")
 EXACTLY: Final = "exactly"
@@ -43,6 +52,9 @@ def _money(value: object, language: Spoken, _now: datetime, currency: str) -> st
 
 
 def _day(value: object, language: Spoken, now: datetime, _choice: str) -> str:
+    without_year = yearless(value)
+    if without_year is not None:
+        return dates.of_the_year(without_year, language)
     return dates.day(date_of(value, _zone(now)), now.date(), language)
 
 

@@ -13,6 +13,8 @@ FIRST_YEAR: Final = 1900
 LAST_YEAR: Final = 2199
 
 _NUMBER: Final = re.compile(r"[+-]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})", re.ASCII)
+_YEARLESS: Final = re.compile(r"--(\d{2})-?(\d{2})", re.ASCII)
+LEAP_YEAR: Final = 2000
 _EIGHT: Final = re.compile(r"\d{8}", re.ASCII)
 _CLOCK: Final = re.compile(r"([01]\d|2[0-3]):?([0-5]\d)(:[0-5]\d(\.\d{1,9})?)?", re.ASCII)
 
@@ -79,6 +81,18 @@ def date_of(value: object, zone: tzinfo) -> date:
         return _eight_digits(text)
     try:
         return date.fromisoformat(text)
+    except ValueError:
+        raise Unreadable("the value is no date, such as 2026-03-02") from None
+
+
+def yearless(value: object) -> date | None:
+    """Return a day that is said without its year (`--05-17`, ISO 8601), as one of a leap year; None for any other
+    value. Raises `Unreadable` for one that no year has."""
+    found = _YEARLESS.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        return None
+    try:
+        return date(LEAP_YEAR, int(found[1]), int(found[2]))
     except ValueError:
         raise Unreadable("the value is no date, such as 2026-03-02") from None
 

@@ -54,6 +54,7 @@ def scope(language: str = "vi", **variables: object) -> Mapping[str, object]:
         ("2026-02-28", "day", "ngày mai", "tomorrow"),
         ("26022026", "day", "hôm qua", "yesterday"),
         ("2026-03-02", "day", "thứ hai ngày hai tháng ba", "Monday, March second"),
+        ("--05-17", "day", "ngày mười bảy tháng năm", "May seventeenth"),
         ("2026-04-24", "day", "thứ sáu ngày hai mươi tư tháng tư", "Friday, April twenty-fourth"),
         (
             "2027-01-31",

@@ -31,6 +31,12 @@ ANSWER_LIMIT_S: Final = 3.0
 """How long customer data is waited for."""
 CONFERENCE_LIMIT_S: Final = 7200.0
 MESSAGE_LIMIT_S: Final = 120.0
+CODE_DIGITS: Final = 6
+CODE_VALID_S: Final = 300.0
+CODE_LIMIT_S: Final = 15.0
+"""How long the sending of a code is waited for."""
+CODE_FIRST_KEY_S: Final = 60.0
+"""How long it may take to find the message with a code."""
 CONFIDENCE: Final = 0.6
 WAITING_MUSIC: Final = "waiting"
 ANY_CHANNEL: Final = "auto"
@@ -332,6 +338,25 @@ class Verify(StepKind, frozen=True, tag="verify"):
     timeout_s: float = ANSWER_LIMIT_S
 
 
+class VerifyByCode(StepKind, frozen=True, tag="verify.code"):
+    """Send a one-time code by a channel that is surely that of whom the caller may be, the first of `by` (any, where
+    there are none), and ask for it. It is good for `valid_s`; `filler` is heard while it is sent, for `timeout_s` at
+    most. After `verified` the caller is that one person, at assurance 3. Exits: verified, wrong (which is the
+    question's `no_match`), no_input, not_sent, failed."""
+
+    question: Gather
+    exits: Mapping[str, str]
+    by: tuple[str, ...] = ()
+    valid_s: float = CODE_VALID_S
+    timeout_s: float = CODE_LIMIT_S
+    filler: PromptParts = ()
+
+    @property
+    def channels(self) -> str:
+        """What is sent, and by which channels, for people."""
+        return " ".join(("code", ", ".join(self.by))).strip()
+
+
 class Http(StepKind, frozen=True, tag="http"):
     """Ask a web service. `url`, `headers` and `query` are templates, `body` expressions, `secrets`
     names of variables that the body has besides. `fields` are the paths in its
@@ -437,7 +462,7 @@ class Return(StepKind, frozen=True, tag="return"):
     values: Mapping[str, str] = {}
 
 
-Request = Lookup | Verify | Http | Case | Callback | Dial | Transfer | Conference | Voicemail
+Request = Lookup | Verify | VerifyByCode | Http | Case | Callback | Dial | Transfer | Conference | Voicemail
 """The steps that ask the world and wait for its answer, which is the name of an exit."""
 Step = (
     Say
@@ -463,6 +488,7 @@ Step = (
     | Hold
     | Lookup
     | Verify
+    | VerifyByCode
     | Http
     | Case
     | Callback
@@ -508,6 +534,18 @@ class Flow(msgspec.Struct, frozen=True):
         return self if not name or name == self.name else self.flows[name]
 
 
+def verb_of(step: Step) -> str:
+    """Return the verb of a step as a flow writes it."""
+    return str(step.__struct_config__.tag).partition(".")[0]
+
+
+def question_of(step: Step) -> Menu | Gather | None:
+    """Return the question that a step puts to the caller; None for one that asks nothing."""
+    if isinstance(step, Survey | VerifyByCode):
+        return step.question
+    return step if isinstance(step, Menu | Gather) else None
+
+
 def exits(step: Step) -> Iterator[tuple[str, str]]:
     """Yield each exit of a step as (name, next step)."""
     match step:
@@ -518,6 +556,10 @@ def exits(step: Step) -> Iterator[tuple[str, str]]:
             yield from (("next", step.next), ("no_input", step.no_input.next), ("no_match", step.no_match.next))
         case Survey():
             yield from exits(step.question)
+        case VerifyByCode():
+            yield "verified", step.exits["verified"]
+            yield from (("wrong", step.question.no_match.next), ("no_input", step.question.no_input.next))
+            yield from ((name, step.exits[name]) for name in ("not_sent", "failed"))
         case When():
             yield from ((branch.condition, branch.next) for branch in step.branches)
             yield "else", step.otherwise
@@ -540,8 +582,8 @@ def ways(flow: Flow, name: str) -> Iterator[tuple[str, str]]:
     """Yield each way out of a step as (name, next step): its exits, and the flow's global keys where it takes keys."""
     step = flow.steps[name]
     yield from exits(step)
-    question = step.question if isinstance(step, Survey) else step
-    if not isinstance(question, Menu | Gather):
+    question = question_of(step)
+    if question is None:
         return
     taken = question.choices if isinstance(question, Menu) else f"0123456789{question.finish}"
     for key, target in flow.keys.items():

@@ -62,7 +62,13 @@ VERBS: Final[Mapping[str, Verb]] = {
     "lookup": Verb(
         ("by", "value", "into", "timeout"), ("found", "not_found", "several", "failed"), "one", asking.lookup
     ),
-    "verify": Verb(("field", "value", "timeout"), ("verified", "refused", "failed"), "no", asking.verify),
+    "verify": Verb(
+        ("field", "value", "code", "prompt", "keys", "filler", "timeout"),
+        ("verified", "failed"),
+        "no",
+        asking.verify,
+        ("refused", "wrong", "no_input", "not_sent"),
+    ),
     "http": Verb(_HTTP, ("next", "failed"), "no", asking.http, ("not_found", "timed_out")),
     "case": Verb(_CASE, ("next", "failed"), "no", asking.case),
     "queue": Verb(

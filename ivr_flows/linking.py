@@ -20,6 +20,7 @@ NOT_WHILE_WAITING: Final = (
     model.Conference,
     model.Voicemail,
     model.Survey,
+    model.VerifyByCode,
     model.Record,
     model.Whisper,
     model.Hold,
@@ -172,6 +173,6 @@ def check_waiting(reading: Reading, flow: Flow) -> None:
     """Check that a flow for waiting does nothing that would leave the queue unasked."""
     for name, step in flow.steps.items():
         if isinstance(step, NOT_WHILE_WAITING):
-            verb = step.__struct_config__.tag
+            verb = model.verb_of(step)
             text = f"{verb} cannot be done while waiting in a queue; leave it by an exit: return: {verb}"
             reading.faults.add(reading.verbs[name], "not-while-waiting", text)

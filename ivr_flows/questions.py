@@ -2,9 +2,10 @@
 
 from typing import Final
 
-from ivr_flows import hearing
+from ivr_flows import flow as model
+from ivr_flows import hearing, requesting
 from ivr_flows.answers import understand
-from ivr_flows.flow import REPEAT, Flow, Gather, Menu, PromptParts, Retry, Survey
+from ivr_flows.flow import REPEAT, Flow, Gather, Menu, PromptParts, Retry, Survey, VerifyByCode
 from ivr_flows.proving import proves
 from ivr_flows.remembered import is_remembered, known_value
 from ivr_flows.state import FlowState, KeepScore
@@ -23,10 +24,7 @@ Question = Menu | Gather
 
 def question_of(walk: Walk) -> Question | None:
     """Return the question that the call is at; None at any other step."""
-    here = walk.here
-    if isinstance(here, Survey):
-        return here.question
-    return here if isinstance(here, Menu | Gather) else None
+    return model.question_of(walk.here)
 
 
 def gather(walk: Walk, here: Gather) -> Following:
@@ -85,7 +83,7 @@ def _choose(walk: Walk, here: Menu) -> Following:
     walk.change(keys=rest)
     if key in here.choices:
         return here.choices[key].next
-    return _global_key(walk, here, key) if key in walk.flow.keys else _no_match(walk, here)
+    return _global_key(walk, here, key) if key in walk.flow.keys else no_match(walk, here)
 
 
 def _global_key(walk: Walk, here: Question, key: str) -> Following:
@@ -102,9 +100,9 @@ def _collect(walk: Walk, here: Gather) -> Following:
         key, rest = walk.state.keys[0], walk.state.keys[1:]
         walk.change(keys=rest)
         if key == here.finish:
-            return _accept(walk, here) if len(walk.state.collected) >= shortest else _no_match(walk, here)
+            return _accept(walk, here) if len(walk.state.collected) >= shortest else no_match(walk, here)
         if not key.isdigit() and key != HIDDEN_DIGIT:
-            return _global_key(walk, here, key) if key in walk.flow.keys else _no_match(walk, here)
+            return _global_key(walk, here, key) if key in walk.flow.keys else no_match(walk, here)
         walk.change(collected=walk.state.collected + key)
         if len(walk.state.collected) == longest or _is_whole(here, walk.state.collected):
             _expect_finish(walk, here)
@@ -132,7 +130,7 @@ def _accept(walk: Walk, here: Gather) -> Following:
     asked = bool(here.into) and proves(walk.flow, here.into)
     value = understand(here.check, kind, walk.state.collected, walk.today, walk.facts.region, proves=asked)
     if value is None:
-        return _no_match(walk, here)
+        return no_match(walk, here)
     if here.into:
         walk.hold(here.into, value)
     if here.confirm:
@@ -143,6 +141,8 @@ def _accept(walk: Walk, here: Gather) -> Following:
 
 def _accepted(walk: Walk, here: Gather, value: object) -> Following:
     step = walk.here
+    if isinstance(step, VerifyByCode):
+        return requesting.ask_world(walk, step)
     if isinstance(step, Survey) and isinstance(value, int):
         walk.actions.append(KeepScore(len(walk.state.path), step.kind, value))
     if is_remembered(walk.flow, here.into) and not here.secret:
@@ -175,22 +175,23 @@ def hear(walk: Walk, here: Question, text: str, confidence: float) -> Following:
     if walk.state.collected:
         return None  # who types the answer may say something meanwhile
     if confidence < here.confidence:
-        return _no_match(walk, here)
+        return no_match(walk, here)
     if isinstance(here, Menu):
         key = hearing.choice_of(here, language, text)
-        return here.choices[key].next if key else _no_match(walk, here)
+        return here.choices[key].next if key else no_match(walk, here)
     if walk.state.confirming:
         return _agreed(walk, here, hearing.agreement(text, language))
     variable = walk.flow.variables.get(here.into)
     said = text.strip() if variable is not None and variable.kind == "text" else hearing.digits_of(text, language)
     shortest, longest = here.length
     if not shortest <= len(said) <= longest:
-        return _no_match(walk, here)
+        return no_match(walk, here)
     walk.change(collected=said)
     return _accept(walk, here)
 
 
-def _no_match(walk: Walk, here: Question) -> Following:
+def no_match(walk: Walk, here: Question) -> Following:
+    """Take an answer for none: the question is put again, as often as it says."""
     walk.change(no_matches=walk.state.no_matches + 1, keys="", collected="")
     return _retry(walk, here, here.no_match, walk.state.no_matches)
 
@@ -207,7 +208,7 @@ def _retry(walk: Walk, here: Question, retry: Retry, tried: int) -> Following:
 def time_is_up(walk: Walk, here: Question) -> Following:
     """Nothing was pressed in time: what there is of an answer is taken, or there is none."""
     if isinstance(here, Gather) and walk.state.collected:
-        return _accept(walk, here) if len(walk.state.collected) >= here.length[0] else _no_match(walk, here)
+        return _accept(walk, here) if len(walk.state.collected) >= here.length[0] else no_match(walk, here)
     return _no_input(walk, here)
 
 

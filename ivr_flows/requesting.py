@@ -7,6 +7,7 @@ from ivr_flows.answers import record_of, wrong_field
 from ivr_flows.expression import ExpressionError, address, evaluate, render
 from ivr_flows.facts import Named, Setting
 from ivr_flows.flow import (
+    ANSWER_LIMIT_S,
     Callback,
     Case,
     Conference,
@@ -17,6 +18,7 @@ from ivr_flows.flow import (
     Request,
     Transfer,
     Verify,
+    VerifyByCode,
     Voicemail,
 )
 from ivr_flows.state import Ask
@@ -26,9 +28,11 @@ from telephony.requests import (
     BookCallback,
     CallHttp,
     ChangeCase,
+    CheckCode,
     DialOut,
     FindCustomer,
     JoinConference,
+    SendCode,
     TakeMessage,
     TransferCall,
     Values,
@@ -58,11 +62,13 @@ def ask_world(walk: Walk, here: Request) -> Following:
     """Ask now, whatever there was to say before."""
     if isinstance(here, Voicemail):
         walk.change(keys="")
-    asked, timeout_s = _asked(walk, here), _timeout_s(here)
+    asked = _asked(walk, here)
+    timeout_s = ANSWER_LIMIT_S if isinstance(asked, CheckCode) else _timeout_s(here)
     number = walk.state.requests + 1
-    walk.change(requests=number, playing=None)
+    walk.change(requests=number, playing=None, collected="")
     walk.actions.append(Ask(number, asked, timeout_s))
-    filler = walk.prompts(here.filler) if isinstance(here, Http) else ()
+    fills = isinstance(here, Http) or isinstance(asked, SendCode)
+    filler = walk.prompts(here.filler) if fills and isinstance(here, Http | VerifyByCode) else ()
     if filler:
         walk.play(filler, False, "requesting", loop=True)
     return walk.wait("requesting", walk.now + timeout_s + GRACE_S if timeout_s else None)
@@ -72,7 +78,7 @@ def _timeout_s(here: Request) -> float:
     match here:
         case Http():
             return here.timeout_s * (1 + here.retries) + RETRY_PAUSE_S * here.retries
-        case Lookup() | Verify() | Case() | Callback():
+        case Lookup() | Verify() | VerifyByCode() | Case() | Callback():
             return here.timeout_s
         case _:
             return 0.0
@@ -84,6 +90,8 @@ def _asked(walk: Walk, here: Request) -> AnyRequest:
             return FindCustomer(here.by, walk.render(here.value))
         case Verify():
             return VerifyCaller(here.field, str(_plain(walk, here.value)))
+        case VerifyByCode():
+            return CheckCode(walk.state.collected) if walk.state.collected else SendCode(here.by, here.valid_s)
         case Http():
             return _http(walk, here)
         case Case():

@@ -59,11 +59,14 @@ PRIORITY: Final = {"type": "integer", "minimum": 0, "maximum": 10}
 SPOKEN: Final = {"anyOf": [TEXT, {"type": "array"}, _object({"text": TEXT, "language": _ref("language")}, ("text",))]}
 LINE: Final = {"anyOf": [_object({"if": EXPRESSION, "next": STEP}, ("if", "next")), _object({"else": STEP}, ("else",))]}
 
+CHANNELS: Final = {"anyOf": [TEXT, {"type": "array", "items": TEXT, "minItems": 1}]}
+CODE: Final = {"anyOf": [CHANNELS, _object({"by": CHANNELS, "valid": DURATION})]}
+
 SHAPES: Final[Mapping[str, Schema]] = {
     "agent": TEXT, "between": DURATION, "body": _map(EXPRESSION, "."), "by": _words(*IDENTITIES),
     "channel": _one("A channel that sends, or auto"), "check": _words(*CHECKS),
     "choices": {"type": "object", "patternProperties": {f"^[{KEYS}]$": _ref("choice")}, "additionalProperties": False},
-    "close": EXPRESSION, "confidence": {"type": "number", "minimum": 0, "maximum": 1}, "confirm": PROMPT,
+    "close": EXPRESSION, "code": CODE, "confidence": {"type": "number", "minimum": 0, "maximum": 1}, "confirm": PROMPT,
     "consent": FLAG, "continue": EXPRESSION, "do": _words(*get_args(RecordDeed)), "exit": STEP,
     "field": _ref("name"), "file": ANY, "filler": PROMPT, "finish": _words("#", "*", "none"), "first_key": DURATION,
     "flow": _ref("name"), "for": DURATION, "headers": _map(TEXT, "."), "insist": FLAG,
@@ -109,7 +112,7 @@ SHORT: Final[Mapping[str, Schema]] = {
 }
 """What each verb may be short for."""
 
-RETRIED: Final = ("no_input", "no_match")
+RETRIED: Final = ("no_input", "no_match", "wrong")
 
 
 def schema() -> Schema:

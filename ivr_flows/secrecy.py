@@ -1,4 +1,4 @@
-"""What of a flow is secret: the digits that a `gather` with `secret: yes` takes.
+"""What of a flow is secret: the digits that a `gather` with `secret: yes` takes, and one-time codes.
 
 Rule 1: keys may be pressed before the question is over, or even begun: whoever knows it types while the words before it
 are spoken. So a step that may lead to a secret question without asking another takes secret keys too, and so does a
@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from ivr_flows.flow import Flow, Gather, HangUp, Menu, Queue, Reject, Step, Voicemail
+from ivr_flows.flow import Flow, Gather, HangUp, Menu, Queue, Reject, Step, Voicemail, question_of
 from ivr_flows.graph import places, ways_on
 
 
@@ -34,10 +34,10 @@ def secrecy_of(flow: Flow) -> Secrecy:
     """Return what is secret in a flow, and in those that it may come to."""
     every = places(flow)
     variables = frozenset(name for part in (flow, *flow.flows.values()) for name in secret_variables(part.steps))
-    if not variables:
+    steps = {place for place, step in every.items() if _is_secret(step)}
+    if not steps:
         return NOTHING_SECRET
     ways = ways_on(flow)
-    steps = {place for place, step in every.items() if isinstance(step, Gather) and step.secret}
     while True:
         leading = {place for place, step in every.items() if _keeps_keys(step) and not steps.isdisjoint(ways[place])}
         if leading <= steps:
@@ -52,6 +52,11 @@ def secrecy_of(flow: Flow) -> Secrecy:
 def secret_variables(steps: Mapping[str, Step]) -> Iterator[str]:
     """Yield the variables that secret digits are gathered into."""
     yield from (step.into for step in steps.values() if isinstance(step, Gather) and step.secret)
+
+
+def _is_secret(step: Step) -> bool:
+    question = question_of(step)
+    return isinstance(question, Gather) and question.secret
 
 
 def _keeps_keys(step: Step) -> bool:

@@ -20,24 +20,23 @@ is queued. It ends with the queue, or ends the queue by an exit.
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from ivr_flows import entering, questions, requesting
+from ivr_flows import codes, entering, questions, requesting
 from ivr_flows.facts import Facts, QueueFacts, WaitingFacts
 from ivr_flows.flow import (
     END,
     Answer,
     Flow,
-    Gather,
     Http,
-    Menu,
     Play,
     Queue,
     Reject,
     Request,
     Ring,
     Say,
-    Survey,
+    VerifyByCode,
     Voicemail,
     Wait,
+    question_of,
 )
 from ivr_flows.state import (
     Answered,
@@ -73,6 +72,7 @@ from ivr_flows.state import (
 )
 from ivr_flows.walk import Following, Walk, initial
 from telephony.events import TimePassed
+from telephony.requests import Values
 
 __all__ = [
     "Answered",
@@ -133,9 +133,8 @@ def expected_speech(flow: Flow, state: FlowState) -> tuple[str, ...] | None:
     if inner.phase not in ("asking", "listening"):
         return None
     part = flow.part(inner.flow)
-    here = part.steps[inner.step]
-    question = here.question if isinstance(here, Survey) else here
-    return questions.expected(part, question, inner) if isinstance(question, Menu | Gather) else None
+    question = question_of(part.steps[inner.step])
+    return None if question is None else questions.expected(part, question, inner)
 
 
 def start(flow: Flow, facts: Facts, now: float) -> tuple[FlowState, tuple[FlowAction, ...]]:
@@ -362,15 +361,21 @@ def _time_while_requesting(walk: Walk, _: FlowInput) -> Following:
     if not _due(walk) or not isinstance(here, Request):
         return None
     walk.note("no answer came")
-    return requesting.answered(walk, here, "timed_out" if isinstance(here, Http) else "failed", {})
+    return _answered(walk, here, "timed_out" if isinstance(here, Http) else "failed", {})
 
 
 def _answer(walk: Walk, answer: FlowInput) -> Following:
     here = walk.here
     if not isinstance(answer, Answered) or answer.number != walk.state.requests or not isinstance(here, Request):
         return None
-    following = requesting.answered(walk, here, answer.outcome, answer.values)
+    following = _answered(walk, here, answer.outcome, answer.values)
     return walk.end((), "talk_over") if following == END else following
+
+
+def _answered(walk: Walk, here: Request, outcome: str, values: Values) -> Following:
+    if isinstance(here, VerifyByCode):
+        return codes.answered(walk, here, outcome)
+    return requesting.answered(walk, here, outcome, values)
 
 
 def _due(walk: Walk) -> bool:

@@ -36,6 +36,22 @@ class VerifyCaller(Request, frozen=True, tag="verify"):
     value: str
 
 
+class SendCode(Request, frozen=True, tag="send_code"):
+    """Send whoever the caller may be a one-time code by the first of the channels `by` (by any, where there are none)
+    that is surely theirs, good for `valid_s`: `sent`, `not_sent` (there is no such channel, or there were too many
+    codes) or `failed`."""
+
+    by: tuple[str, ...]
+    valid_s: float
+
+
+class CheckCode(Request, frozen=True, tag="check_code"):
+    """Compare keys with the code that was sent in this call: `verified`, `wrong` (and may be tried again), `refused`
+    (no code is taken any more) or `failed`."""
+
+    code: str
+
+
 class CallHttp(Request, frozen=True, tag="http"):
     """Ask a web service: `next`, `not_found` (404 and 410), `timed_out` or `failed`.
 
@@ -106,6 +122,8 @@ class TakeMessage(Request, frozen=True, tag="voicemail"):
 AnyRequest = (
     FindCustomer
     | VerifyCaller
+    | SendCode
+    | CheckCode
     | CallHttp
     | ChangeCase
     | BookCallback

@@ -15,8 +15,8 @@ from ivr_flows.state import Ask, EnterQueue
 from ivr_flows.trials.answering import Answering, replies_to
 from ivr_flows.trials.call import Call
 from ivr_flows.trials.played import BY_CALLER
-from ivr_flows.trials.world import UNLESS_SAID
-from telephony.requests import kind_of
+from ivr_flows.trials.world import UNLESS_SAID, UNSENT
+from telephony.requests import AnyRequest, CheckCode, SendCode, kind_of
 
 THINKS_AT_MOST: Final = 0.9
 """Of the time that a question waits for its first key: who answers does so in time."""
@@ -90,7 +90,7 @@ class Simulated(Call):
         if not isinstance(here, Request) or (named is None and isinstance(here, Transfer)):
             self.not_answered("transfer", "")
             return
-        outcome = self.draws.one_of(named or _usual_outcomes(list(here.exits)))
+        outcome = self.draws.one_of(_of_a_code(action.request, named) or named or _usual_outcomes(list(here.exits)))
         said = next(
             (said for said, _ in replies_to(self, action, {}) if said is not None and said.outcome == outcome), None
         )
@@ -141,7 +141,8 @@ class Simulated(Call):
         question = Answering(self).question
         if named is None or (isinstance(question, Gather) and self.inner.confirming):
             return _usual_answers(question)
-        return named
+        answers = {name: share for name, share in named.items() if name not in UNSENT}
+        return named if len(answers) == len(named) else _scaled(answers)
 
     def answer_question(self) -> None:
         answering = Answering(self)
@@ -152,6 +153,24 @@ class Simulated(Call):
                 self.press(answering.wrong())
             case keys:
                 self.press(answering.finished(keys))
+
+
+def _of_a_code(request: AnyRequest, named: Shares | None) -> Shares:
+    """Return the shares of what becomes of a code's sending, or of its digits, which are right: who is wrong presses
+    none. Empty for any other request."""
+    if isinstance(request, CheckCode):
+        return {"verified": 1.0}
+    if not isinstance(request, SendCode):
+        return {}
+    if named is None:
+        return _usual_outcomes(["sent", *sorted(UNSENT)])
+    unsent = {name: named.get(name, 0.0) for name in sorted(UNSENT)}
+    return {**unsent, "sent": 1.0 - sum(unsent.values())}
+
+
+def _scaled(shares: Shares) -> Shares:
+    whole = sum(shares.values())
+    return {name: share / whole for name, share in shares.items()}
 
 
 def _usual_answers(question: Menu | Gather | None) -> Shares:

@@ -23,10 +23,11 @@ from hotline.simulate.behaviour import (
     Time,
 )
 from ivr_flows import values
-from ivr_flows.flow import Flow, Gather, Menu, Request, Step, Survey, Transfer
+from ivr_flows.flow import Flow, Gather, Menu, Request, Step, Survey, Transfer, VerifyByCode, question_of
 from ivr_flows.source import Faults, FlowErrors, MapNode, Node, Scalar, did_you_mean, one_of, read
 from ivr_flows.state import place_of
 from ivr_flows.trials.reading_world import WorldReading
+from ivr_flows.trials.world import UNSENT
 from ivr_flows.values import Fields, Reading
 
 SUFFIX: Final = ".sim.yaml"
@@ -230,7 +231,7 @@ class _File:
             place_of(flow, name): step
             for flow, part in parts.items()
             for name, step in part.steps.items()
-            if isinstance(step, Menu | Gather | Survey | Request)
+            if question_of(step) is not None or isinstance(step, Request)
         }
 
 
@@ -243,6 +244,8 @@ def may_happen(step: Step) -> Iterable[str]:
             return (*map(str, range(11)), RIGHT, WRONG, SILENT, HANGS_UP)
         case Gather():
             return (RIGHT, WRONG, SILENT, HANGS_UP)
+        case VerifyByCode():
+            return (RIGHT, WRONG, SILENT, HANGS_UP, *sorted(UNSENT))
         case Transfer(exits=exits):
             return (*exits, AWAY)
         case _ if isinstance(step, Request):

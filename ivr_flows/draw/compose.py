@@ -22,8 +22,10 @@ from ivr_flows.flow import (
     Step,
     Subflow,
     Survey,
+    VerifyByCode,
     Words,
     exits,
+    verb_of,
 )
 
 NAME_PX: Final = 13
@@ -86,7 +88,7 @@ def _is_end(arrow: Arrow) -> bool:
 
 
 def _box(name: str, step: Step, arrows: Sequence[Arrow], language: str) -> Box:
-    look, verb = look_of(_verb(step)), _verb(step)
+    look, verb = look_of(verb_of(step)), verb_of(step)
     labels = sum(max(arrow.width, 20) for arrow in arrows) + 12 * (len(arrows) - 1)
     wide = max(BOX_WIDTH, labels)
     room = wide - 2 * PAD - (2 * FORK if look.shape == "fork" else 0)
@@ -104,10 +106,6 @@ def _box(name: str, step: Step, arrows: Sequence[Arrow], language: str) -> Box:
         told=". ".join(part for part in (f"{name}: {caption}", said[:TOLD]) if part),
         doubled=isinstance(step, Subflow) or (isinstance(step, Queue) and bool(step.wait_flow)),
     )
-
-
-def _verb(step: Step) -> str:
-    return str(step.__struct_config__.tag)
 
 
 def _details(step: Step, look: Look) -> Iterator[str]:
@@ -131,7 +129,7 @@ def _said(step: Step, language: str) -> str:
     """Return the first words of a step that a caller hears or gets, or what it does with variables."""
     if isinstance(step, Assign):
         return "; ".join(f"{name} = {value}" for name, value in step.values.items())
-    if isinstance(step, Survey):
+    if isinstance(step, Survey | VerifyByCode):
         return _words(step.question.prompt, language)
     for field in SAID:
         text = _words(getattr(step, field, None), language)
@@ -175,7 +173,7 @@ def _named(expression: str) -> str:
 
 def _arrows(source: str, step: Step, language: str) -> list[Arrow]:
     """Join exits that lead to the same step, in the order of the first of each."""
-    look = look_of(_verb(step))
+    look = look_of(verb_of(step))
     ways: dict[str, list[Line]] = {}
     for name, target in exits(step):
         if target:

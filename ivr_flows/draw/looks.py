@@ -13,7 +13,7 @@ Tone = Literal["speak", "ask", "decide", "person", "fact", "stop"]
 FAILURES: Final = frozenset(
     {
         "no_input", "no_match", "failed", "timed_out", "timeout", "full", "closed", "busy", "no_answer", "not_found",
-        "refused", "no_message", "several",
+        "refused", "no_message", "several", "wrong", "not_sent",
     }
 )  # fmt: skip
 """Exits that are for what went wrong, whatever the verb."""
@@ -75,7 +75,7 @@ LOOKS: Final[Mapping[str, Look]] = {
     ),
     "verify": Look(
         "M8 1.5l5.5 2V8c0 3.5-2.5 5.5-5.5 6.5C5 13.5 2.5 11.5 2.5 8V3.5zM5.5 8l2 2 3.5-3.5",
-        details=("field",),
+        details=("field", "channels"),
     ),
     "http": Look("M2 5h11M10 2l3 3-3 3M14 11H3M6 8l-3 3 3 3", details=("method",)),
     "case": Look("M1.5 3.5h5L8 5.5h6.5V13h-13z", details=("deed",)),

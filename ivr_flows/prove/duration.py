@@ -31,6 +31,7 @@ from ivr_flows.flow import (
     Subflow,
     Survey,
     Verify,
+    VerifyByCode,
     Wait,
     Words,
 )
@@ -107,6 +108,10 @@ def step_s(step: Step, exit_name: str, languages: Iterable[str], within: Within)
             return max(step.timeout_s * (step.retries + 1), prompt_s(step.filler, languages))
         case Lookup() | Verify() | Case():
             return step.timeout_s
+        case VerifyByCode():
+            asked = step.question if exit_name not in ("not_sent", "failed") else None
+            put = _question_s(asked, {"wrong": "no_match"}.get(exit_name, exit_name), languages) if asked else 0.0
+            return step.timeout_s + put
         case Subflow():
             return within(step, exit_name)
         case Hold():

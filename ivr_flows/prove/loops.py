@@ -26,15 +26,13 @@ from ivr_flows.flow import (
     Callback,
     Dial,
     Flow,
-    Gather,
-    Menu,
     Queue,
     Return,
     Step,
     Subflow,
-    Survey,
     Voicemail,
     When,
+    question_of,
 )
 from ivr_flows.flow import (
     Transfer as TransferStep,
@@ -59,6 +57,8 @@ NOBODY_THERE: Final = {
     "conference": ("next",),
 }  # fmt: skip
 """Exits after which a person is behind the caller, or nobody is there at all."""
+UNANSWERED: Final = ("no_input", "no_match", "wrong", "not_sent", "failed")
+"""Exits of questions by which callers leave who do nothing right."""
 PERSONS: Final = Queue | Dial | TransferStep | Callback | Voicemail
 DEEP: Final = 6
 
@@ -160,8 +160,8 @@ class Loops:
         step = self.flow.steps[edge.step]
         if isinstance(step, Subflow):
             return edge.way.exit in self.silent.get(step.flow, frozenset())
-        if isinstance(step, Menu | Gather | Survey):
-            return edge.way.exit in ("no_input", "no_match")
+        if question_of(step) is not None:
+            return edge.way.exit in UNANSWERED
         if isinstance(step, Queue) and edge.way.exit in step.exits:
             return False
         return edge.way.exit not in OF_PEOPLE.get(verb(step), ())

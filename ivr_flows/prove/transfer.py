@@ -14,14 +14,15 @@ from ivr_flows.flow import (
     Hours,
     Http,
     Lookup,
-    Menu,
     ReadQueue,
     Step,
     Subflow,
     Survey,
     Verify,
+    VerifyByCode,
     When,
     exits,
+    question_of,
     ways,
 )
 from ivr_flows.prove.evaluate import Evaluation
@@ -46,6 +47,9 @@ AT_ONCE: Final = frozenset(
     }
 )
 """Verbs that do not wait: the clock stands still across them."""
+ANSWERED: Final = 2
+VERIFIED: Final = 3
+"""The assurance of who answered a question, and of who gave the code that was sent."""
 SURVEYED: Final = {"csat": between(1, 5), "nps": between(0, 10)}
 
 
@@ -148,8 +152,12 @@ class Transfer:
         yield from (self.filled(step.into, after) if name in ("found", "next") else after for name, _ in exits(step))
 
     def verify(self, step: Verify, world: World) -> Iterator[World | None]:
-        """Be sure of the caller, or not."""
-        yield from (self.raised(world, 2) if name == "verified" else world for name, _ in exits(step))
+        """Be sure of the caller, or not. Who has proved more as one person may be another by this answer."""
+        yield from (self.anew(world, ANSWERED) if name == "verified" else world for name, _ in exits(step))
+
+    def verify_code(self, step: VerifyByCode, world: World) -> Iterator[World | None]:
+        """Be sure of the caller by a code, or not."""
+        yield from (self.anew(world, VERIFIED) if name == "verified" else world for name, _ in exits(step))
 
     def gathered(self, step: Gather, world: World) -> World:
         """Return the world after a question was answered."""
@@ -216,6 +224,7 @@ OUTCOMES: Final[Mapping[type[Step], Callable[[Transfer, Any, World], Iterator[Wo
     Lookup: Transfer.customer,
     Case: Transfer.customer,
     Verify: Transfer.verify,
+    VerifyByCode: Transfer.verify_code,
     Subflow: Transfer.subflow,
 }
 """The steps after which something is known that was not before."""
@@ -228,4 +237,4 @@ def verb(step: Step) -> str:
 
 def takes_keys(step: Step) -> bool:
     """Whether a step asks the caller for keys."""
-    return isinstance(step, Menu | Gather | Survey)
+    return question_of(step) is not None

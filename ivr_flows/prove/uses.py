@@ -30,10 +30,12 @@ from ivr_flows.flow import (
     TakeNote,
     Transfer,
     Verify,
+    VerifyByCode,
     Voicemail,
     When,
     Whisper,
     Words,
+    question_of,
 )
 
 Sink = Literal["heard", "sent", "agent", "web", "dialled", "judged", "kept", "passed"]
@@ -82,6 +84,9 @@ def uses_of(step: Step) -> Iterator[Use]:  # noqa: C901, PLR0912
             yield Use(step.value, "dialled")
         case Verify():
             yield Use(step.value, "judged", bare=True)
+        case VerifyByCode():
+            yield from _heard(step.filler)
+            yield from _heard(step.question.prompt)
         case Http():
             for text in (step.url, *step.headers.values(), *step.query.values()):
                 yield Use(text, "web")
@@ -108,8 +113,8 @@ def uses_of(step: Step) -> Iterator[Use]:  # noqa: C901, PLR0912
 
 def later_uses(step: Step) -> Iterator[Use]:
     """Yield the texts of a question that are heard when an answer was wrong, missing, or is read back."""
-    question = step.question if isinstance(step, Survey) else step
-    if isinstance(question, Menu | Gather):
+    question = question_of(step)
+    if question is not None:
         yield from _heard(question.no_input.prompt)
         yield from _heard(question.no_match.prompt)
 

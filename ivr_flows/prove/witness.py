@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from ivr_flows.flow import Flow, Gather, Menu, Split, Survey, When
+from ivr_flows.flow import Flow, Gather, Menu, Split, VerifyByCode, When, question_of
 from ivr_flows.prove.transfer import AT_ONCE, Transfer, Way, verb
 from ivr_flows.prove.world import World
 
@@ -89,18 +89,20 @@ def such_a_call(deeds: list[str]) -> str:
 def deed_of(flow: Flow, name: str, way: Way) -> str:
     """Return what happens at a step for a call to go this way; empty where nothing could be otherwise."""
     step = flow.steps[name]
-    question = step.question if isinstance(step, Survey) else step
+    question = question_of(step)
     if way.exit.startswith("key "):
         return f"press {way.exit.removeprefix('key ')}"
-    if isinstance(question, Menu | Gather) and way.exit in ("no_input", "no_match"):
+    if question is not None and way.exit in ("no_input", "no_match"):
         retry = question.no_input if way.exit == "no_input" else question.no_match
         what = "says nothing" if way.exit == "no_input" else "presses wrong keys"
         return f"{what} {_times(retry.retries + 1)}".rstrip()
-    match question:
+    if isinstance(step, VerifyByCode):
+        return f"{name}: {way.exit}"
+    match question or step:
         case Menu():
             return f"press {way.exit}"
-        case Gather():
-            return f"types {_typed(question)}"
+        case Gather() as asked:
+            return f"types {_typed(asked)}"
         case When():
             return f"{name}: {'if ' if way.exit != 'else' else ''}{way.exit}"
         case Split():

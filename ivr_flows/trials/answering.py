@@ -8,15 +8,15 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from ivr_flows.answers import understand
-from ivr_flows.flow import Flow, Gather, Http, Lookup, Menu, Request, Survey, Transfer
+from ivr_flows.flow import Flow, Gather, Http, Lookup, Menu, Request, Survey, Transfer, question_of
 from ivr_flows.state import Ask
 from ivr_flows.step_reading import KEYS
 from ivr_flows.trials.call import Call
 from ivr_flows.trials.hints import Compared
 from ivr_flows.trials.scenario import REPLY_AFTER_S, Reply, World
-from ivr_flows.trials.world import Answers, Said, at_path
+from ivr_flows.trials.world import CODE, KEYED, UNSENT, Answers, Said, at_path
 from telephony.clock import datetime_of
-from telephony.requests import CallHttp, kind_of
+from telephony.requests import CallHttp, CheckCode, SendCode, kind_of
 
 Came = tuple[str, str, Any]
 """A key of a scenario's world, a name in it ("" for none), and what stands there."""
@@ -52,8 +52,7 @@ class Answering:
     @property
     def question(self) -> Menu | Gather | None:
         """What is asked; None where nothing is."""
-        here = self._here.question if isinstance(self._here, Survey) else self._here
-        return here if isinstance(here, Menu | Gather) else None
+        return question_of(self._here)
 
     def all(self, known: Compared) -> Iterator[str]:
         """Yield the keys that the question tells apart; "" for silence."""
@@ -156,6 +155,9 @@ def replies_to(call: Call, asked: Ask, known: Compared) -> Iterator[tuple[Said |
     here = part.steps[call.inner.step]
     if not isinstance(here, Request):
         return
+    if isinstance(asked.request, SendCode | CheckCode):
+        yield from _code(asked.request, call)
+        return
     kind = kind_of(asked.request)
     if isinstance(here, Transfer):
         yield None, None
@@ -170,6 +172,18 @@ def replies_to(call: Call, asked: Ask, known: Compared) -> Iterator[tuple[Said |
         if outcome == "verified" and "caller.assurance" in known:
             doubted = Said(outcome, {}, REPLY_AFTER_S, replace(call.facts.caller, known=True, assurance=1))
             yield doubted, (kind, "", {"outcome": outcome, "known_as": {"assurance": 1}})
+
+
+def _code(request: SendCode | CheckCode, call: Call) -> Iterator[tuple[Said, Came | None]]:
+    """A code is sent, which nothing has to be written for, or not; what is keyed is right, or not."""
+    if isinstance(request, SendCode):
+        yield Said("sent", {}, REPLY_AFTER_S, None), None
+        yield from ((Said(outcome, {}, REPLY_AFTER_S, None), (CODE, "", outcome)) for outcome in sorted(UNSENT))
+        return
+    for outcome in KEYED:
+        said = Answers(World(replies={CODE: (Reply(outcome),)})).reply(request, call.facts)
+        if said is not None:
+            yield said, (CODE, "", outcome)
 
 
 def _http(here: Request, part: Flow, request: CallHttp, outcome: str, known: Compared) -> Iterator[tuple[Said, Came]]:

@@ -21,6 +21,7 @@ from telephony.events import CallerContext, KnownField, OpenCase, PastInteractio
 OUTCOMES: Final[Mapping[str, tuple[str, ...]]] = {
     "lookup": ("found", "not_found", "several", "failed"),
     "verify": ("verified", "refused", "failed"),
+    "code": ("right", "wrong", "expired", "not_sent", "failed"),
     "case": ("next", "failed"),
     "callback": ("next", "failed"),
     "dial": ("answered", "busy", "no_answer", "failed"),
@@ -263,7 +264,7 @@ class WorldReading:
             word or OUTCOMES[kind][0],
             None if told is None else plain_of(told),
             values.duration(self.reading, given.get("after"), REPLY_AFTER_S),
-            None if known_as is None else self.known_as(known_as, timezone, at, 2),
+            None if known_as is None else self.known_as(known_as, timezone, at, 3 if kind == "code" else 2),
         )
 
     def http(self, node: Node | None) -> dict[str, tuple[Reply, ...]]:

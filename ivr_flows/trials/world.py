@@ -10,15 +10,16 @@ from typing import Any, Final, NamedTuple
 from msgspec.structs import replace
 
 from ivr_flows.facts import Facts
-from ivr_flows.trials.scenario import Reply, Visit, World
+from ivr_flows.trials.scenario import REPLY_AFTER_S, Reply, Visit, World
 from telephony.events import CallerContext
-from telephony.requests import AnyRequest, CallHttp, Values, kind_of
+from telephony.requests import AnyRequest, CallHttp, CheckCode, SendCode, Values, kind_of
 
 NOT_THERE: Final = "the flow asks for {}, and nothing under the scenario's `http:` answers that"
 """Why a scenario fails that lacks an answer."""
 UNLESS_SAID: Final[Mapping[str, Reply]] = {
     "lookup": Reply("not_found"),
     "verify": Reply("refused"),
+    "code": Reply("wrong"),
     "case": Reply("next", {"id": "case-new"}),
     "callback": Reply("next"),
     "dial": Reply("answered", after_s=60.0),
@@ -26,8 +27,13 @@ UNLESS_SAID: Final[Mapping[str, Reply]] = {
     "voicemail": Reply("next", after_s=10.0),
 }
 """What the world says where the scenario has nothing of it. A web service always needs its answer."""
-VERIFIED: Final = 2
-"""The assurance of somebody who answered a question."""
+ANSWERED: Final = 2
+VERIFIED: Final = 3
+"""The assurance of somebody who answered a question, and of somebody who gave the code that was sent."""
+CODE: Final = "code"
+"""What comes of a code: of its sending, else of what is keyed."""
+UNSENT: Final = frozenset({"not_sent", "failed"})
+KEYED: Final[Mapping[str, str]] = {"right": "verified", "wrong": "wrong", "expired": "refused"}
 
 
 class Said(NamedTuple):
@@ -60,6 +66,8 @@ class Answers:
         none either, unless it fails."""
         if isinstance(request, CallHttp):
             return self._http(request)
+        if isinstance(request, SendCode | CheckCode):
+            return self._code(request, facts)
         kind = kind_of(request)
         replies = self._world.replies.get(kind) or ((UNLESS_SAID[kind],) if kind in UNLESS_SAID else ())
         if not replies:
@@ -67,8 +75,21 @@ class Answers:
         reply = replies[self._turn(kind, "", len(replies))]
         caller = reply.caller
         if caller is None and kind == "verify" and reply.outcome == "verified":
-            caller = replace(facts.caller, known=True, assurance=VERIFIED)
+            caller = replace(facts.caller, known=True, assurance=max(ANSWERED, facts.caller.assurance))
         return Said(reply.outcome, reply.values or {}, reply.after_s, caller)
+
+    def _code(self, request: SendCode | CheckCode, facts: Facts) -> Said:
+        """A code is sent, unless the next answer says that it is not; that answer is else for what is keyed."""
+        replies = self._world.replies.get(CODE) or (UNLESS_SAID[CODE],)
+        reply = replies[min(self._asked[CODE, ""], len(replies) - 1)]
+        if isinstance(request, SendCode) and reply.outcome not in UNSENT:
+            return Said("sent", {}, REPLY_AFTER_S, None)
+        self._turn(CODE, "", len(replies))
+        outcome = reply.outcome if isinstance(request, SendCode) else KEYED.get(reply.outcome, "failed")
+        caller = reply.caller
+        if caller is None and outcome == "verified":
+            caller = replace(facts.caller, known=True, assurance=VERIFIED)
+        return Said(outcome, {}, reply.after_s, caller)
 
     def web(self, method: str, url: str) -> Reply | None:
         """Return what a web service answers this time; None where the scenario has none of that address."""

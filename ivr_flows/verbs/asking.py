@@ -1,28 +1,40 @@
 """Verbs that ask and tell the world: lookup, verify, http, case, note, notify."""
 
 import re
+from collections.abc import Iterable
 from typing import Final, get_args
 
 from ivr_flows import values
 from ivr_flows.flow import (
     ANSWER_LIMIT_S,
     ANY_CHANNEL,
+    CODE_DIGITS,
+    CODE_FIRST_KEY_S,
+    CODE_LIMIT_S,
+    CODE_VALID_S,
     Case,
+    Gather,
     Http,
     Lookup,
     Notify,
     TakeNote,
     Verify,
+    VerifyByCode,
 )
 from ivr_flows.source import ListNode, MapNode, Node, Scalar, one_of
 from ivr_flows.step_reading import StepReading
 from ivr_flows.verbs.calling import CALLERS_NUMBER
+from ivr_flows.verbs.speaking import keys_of
 from telephony.requests import CaseDeed, Method
 
 IDENTITIES: Final = ("phone", "email", "zalo", "facebook", "web", "external")
 METHODS: Final = get_args(Method)
 DEEDS: Final = get_args(CaseDeed)
 MAX_RETRIES: Final = 5
+MAX_CODE_VALID_S: Final = 900.0
+OF_A_CODE: Final = ("prompt", "keys", "filler", "wrong", "no_input", "not_sent")
+OF_AN_ANSWER: Final = ("field", "value", "refused")
+"""What stands in a `verify` that asks for a code, and in one that compares an answer, and not in the other."""
 ADDRESS: Final = re.compile(r"(https?://[^/{}\s]+|\{\{\s*settings\.\w+\s*\}\})(?=[/?#]|$)")
 
 
@@ -41,7 +53,10 @@ def lookup(step: StepReading) -> Lookup:
     )
 
 
-def verify(step: StepReading) -> Verify:
+def verify(step: StepReading) -> Verify | VerifyByCode:
+    if "code" in step.given:
+        return _verify_by_code(step, step.given.items["code"][1])
+    _not_for(step, OF_A_CODE, "is for a code: verify: {code: {by: [zalo, email]}, prompt: …}")
     field = step.needed("field", "verify")
     return Verify(
         field="" if field is None else values.name(step.reading, field, "a field's name"),
@@ -49,6 +64,58 @@ def verify(step: StepReading) -> Verify:
         exits=step.exits("verified", "refused", "failed"),
         timeout_s=step.duration("timeout", ANSWER_LIMIT_S),
     )
+
+
+def _verify_by_code(step: StepReading, node: Node) -> VerifyByCode:
+    _not_for(step, OF_AN_ANSWER, "is for an answer that is compared; a code is asked for by the step itself")
+    by, valid_s = _code(step, node)
+    keys = keys_of(step, CODE_FIRST_KEY_S)
+    question = Gather(
+        into="",
+        prompt=step.question("verify"),
+        length=(CODE_DIGITS, CODE_DIGITS),
+        next="",
+        no_input=step.retry("no_input"),
+        no_match=step.retry("wrong"),
+        finish=keys.finish,
+        first_key_s=keys.first_s,
+        between_keys_s=keys.between_s,
+        secret=True,
+    )
+    return VerifyByCode(
+        question=question,
+        exits=step.exits("verified", "not_sent", "failed"),
+        by=by,
+        valid_s=valid_s,
+        timeout_s=step.duration("timeout", CODE_LIMIT_S),
+        filler=step.prompt("filler"),
+    )
+
+
+def _code(step: StepReading, node: Node) -> tuple[tuple[str, ...], float]:
+    """Read `code: {by: [zalo, email], valid: 5m}`, or its channels alone; `auto` is any."""
+    if not isinstance(node, MapNode):
+        return _channels(step, node), CODE_VALID_S
+    inner = values.fields(step.reading, node, ("by", "valid"), "'code'")
+    by, valid = inner.get("by"), inner.get("valid")
+    valid_s = values.duration(step.reading, valid, CODE_VALID_S)
+    if valid is not None and not 0 < valid_s <= MAX_CODE_VALID_S:
+        step.reading.faults.add(valid, "bad-value", f"a code is good for {MAX_CODE_VALID_S / 60:.0f}m at most")
+    return () if by is None else _channels(step, by), valid_s
+
+
+def _channels(step: StepReading, node: Node) -> tuple[str, ...]:
+    nodes = node.elements if isinstance(node, ListNode) else (node,)
+    words = tuple(values.text(step.reading, each, "a channel") for each in nodes)
+    if not words:
+        step.reading.faults.add(node, "bad-value", "name the channels by which a code is sent: by: [zalo, email]")
+    return () if words == (ANY_CHANNEL,) else words
+
+
+def _not_for(step: StepReading, names: Iterable[str], why: str) -> None:
+    for name in names:
+        if name in step.given:
+            step.reading.faults.add(step.given.items[name][0], "unknown-key", f"'{name}' {why}")
 
 
 def http(step: StepReading) -> Http:

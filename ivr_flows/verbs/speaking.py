@@ -84,7 +84,7 @@ def gather(step: StepReading) -> Gather:
     into_node = step.needed("into", "gather")
     into = "" if into_node is None else step.filled(into_node, "into", GATHERED)
     declared = step.reading.variables.get(into)
-    keys = _keys(step)
+    keys = keys_of(step)
     return Gather(
         into=into,
         prompt=step.question("gather"),
@@ -120,22 +120,24 @@ def _check(step: StepReading, declared: Variable | None) -> Check:
     return next((check for check in get_args(Check) if check == kind), "")
 
 
-class _Keys(NamedTuple):
+class Keys(NamedTuple):
+    """How digits are typed: the key that finishes them, and how long the first, and each other, is waited for."""
+
     finish: str = "#"
     first_s: float = FIRST_KEY_S
     between_s: float = BETWEEN_KEYS_S
 
 
-def _keys(step: StepReading) -> _Keys:
+def keys_of(step: StepReading, first_s: float = FIRST_KEY_S) -> Keys:
     """Read `keys: {finish, first, between}`."""
     node = step.given.get("keys")
     if node is None:
-        return _Keys()
+        return Keys(first_s=first_s)
     inner = values.fields(step.reading, node, ("finish", "first", "between"), "'keys'")
     finish = inner.get("finish")
-    return _Keys(
+    return Keys(
         "#" if finish is None else _finish(step, finish),
-        values.duration(step.reading, inner.get("first"), FIRST_KEY_S),
+        values.duration(step.reading, inner.get("first"), first_s),
         values.duration(step.reading, inner.get("between"), BETWEEN_KEYS_S),
     )
 

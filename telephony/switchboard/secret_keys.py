@@ -15,7 +15,7 @@ line or for nobody.
 
 from typing import Final
 
-from ivr_flows.flow import Gather
+from ivr_flows.flow import Gather, question_of
 from ivr_flows.graph import places
 from ivr_flows.step import FlowInput, KeyPressed, TimePassed
 from telephony.events import DigitPressed, Event, GuardKeys, KeySignalled
@@ -45,7 +45,7 @@ def _takes_secrets(call: Call, now: float) -> bool:
     if call.state not in OF_A_FLOW and not call.takes_keys:
         return True
     if call.flow_state is None:
-        return bool(call.secrecy.variables)  # typed ahead, for whatever question
+        return bool(call.secrecy.steps)  # typed ahead, for whatever question
     return now <= call.secret_until or call.step in call.secrecy.steps
 
 
@@ -65,7 +65,7 @@ def note_surplus(call: Call, before: str, message: FlowInput, now: float) -> Non
     """Remember where a flow has left a step whose keys are secret, `before`, by an input: more of them may come."""
     if call.step == before or before not in call.secrecy.steps:
         return
-    question = places(call.flow)[before]
+    question = question_of(places(call.flow)[before])
     if not isinstance(question, Gather):
         call.secret_until = now + SURPLUS_S
     elif isinstance(message, KeyPressed) and message.digit == question.finish:

@@ -39,6 +39,7 @@ from ivr_flows.flow import (
     TakeNote,
     Variable,
     Verify,
+    VerifyByCode,
     Voicemail,
     Wait,
     When,
@@ -139,7 +140,10 @@ class World:
             case 11:
                 return Http("get", "https://x.example/", {"next": to[0], "failed": to[1]}, into="parcel")
             case 12:
-                return Verify("birthday", "n", {"verified": to[0], "refused": to[1], "failed": to[2]})
+                code = Gather("", self.words(), (6, 6), "", no_input, no_match, secret=True)
+                ways = {"verified": to[0], "not_sent": to[1], "failed": to[4]}
+                asked = {"verified": to[0], "refused": to[1], "failed": to[2]}
+                return self.random.choice((Verify("birthday", "n", asked), VerifyByCode(code, ways)))
             case 13:
                 return Hours("office", dict(zip(("open", "closed", "holiday", "emergency"), to, strict=False)))
             case 14:
@@ -181,7 +185,10 @@ class World:
 
     def answer(self, asked: Ask) -> FlowInput:
         """What the world says to a request."""
-        outcomes = {"lookup": ("found",), "http": ("next", "failed"), "verify": ("verified", "refused", "failed")}
+        outcomes = {
+            "lookup": ("found",), "http": ("next", "failed"), "verify": ("verified", "refused", "failed"),
+            "send_code": ("sent", "not_sent"), "check_code": ("verified", "wrong", "refused", "failed"),
+        }  # fmt: skip
         kind = str(asked.request.__struct_config__.tag)
         outcome = self.random.choice(outcomes.get(kind, ("next", "failed", "no_message")))
         return Answered(asked.number, outcome, {"place": "here", "weight": 3, "day": "2026-03-02"})

@@ -6,19 +6,17 @@ neither more calls, nor other numbers, nor a restart give more of them.
 Rule 3: what is asked is kept, and what is answered is not.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge import candidates, telling_apart
-from crm_bridge.rows import new_id
-from crm_bridge.tables import VerificationAttempt
+from crm_bridge import attempts, candidates, telling_apart
+from crm_bridge.attempts import WINDOW_S, mark
 
-WINDOW_S: Final = 3600.0
+__all__ = ["ANSWERED", "PER_CALLER", "PER_CUSTOMER", "WINDOW_S", "Asked", "Verdict", "Verified", "proves", "verify"]
+
 PER_CALLER: Final = 5
 PER_CUSTOMER: Final = 10
 ANSWERED: Final = 2
@@ -51,8 +49,7 @@ class Verified:
 async def verify(session: AsyncSession, asked: Asked, now: float) -> Verified:
     """Compare an answer with what is known of the candidates. Writes without committing."""
     most = _most_of(asked)
-    await session.execute(delete(VerificationAttempt).where(VerificationAttempt.at < now - WINDOW_S))
-    if await _is_exhausted(session, most):
+    if await attempts.left(session, most, now) <= 0:
         return Verified("exhausted")
     people = await candidates.read(session, asked.profiles, asked.caller)
     if not any(asked.field in each.fields for each in people):
@@ -60,8 +57,7 @@ async def verify(session: AsyncSession, asked: Asked, now: float) -> Verified:
     fitting = telling_apart.verify(people, asked.field, asked.answer)
     if len(fitting) == 1:
         return Verified("verified", fitting[0])
-    session.add_all(VerificationAttempt(id=new_id(), mark=mark, at=now) for mark in most)
-    await session.flush()
+    await attempts.count(session, most, now)
     return Verified("refused")
 
 
@@ -73,17 +69,4 @@ def proves(field: str) -> bool:
 def _most_of(asked: Asked) -> Mapping[str, int]:
     """Return the marks by which attempts are counted, and how many each may have."""
     caller = f"caller {asked.caller}" if asked.caller else f"call {asked.call}"
-    return {_mark(caller): PER_CALLER} | {_mark(f"customer {each}"): PER_CUSTOMER for each in asked.profiles}
-
-
-def _mark(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-async def _is_exhausted(session: AsyncSession, most: Mapping[str, int]) -> bool:
-    counted = (
-        select(VerificationAttempt.mark, func.count())
-        .where(VerificationAttempt.mark.in_(most))
-        .group_by(VerificationAttempt.mark)
-    )
-    return any(count >= most[mark] for mark, count in await session.execute(counted))
+    return {mark(caller): PER_CALLER} | {mark(f"customer {each}"): PER_CUSTOMER for each in asked.profiles}

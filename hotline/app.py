@@ -24,6 +24,8 @@ import structlog
 import uvloop
 
 from crm_bridge.channels.door import Door
+from crm_bridge.codes.book import Codes
+from crm_bridge.codes.code import DIGITS
 from crm_bridge.connectors.lookup import Connectors
 from crm_bridge.notify.outbox import Notifier
 from crm_bridge.webhooks import endpoint as webhook_endpoint
@@ -47,6 +49,7 @@ from telephony.edge import callbacks, collector, hours, number_tables, recovery,
 from telephony.edge.alarms import watch_disk
 from telephony.edge.callbacks import CallbackRequests
 from telephony.edge.case_requests import CaseRequests
+from telephony.edge.code_requests import CodeRequests
 from telephony.edge.funnel import Funnel
 from telephony.edge.media_settings import ICE_SERVERS, MediaSettings
 from telephony.edge.media_workers import MediaWorkers
@@ -84,6 +87,7 @@ NEEDED: Final = ("media", "render")
 those workers come up behind the first calls, and what is to be heard waits for them."""
 USERS_EVERY_S: Final = 2.0
 HANG_UP_S: Final = 10.0
+CODE_KEY_OCTETS: Final = 32
 
 log = structlog.get_logger("hotline")
 
@@ -139,8 +143,17 @@ class Hotline:
             self.sessions, settings.region, notify.routes(settings), self.funnel.webhooks, self.funnel.publish
         )
         self.funnel.notifier = self.notifier
+        book = Codes(
+            self.notifier,
+            self.funnel.customers.turn,
+            self.clock.now,
+            key=secrets.token_bytes(CODE_KEY_OCTETS),
+            draw=lambda: f"{secrets.randbelow(10**DIGITS):0{DIGITS}}",
+        )
+        self.codes = CodeRequests(book)
+        self.codes.register(self.funnel.requests)
         self._serve_flows(flows)
-        self.funnel.advice = self.funnel.customers.advice = load_advice(settings)
+        self.funnel.advice = self.funnel.customers.advice = self.codes.advice = load_advice(settings)
         if self.connectors.clients:
             self.funnel.name_of = self.connectors.name_of
         # What a caller hears in the middle of a talk is to be there at once.
@@ -476,7 +489,8 @@ class Hotline:
             },
         )
         app.state.funnel = self.funnel
-        self.funnel.customers.note = app.state.audit.note
+        self.funnel.customers.note = self.codes.note = app.state.audit.note
+        app.state.codes = self.codes
         app.state.webhooks = self.funnel.webhooks
         app.state.notifier = self.notifier
         app.state.connectors = self.connectors
@@ -524,7 +538,8 @@ class Hotline:
         """Begin to carry messages out, and put away what waits for a channel that is there no more."""
         from crm_bridge.notify.courier import Couriers  # noqa: PLC0415
 
-        couriers = Couriers(self.notifier, notify.senders(self.settings), self.funnel.alarms, self.clock.now)
+        self.codes.codes.senders = senders = notify.senders(self.settings)
+        couriers = Couriers(self.notifier, senders, self.funnel.alarms, self.clock.now)
         self._exit.push_async_callback(couriers.stop)
         await couriers.start()
 

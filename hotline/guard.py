@@ -54,6 +54,8 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("POST", "/api/v1/customers/*/crm/*", ("customers",)),
     ("POST", "/api/v1/merges/*/undo", ("customers",)),
     ("POST", "/api/v1/customers/*/messages", ("messages", "desk")),
+    ("POST", "/api/v1/customers/*/codes", ("desk",)),
+    ("POST", "/api/v1/customers/*/codes/check", ("desk",)),
     ("POST", "/api/v1/messages/replay", ("audit",)),  # of supervisors and admins
     ("POST", "/api/v1/messages/*/replay", ("audit",)),
     ("POST", "/api/v1/imports", ("customers",)),

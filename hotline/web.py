@@ -31,6 +31,7 @@ import recordings.routes
 import telephony.alarm_routes
 import telephony.audio_routes
 import telephony.callback_routes
+import telephony.code_routes
 import telephony.desk_routes
 import telephony.hours_routes
 import telephony.routes
@@ -178,6 +179,7 @@ def create_app(
         telephony.voicemail_routes,
         telephony.hours_routes,
         telephony.callback_routes,
+        telephony.code_routes,
     ):
         app.include_router(room.router, prefix=API)
     app.include_router(crm_bridge.channels.routes.router)

@@ -171,7 +171,7 @@ async def get_phrases(request: Request, call: str) -> list[Phrase]:
 @router.post("/calls/{call}/hold", status_code=202)
 async def hold(request: Request, call: str) -> CallBody:
     """Let the caller hear music."""
-    snapshot = await _talk(request, call, ("talking",), "Only a talk can be put on hold.")
+    snapshot = await own_talk(request, call, ("talking",), "Only a talk can be put on hold.")
     running_funnel(request).happened(HoldRequested(call, snapshot.agent))
     return await _settled(request, call)
 
@@ -179,7 +179,7 @@ async def hold(request: Request, call: str) -> CallBody:
 @router.post("/calls/{call}/resume", status_code=202)
 async def resume(request: Request, call: str) -> CallBody:
     """Take the held caller back."""
-    snapshot = await _talk(request, call, ("held",), "The caller is not on hold.")
+    snapshot = await own_talk(request, call, ("held",), "The caller is not on hold.")
     running_funnel(request).happened(ResumeRequested(call, snapshot.agent))
     return await _settled(request, call)
 
@@ -187,7 +187,7 @@ async def resume(request: Request, call: str) -> CallBody:
 @router.post("/calls/{call}/keys", status_code=202)
 async def send_keys(request: Request, call: str, body: KeysRequest) -> CallBody:
     """Press keys for whom the agent talks to, such as somebody's voice menu; each takes 160 ms."""
-    snapshot = await _talk(request, call, TALKS, "Keys can be pressed in a talk alone.")
+    snapshot = await own_talk(request, call, TALKS, "Keys can be pressed in a talk alone.")
     if cause := keys.why_not(running_funnel(request).switchboard.board, call):
         raise HTTPException(409, cause)
     running_funnel(request).happened(KeysRequested(call, snapshot.agent, body.keys))
@@ -197,7 +197,7 @@ async def send_keys(request: Request, call: str, body: KeysRequest) -> CallBody:
 @router.post("/calls/{call}/recording/pause", status_code=202)
 async def pause_recording(request: Request, call: str) -> CallBody:
     """Record silence, and stream none of it, for as long as what must not be kept is said. The talk's end ends it."""
-    snapshot = await _talk(request, call, TALKS, "Only a talk is recorded.")
+    snapshot = await own_talk(request, call, TALKS, "Only a talk is recorded.")
     if not snapshot.recording:
         raise HTTPException(409, "This talk is not recorded.")
     running_funnel(request).happened(RecordingPauseRequested(call, snapshot.agent))
@@ -207,7 +207,7 @@ async def pause_recording(request: Request, call: str) -> CallBody:
 @router.post("/calls/{call}/recording/resume", status_code=202)
 async def resume_recording(request: Request, call: str) -> CallBody:
     """Record again."""
-    snapshot = await _talk(request, call, TALKS, "Only a talk is recorded.")
+    snapshot = await own_talk(request, call, TALKS, "Only a talk is recorded.")
     running_funnel(request).happened(RecordingResumeRequested(call, snapshot.agent))
     return await _settled(request, call)
 
@@ -215,7 +215,7 @@ async def resume_recording(request: Request, call: str) -> CallBody:
 @router.post("/calls/{call}/transfer", status_code=202)
 async def transfer(request: Request, call: str, body: TransferRequest) -> CallBody:
     """Give the caller to another agent, to a queue or to a number outside, and leave the call."""
-    snapshot = await _talk(request, call, TALKS, "Only a caller who is talking or on hold can be transferred.")
+    snapshot = await own_talk(request, call, TALKS, "Only a caller who is talking or on hold can be transferred.")
     funnel = running_funnel(request)
     acd = funnel.switchboard.queues
     if body.queue and body.queue not in acd.queue_names():
@@ -270,7 +270,8 @@ def _me(request: Request) -> str:
     return str(signed_in_agent(request) or principal.name)
 
 
-async def _talk(request: Request, call: str, states: tuple[str, ...], otherwise: str) -> CallSnapshot:
+async def own_talk(request: Request, call: str, states: tuple[str, ...], otherwise: str) -> CallSnapshot:
+    """Return a call of whoever asks, in one of these states. Raises 404 and 409 (`otherwise`)."""
     snapshot = await own_call(request, call)
     if snapshot.state not in states:
         raise HTTPException(409, otherwise)

@@ -166,7 +166,7 @@ class CallerContext(Value, frozen=True):
     tell_apart_by: str = ""
     """The field that tells all candidates apart, empty for none."""
     verified_by: str = ""
-    """The field by which the caller was told from others, or verified, in this call."""
+    """The field by which the caller was told from others, or verified, in this call; `code` for a code."""
 
 
 Codec = Literal["PCMU", "PCMA", "opus", "G722", "L16/8000", "L16/16000"]
@@ -709,8 +709,9 @@ class CandidatesFound(Event, frozen=True):
 
 
 class CallerVerified(Event, frozen=True):
-    """The caller has answered a question about themselves (`context.verified_by`), and is that profile from now on.
-    `proven`: the answer is one that others do not know; else it only says which of several people calls."""
+    """The caller has answered a question about themselves (`context.verified_by`), or given the code that was sent to
+    them (`code`), and is that profile from now on. `proven`: the answer is one that others do not know; else it only
+    says which of several people calls."""
 
     call: str
     context: CallerContext

@@ -14,6 +14,8 @@ from typing import Final
 from crm_bridge.notify.parcel import MAX_TEXT, Kind, Route
 
 AUTO: Final = "auto"
+KNOWN: Final = 1
+"""The assurance of an identity that is more than a claim."""
 ZALO_WINDOW_S: Final = 7 * 86_400.0
 """An account may write to whoever had to do with it in the last seven days (conditions of consultation messages)."""
 KINDS: Final[Mapping[Kind, str]] = {"zalo": "Zalo user id", "email": "e-mail address"}
@@ -50,12 +52,13 @@ def choose(
     *,
     channel: str,
     to: str = "",
-    claimed: bool = False,
+    least: int = KNOWN,
     length: int,
     now: float,
 ) -> Choice:
     """Choose. `heard` is when the person last wrote, by channel; `to` is a normalised identity that is wanted, "" for
-    any; `length` the text's. Raises `NotReachable`."""
+    any; `length` the text's. `least` is the assurance that an identity needs, 0 where a claim will do. Raises
+    `NotReachable`."""
     if not routes:
         raise NotReachable(
             "nothing is set that could send messages: see `notify.email`, and `refresh_token` of a channel"
@@ -67,7 +70,7 @@ def choose(
     refused = []
     for route in sorted(wanted, key=lambda each: -heard.get(each.name, 0.0)):
         try:
-            return _by(route, identities, heard, to=to, claimed=claimed, length=length, now=now)
+            return _by(route, identities, heard, to=to, least=least, length=length, now=now)
         except NotReachable as cause:
             refused.append(f"{route.name}: {cause}")
     raise NotReachable("; ".join(refused))
@@ -79,7 +82,7 @@ def _by(
     heard: Mapping[str, float],
     *,
     to: str,
-    claimed: bool,
+    least: int,
     length: int,
     now: float,
 ) -> Choice:
@@ -87,7 +90,12 @@ def _by(
     if not of_kind:
         which = f"is not known to have this {KINDS[route.kind]}" if to else f"has no {KINDS[route.kind]}"
         raise NotReachable(f"the person {which}; send by another channel")
-    sound = [each for each in of_kind if each.assurance > 0 or claimed]
+    sound = [each for each in of_kind if each.assurance >= least]
+    if not sound and least > KNOWN:
+        raise NotReachable(
+            f"nobody vouches for the {KINDS[route.kind]}; it has to be that of a signed message, or of an e-mail that "
+            "a trusted server vouches for"
+        )
     if not sound:
         raise NotReachable(
             f"the {KINDS[route.kind]} is only a claim, and may be somebody else's; "

@@ -22,7 +22,7 @@ from crm_bridge.keep import Kept, keep_event
 from crm_bridge.mail.record import first_line
 from crm_bridge.match import Claim
 from crm_bridge.notify import thread
-from crm_bridge.notify.choice import AUTO, Choice, Known, choose
+from crm_bridge.notify.choice import AUTO, KNOWN, Choice, Known, choose
 from crm_bridge.notify.parcel import EMAIL, Parcel, Route, digits_of, in_language
 from crm_bridge.notify.tables import OutgoingMessage
 from crm_bridge.outgoing import queue
@@ -111,7 +111,7 @@ class Notifier:
         language, text = in_language(wanted.text, wanted.language or whom.language)
         choice = await self._choose(session, whom, wanted, len(text), now)
         _, subject = in_language(wanted.subject, language or wanted.language or whom.language)
-        recorded = await timeline.record(session, _event(wanted, choice, digits, text, subject, now), now)
+        recorded = await timeline.record(session, event_of(wanted, choice, digits, text, subject, now), now)
         if not recorded.repeated:
             entry = recorded.interaction
             references: tuple[str, ...] = ()
@@ -145,7 +145,8 @@ class Notifier:
                 return found
         return None
 
-    async def _choose(self, session: AsyncSession, whom: Person, wanted: Wanted, length: int, now: float) -> Choice:
+    async def reach(self, session: AsyncSession, whom: Person) -> tuple[list[Known], dict[str, float]]:
+        """Return the identities of a person, and when they last wrote by each of the ways there are."""
         rows = await session.scalars(select(Identity).where(Identity.customer_id.in_(whom.ids)))
         known = [Known(row.kind, row.value, *joining.worth(row, whom), row.source, row.created_at) for row in rows]
         heard = await session.execute(
@@ -157,13 +158,17 @@ class Notifier:
             )
             .group_by(Interaction.channel)
         )
+        return known, {channel: at for channel, at in heard}  # noqa: C416 - mypy does not take rows for pairs
+
+    async def _choose(self, session: AsyncSession, whom: Person, wanted: Wanted, length: int, now: float) -> Choice:
+        known, heard = await self.reach(session, whom)
         return choose(
             self.routes,
             known,
-            {channel: at for channel, at in heard},  # noqa: C416 - mypy does not take rows for pairs
+            heard,
             channel=wanted.channel,
             to=self._normalised(wanted.to),
-            claimed=wanted.claimed,
+            least=0 if wanted.claimed else KNOWN,
             length=length,
             now=now,
         )
@@ -185,7 +190,7 @@ class Notifier:
             delivery |= {"at": iso(now)} | ({"reference": reference} if reference else {})
         else:
             delivery["error"] = verdict.error
-        told = await _say(session, sent.interaction_id, delivery)
+        told = await say(session, sent.interaction_id, delivery)
         if told is not None and verdict.state != "pending":
             await self.webhooks.tell(session, "interaction.updated", told, customer=told["customer"], now=now)
         return told
@@ -202,7 +207,7 @@ class Notifier:
         """Make one failed message wait again, or all of a route; return how many. Commits nothing."""
         ids = await queue.replay(session, OutgoingMessage, route, now, id_)
         for row in await session.scalars(select(OutgoingMessage).where(OutgoingMessage.id.in_(ids))):
-            await _say(session, row.interaction_id, {"state": "queued", "attempts": 0})
+            await say(session, row.interaction_id, {"state": "queued", "attempts": 0})
         return len(ids)
 
 
@@ -219,10 +224,12 @@ async def give_back(session: AsyncSession, message_id: str, cause: str, now: flo
     of_entry = (OutgoingMessage.interaction_id == entry.id, OutgoingMessage.state == "delivered")
     dead = {"state": "dead", "error": error[:MAX_ERROR_LENGTH], "finished_at": now}
     await session.execute(update(OutgoingMessage).where(*of_entry).values(dead))
-    return await _say(session, entry.id, delivery | {"state": STATES["dead"], "error": error})
+    return await say(session, entry.id, delivery | {"state": STATES["dead"], "error": error})
 
 
-async def _say(session: AsyncSession, interaction_id: str, delivery: Mapping[str, Any]) -> dict[str, Any] | None:
+async def say(session: AsyncSession, interaction_id: str, delivery: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Write what became of a message into its entry; return what listeners are to be told, None where it is gone.
+    Commits nothing."""
     entry = await session.get(Interaction, interaction_id, populate_existing=True)
     if entry is None:
         return None
@@ -232,7 +239,8 @@ async def _say(session: AsyncSession, interaction_id: str, delivery: Mapping[str
     return {"customer": home.person_id or home.id} | interaction_out(entry).model_dump(mode="json")
 
 
-def _event(wanted: Wanted, choice: Choice, digits: str, text: str, subject: str, now: float) -> NewInteraction:
+def event_of(wanted: Wanted, choice: Choice, digits: str, text: str, subject: str, now: float) -> NewInteraction:
+    """Return the entry of a message on the timeline; `digits` are what it is known by (`parcel.digits_of`)."""
     identity = choice.identity
     attributes: dict[str, Any] = {"delivery": {"state": "queued", "attempts": 0}}
     if wanted.by:

@@ -32,7 +32,7 @@ from telephony.events import (
     SrtpKey,
     WebRtc,
 )
-from telephony.requests import VerifyCaller
+from telephony.requests import CheckCode, VerifyCaller
 
 M = TypeVar("M", bound=Event | Command)
 
@@ -57,10 +57,16 @@ def without_keys(message: M) -> M:
         return msgspec.structs.replace(message, srtp=_srtp(message.srtp), webrtc=_webrtc(message.webrtc))
     if isinstance(message, SendKeys | KeysRequested):
         return msgspec.structs.replace(message, keys=_DIGIT.sub(HIDDEN_DIGIT, message.keys))
-    if isinstance(message, FlowRequest) and isinstance(message.request, VerifyCaller):
-        hidden = msgspec.structs.replace(message.request, value=HIDDEN_DIGIT * len(message.request.value))
-        return msgspec.structs.replace(message, request=hidden)
+    if isinstance(message, FlowRequest) and isinstance(message.request, VerifyCaller | CheckCode):
+        return msgspec.structs.replace(message, request=_unanswered(message.request))
     return message
+
+
+def _unanswered(request: VerifyCaller | CheckCode) -> VerifyCaller | CheckCode:
+    """Return a request with its answer hidden."""
+    if isinstance(request, CheckCode):
+        return CheckCode(HIDDEN_DIGIT * len(request.code))
+    return msgspec.structs.replace(request, value=HIDDEN_DIGIT * len(request.value))
 
 
 def without_digit(event: Event) -> Event:

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from telephony.events import CallerVerified, CandidatesFound
+from telephony.events import CallerContext, CallerVerified, CandidatesFound
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import Call
 
@@ -28,12 +28,19 @@ def verified(board: Board, event: CallerVerified, _now: float) -> None:
     call = board.calls.get(event.call)
     if call is None:
         return
-    context = event.context
+    context = _no_less(call, event.context)
     call.context = context if event.proven else replace(context, assurance=_worth_of_number(call, context.customer))
     call.candidates = ()
     board.save(call)
     board.publish("call.caller_found", call)
     board.publish("call.verified", call, by=context.verified_by, assurance=call.context.assurance)
+
+
+def _no_less(call: Call, context: CallerContext) -> CallerContext:
+    """Who has proved more before is as sure after a further answer, as the same profile."""
+    if context.customer != call.context.customer or context.assurance >= call.context.assurance:
+        return context
+    return replace(context, assurance=call.context.assurance)
 
 
 def _worth_of_number(call: Call, customer: str) -> int:

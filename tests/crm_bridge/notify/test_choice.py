@@ -15,7 +15,7 @@ HEARD = {"zalo": NOW - 100, "email": NOW - 50}
 
 
 def chosen(*identities: Known, heard: dict[str, float] | None = None, length: int = 5, **more: object) -> Choice:
-    wanted = {"channel": "auto", "to": "", "claimed": False} | more
+    wanted = {"channel": "auto", "to": ""} | more
     return choose([ZALO, EMAIL], identities, HEARD if heard is None else heard, length=length, now=NOW, **wanted)  # type: ignore[arg-type]
 
 
@@ -61,7 +61,7 @@ def test_the_best_identity_is_taken_unless_one_is_named() -> None:
     claimed, other = replace(BY_MAIL, value="c@example.vn", assurance=0), replace(BY_MAIL, value="d@example.vn")
     assert chosen(claimed, BY_MAIL, channel="email").identity == BY_MAIL
     assert chosen(BY_MAIL, other, channel="email", to="d@example.vn").identity == other
-    assert chosen(claimed, channel="email", claimed=True).identity == claimed
+    assert chosen(claimed, channel="email", least=0).identity == claimed
 
 
 IDENTITIES = st.builds(

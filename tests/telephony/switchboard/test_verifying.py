@@ -47,6 +47,17 @@ def test_a_name_is_worth_no_more_than_the_number_that_means_its_owner(
     assert room.last(SaveCall).call.context.assurance == worth
 
 
+@pytest.mark.parametrize(("who", "worth"), [("minh", 3), ("hoa", 2)])
+def test_who_gave_the_code_is_as_sure_after_a_further_answer_as_the_same_person(
+    room: Room, who: str, worth: int
+) -> None:
+    call = room.in_menu()
+    sure = CallerContext("minh", True, "Minh", "en", 3, verified_by="code")
+    room.happened(CallerVerified(call, sure, proven=True))
+    room.happened(CallerVerified(call, verified(who), proven=True))
+    assert room.last(SaveCall).call.context.assurance == worth
+
+
 def test_whom_the_flow_finds_is_asked_about_instead_of_the_numbers_owner(room: Room) -> None:
     call = room.in_menu()
     assert room.switchboard.board.calls[call].may_be == ("customer1",)

@@ -89,10 +89,10 @@ class Codes:
     # -------------------------------------------------------------------------------------------------- sending
 
     async def send(self, asked: Asked) -> Sent:
-        """Send a code; the one before it in that call is good no more. Raises `NotReachable` (`TooManyCodes`),
+        """Send a code; once it is sent, the one before it in that call is good no more. Raises `NotReachable` (`TooManyCodes`),
         `NoProfile`, and what `keep_event` raises."""
         now, digits = self.now(), self.draw()
-        self._forget(asked.call, now)
+        self._codes = {call: each for call, each in self._codes.items() if each.expires_at > now - WINDOW_S}
         letters: list[tuple[Route, Parcel]] = []
 
         async def record(session: AsyncSession) -> Recorded:
@@ -113,11 +113,6 @@ class Codes:
             self._codes[asked.call] = code.made(self.key, asked.call, asked.customer, digits, expires_at)
         await self._settle(kept.recorded.interaction.id, route, answer, cause)
         return Sent(route.name, expires_at, cause)
-
-    def _forget(self, call: str, now: float) -> None:
-        self._codes = {
-            name: each for name, each in self._codes.items() if name != call and each.expires_at > now - WINDOW_S
-        }
 
     async def _record(
         self, session: AsyncSession, asked: Asked, digits: str, now: float

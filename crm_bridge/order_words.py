@@ -1,10 +1,10 @@
-"""What other systems call the states of an order, in English and Vietnamese, and what they mean here; pure."""
+"""What other systems call the states of orders and payments, in English and Vietnamese, and what they mean; pure."""
 
 import re
 from collections.abc import Mapping
 from typing import Final, get_args
 
-from crm_bridge.facts import OrderState
+from crm_bridge.facts import OrderState, PaymentState
 from crm_bridge.identity import fold
 
 _NO_WORD: Final = re.compile(r"[\W_]+")
@@ -25,6 +25,28 @@ _STATES: Final[Mapping[str, OrderState]] = {
 }
 
 
+_PAYMENTS: Final[Mapping[PaymentState, str]] = {
+    "paid": "paid, success, successful, succeeded, completed, complete, settled, captured, received, da thanh toan, "
+    "thanh cong, hoan tat, hoan thanh, da tra, da thu, da thu tien, da nhan, da nhan tien",
+    "failed": "failed, failure, declined, rejected, error, expired, cancelled, canceled, unsuccessful, that bai, khong "
+    "thanh cong, bi tu choi, tu choi, loi, da huy, bi huy, het han",
+    "refunded": "refunded, refund, returned, reversed, chargeback, charged back, hoan tien, da hoan tien, da hoan, tra "
+    "lai tien, da tra lai tien",
+}
+_STATES_OF_PAYMENTS: Final[Mapping[str, PaymentState]] = {
+    name.strip(): state for state in get_args(PaymentState) for name in _PAYMENTS[state].split(",")
+}
+
+
 def order_state(written: str) -> OrderState | None:
-    """Return the state that a word means, None for one that is not known."""
-    return _STATES.get(_NO_WORD.sub(" ", fold(written)).strip())
+    """Return the state of an order that a word means, None for one that is not known."""
+    return _STATES.get(_key(written))
+
+
+def payment_state(written: str) -> PaymentState | None:
+    """Return the state of a payment that a word means, None for one that is not known."""
+    return _STATES_OF_PAYMENTS.get(_key(written))
+
+
+def _key(written: str) -> str:
+    return _NO_WORD.sub(" ", fold(written)).strip()

@@ -89,8 +89,10 @@ class Codes:
     # -------------------------------------------------------------------------------------------------- sending
 
     async def send(self, asked: Asked) -> Sent:
-        """Send a code; once it is sent, the one before it in that call is good no more. Raises `NotReachable` (`TooManyCodes`),
-        `NoProfile`, and what `keep_event` raises."""
+        """Send a code; once it is sent, the one before it in that call is good no more.
+
+        Raises `NotReachable` (`TooManyCodes`), `NoProfile`, and what `keep_event` raises.
+        """
         now, digits = self.now(), self.draw()
         self._codes = {call: each for call, each in self._codes.items() if each.expires_at > now - WINDOW_S}
         letters: list[tuple[Route, Parcel]] = []

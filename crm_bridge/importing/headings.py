@@ -27,6 +27,17 @@ Field = Literal[
     "order_products",
     "order_placed_at",
     "order_updated_at",
+    "payment",
+    "payment_state",
+    "payment_amount",
+    "payment_currency",
+    "payment_method",
+    "payment_order",
+    "payment_at",
+    "payment_updated_at",
+    "visit_at",
+    "visit_place",
+    "visit_purpose",
     "need",
 ]
 FIELDS: Final[tuple[Field, ...]] = get_args(Field)
@@ -69,6 +80,26 @@ _NAMES: Final[Mapping[Field, str]] = {
     "order_products": "order products, products, san pham, ten san pham, mat hang",
     "order_placed_at": "order date, order time, ordered at, placed at, ngay dat, ngay dat hang, ngay mua hang",
     "order_updated_at": "order updated at, ngay cap nhat don, ngay cap nhat don hang",
+    "payment": "payment, payment id, payment number, payment no, payment code, payment reference, transaction, "
+    "transaction id, transaction number, transaction code, ma thanh toan, ma giao dich, so giao dich, ma "
+    "phieu thu, so phieu thu",
+    "payment_state": "payment state, payment status, transaction status, trang thai thanh toan, tinh trang thanh toan, "
+    "trang thai giao dich",
+    "payment_amount": "payment amount, amount paid, paid amount, transaction amount, so tien thanh toan, so tien da "
+    "thanh toan, so tien giao dich, so tien da tra",
+    "payment_currency": "payment currency, transaction currency, tien te thanh toan, loai tien thanh toan",
+    "payment_method": "payment method, payment type, method of payment, paid by, phuong thuc thanh toan, hinh thuc "
+    "thanh toan, cach thanh toan",
+    "payment_order": "payment order, paid order, don hang thanh toan, thanh toan cho don, thanh toan cho don hang",
+    "payment_at": "payment at, payment date, payment time, paid at, paid on, date paid, transaction date, transaction "
+    "time, ngay thanh toan, thoi gian thanh toan, ngay giao dich, thoi gian giao dich, ngay thu tien",
+    "payment_updated_at": "payment updated at, ngay cap nhat thanh toan, ngay cap nhat giao dich",
+    "visit_at": "visit at, visit, visit date, visit time, visited at, visited on, date of visit, last visit, check in, "
+    "checked in at, ngay den, ngay ghe, ngay ghe tham, ngay den cua hang, lan den cuoi, ngay kham, luot ghe",
+    "visit_place": "visit place, visit location, visited store, visit store, store visited, cua hang den, noi den, noi "
+    "ghe, cua hang ghe tham, chi nhanh den, dia diem ghe tham",
+    "visit_purpose": "visit purpose, visit reason, reason for visit, purpose of visit, muc dich den, ly do den, muc "
+    "dich ghe tham, ly do ghe tham",
     "need": "need, needs, nhu cau",
 }
 _FIELDS: Final[Mapping[str, Field]] = {

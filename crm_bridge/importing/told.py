@@ -1,27 +1,24 @@
-"""What a row says of a customer besides who it is: birthday, preferred channel, an order, a wish; pure."""
+"""What a row says of a customer besides who it is: birthday, preferred channel, an order, a payment, a visit, a wish;
+pure.
 
-import re
+Rule 1: a fact is known by a key that is the same whenever the file is read: its own number, or what tells it from
+others of that customer. So the same file again says nothing new.
+Rule 2: what a row cannot say whole is not guessed: a visit without a day would be one of today.
+"""
+
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 
 from crm_bridge import facts
-from crm_bridge.fact_shapes import MAX_PRODUCTS
 from crm_bridge.facts import MAX_KEY_LENGTH, Saying
+from crm_bridge.importing import cells
 from crm_bridge.importing.headings import Field
-from crm_bridge.order_words import order_state
 
-MAX_WORD_LENGTH: Final = 100
-MAX_ITEMS: Final = 1_000_000
-OLDEST_YEAR: Final = 1900
-_DAY_FIRST: Final = re.compile(r"(\d{1,2})[/.-](\d{1,2})(?:[/.-](\d{4}))?(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?)?")
-_NOT_MONEY: Final = re.compile(r"[^\d.,]")
-# A sign that three digits follow parts thousands, any other one decimals.
-_AMOUNT: Final = re.compile(r"(\d{1,3}(?:\.\d{3})+|\d{1,3}(?:,\d{3})+|\d+)(?:[.,](\d{1,4}))?")
-_BETWEEN: Final = re.compile(r"[;,|\n]")
-_ZONES: Final[Mapping[str, timezone]] = {"VN": timezone(timedelta(hours=7))}
 _CURRENCIES: Final[Mapping[str, str]] = {"VN": "VND"}
+NO_DAY: Final = "belongs to a visit of which no column says the day; add one that is called visit_at"
+NO_PAYMENT: Final = "belongs to a payment that nothing tells from others; add its id, its order or its day"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,126 +35,116 @@ Take = Callable[[Field, Callable[[str], Any]], Any]
 
 def told(take: Take, region: str) -> tuple[Told, ...]:
     """Return what a row says."""
-    found = [_likes(take), _order(take, region), _need(take)]
-    return tuple(each for each in found if each is not None)
+    order = take("order", cells.key) or ""
+    parts = (
+        _likes(take),
+        _order(take, region, order),
+        _payment(take, region, order),
+        _visit(take, region),
+        _need(take),
+    )
+    return tuple(each for part in parts for each in part)
 
 
-def _likes(take: Take) -> Told | None:
-    values = {"birthday": take("birthday", birthday), "preferred_channel": take("preferred_channel", _channel)}
-    said = {name: value for name, value in values.items() if value}
-    return Told(Saying("profile", facts.PROFILE, said)) if said else None
-
-
-def _order(take: Take, region: str) -> Told | None:
-    number = take("order", _key)
-    if not number:
-        return None
-
-    def at(text: str) -> float:
-        return instant(text, region)
-
-    amount = take("order_amount", money)
-    currency = take("order_currency", _currency) or (_CURRENCIES.get(region, "") if amount else "")
+def _likes(take: Take) -> tuple[Told, ...]:
     values = {
-        "state": take("order_state", _state),
-        "amount": amount,
-        "currency": currency,
-        "items": take("order_items", _count),
-        "products": take("order_products", _products),
-        "placed_at": take("order_placed_at", at),
+        "birthday": take("birthday", cells.birthday),
+        "preferred_channel": take("preferred_channel", cells.channel),
     }
-    said = {name: value for name, value in values.items() if value}
-    return Told(Saying("order", number, said), take("order_updated_at", at)) if said else None
+    said = _said(values)
+    return (Told(Saying("profile", facts.PROFILE, said)),) if said else ()
 
 
-def _need(take: Take) -> Told | None:
-    what = take("need", _key)
-    return Told(Saying("need", facts.need_key(what), {"what": what})) if what else None
+def _order(take: Take, region: str, number: str) -> tuple[Told, ...]:
+    if not number:
+        return ()
+    amount = take("order_amount", cells.money)
+    values = {
+        "state": take("order_state", cells.state),
+        "amount": amount,
+        "currency": _currency(take("order_currency", cells.currency), amount, region),
+        "items": take("order_items", cells.count),
+        "products": take("order_products", cells.products),
+        "placed_at": take("order_placed_at", _instant(region)),
+    }
+    said = _said(values)
+    return (Told(Saying("order", number, said), take("order_updated_at", _instant(region))),) if said else ()
 
 
-# ------------------------------------------------------------------------------------------- values; ValueError: wrong
+def _payment(take: Take, region: str, order: str) -> tuple[Told, ...]:
+    """Return a payment, and its state once more where the row says since when it is so. It pays for the order of the
+    row, unless it names another."""
+    amount = take("payment_amount", cells.money)
+    values = {
+        "state": take("payment_state", cells.paid),
+        "amount": amount,
+        "currency": _currency(take("payment_currency", cells.currency), amount, region),
+        "method": take("payment_method", cells.word),
+    }
+    said, number = _said(values), take("payment", cells.key)
+    if not said and not number:
+        return ()
+    at, paid_for = take("payment_at", _instant(region)), take("payment_order", cells.key) or order
+    key = number or (_joined(paid_for, _day(at, region), amount) if paid_for or at is not None else "")
+    said |= {"order": paid_for} if paid_for else {}
+    if not key or not said:
+        _refuse(take, ("payment_amount", "payment_state", "payment_method"), NO_PAYMENT)
+        return ()
+    found = Told(Saying("payment", key, said), at)
+    updated_at = take("payment_updated_at", _instant(region))
+    if updated_at is None or "state" not in said:
+        return (found,)
+    return found, Told(replace(found.saying, said={"state": said["state"]}), updated_at)
 
 
-def birthday(text: str) -> str:
-    """Return `17/05/1990`, `17/5` or ISO 8601 as facts keep a birthday."""
-    found = _DAY_FIRST.fullmatch(text)
+def _visit(take: Take, region: str) -> tuple[Told, ...]:
+    at, place, purpose = (
+        take("visit_at", _instant(region)), take("visit_place", cells.word), take("visit_purpose", cells.word),
+    )  # fmt: skip
+    if at is None:
+        _refuse(take, ("visit_place", "visit_purpose"), NO_DAY)
+        return ()
+    said = _said({"place": place, "purpose": purpose}) or {"place": None}
+    return (Told(Saying("visit", _joined(_day(at, region), facts.need_key(place or "")), said), at),)
+
+
+def _need(take: Take) -> tuple[Told, ...]:
+    what = take("need", cells.key)
+    return (Told(Saying("need", facts.need_key(what), {"what": what})),) if what else ()
+
+
+def _said(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value}
+
+
+def _currency(written: str | None, amount: str | None, region: str) -> str:
+    return written or (_CURRENCIES.get(region, "") if amount else "")
+
+
+def _instant(region: str) -> Callable[[str], float]:
+    return lambda text: cells.instant(text, region)
+
+
+def _day(at: float | None, region: str) -> str:
+    """Return an instant as the region's clocks show it; without the time at midnight, which files have for none."""
+    if at is None:
+        return ""
     try:
-        if found is None:
-            day = date.fromisoformat(text[:10])
-        elif found[3] is None:
-            return f"--{date(2000, int(found[2]), int(found[1])):%m-%d}"
-        else:
-            day = date(int(found[3]), int(found[2]), int(found[1]))
-    except ValueError:
-        raise ValueError("is no birthday; write it as 1990-05-17 or 17/05/1990") from None
-    if day.year < OLDEST_YEAR:
-        raise ValueError("is no birthday; write it as 1990-05-17 or 17/05/1990")
-    return day.isoformat()
+        local = datetime.fromtimestamp(at, cells.zone_of(region))
+    except (ValueError, OverflowError, OSError):
+        return ""  # the last day of all years, somewhere else
+    return f"{local:%Y-%m-%d}" if not (local.hour or local.minute) else f"{local:%Y-%m-%d %H:%M}"
 
 
-def instant(text: str, region: str) -> float:
-    """Return a day or an instant, without a zone that of the region."""
-    found = _DAY_FIRST.fullmatch(text)
-    try:
-        if found is not None and found[3] is not None:
-            day, month, year, hour, minute, second = (int(each or 0) for each in found.groups())
-            at = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - its zone comes below
-        else:
-            at = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError("is no date; write it as 2026-11-16 or 16/11/2026 10:30") from None
-    return (at if at.tzinfo else at.replace(tzinfo=_ZONES.get(region, UTC))).timestamp()
+def _joined(*parts: str | None) -> str:
+    return " ".join(part for part in parts if part)[:MAX_KEY_LENGTH]
 
 
-def money(text: str) -> str:
-    """Return an amount however its thousands are written: 1.250.000đ, 1,250,000.50, 12,50."""
-    found = _AMOUNT.fullmatch(_NOT_MONEY.sub("", text))
-    whole, rest = ("", "") if found is None else (found[1].replace(".", "").replace(",", ""), found[2] or "0")
-    amount = facts.amount(f"{whole}.{rest}")
-    if not amount or "-" in text:
-        raise ValueError("is no amount; write it as 1250000")
-    return amount
+def _refuse(take: Take, fields: tuple[Field, ...], why: str) -> None:
+    """Note that what stands in these fields is not kept."""
 
+    def refused(_: str) -> None:
+        raise ValueError(why)
 
-def _state(text: str) -> str:
-    state = order_state(text)
-    if state is None:
-        raise ValueError("is no state of an order; write placed, confirmed, shipped, delivered, cancelled or returned")
-    return state
-
-
-def _currency(text: str) -> str:
-    currency = "VND" if text in ("đ", "₫") else text.upper()
-    if not re.fullmatch("[A-Z]{3}", currency):
-        raise ValueError("is no currency; write VND or USD")
-    return currency
-
-
-def _count(text: str) -> int:
-    count = int(float(text)) if re.fullmatch(r"\d{1,7}(\.0+)?", text) else -1
-    if not 0 <= count <= MAX_ITEMS:
-        raise ValueError("is no number of things; write 2")
-    return count
-
-
-def _products(text: str) -> list[str]:
-    return [_word(part) for part in map(str.strip, _BETWEEN.split(text)) if part][:MAX_PRODUCTS]
-
-
-def _channel(text: str) -> str:
-    return _word(text).lower()
-
-
-def _word(text: str) -> str:
-    return _within(text, MAX_WORD_LENGTH)
-
-
-def _key(text: str) -> str:
-    return _within(text, MAX_KEY_LENGTH)
-
-
-def _within(text: str, length: int) -> str:
-    word = " ".join(text.split())
-    if len(word) > length or not word.isprintable():
-        raise ValueError(f"is longer than {length} characters, or not printable; write the words alone")
-    return word
+    for each in fields:
+        take(each, refused)

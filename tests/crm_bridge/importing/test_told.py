@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from crm_bridge import fact_rows
 from crm_bridge.facts import Saying
-from crm_bridge.importing import told, undo
+from crm_bridge.importing import cells, undo
 from crm_bridge.importing.report import Report
 from crm_bridge.importing.run import Job, rehearse
 from crm_bridge.tables import CustomerFact, FactStatement
@@ -37,13 +37,13 @@ Mã khách hàng;Họ tên;SĐT;Ngày sinh;Kênh ưa thích;Mã đơn hàng;Tr�
     ],
 )
 def test_an_amount_is_read_however_its_thousands_are_written(written: str, kept: str) -> None:
-    assert told.money(written) == kept
+    assert cells.money(written) == kept
 
 
 @pytest.mark.parametrize("wrong", ["", "x", "-5", "1.2.3,4,5"])
 def test_what_is_no_amount_is_said(wrong: str) -> None:
     with pytest.raises(ValueError, match="is no amount"):
-        told.money(wrong)
+        cells.money(wrong)
 
 
 @pytest.mark.parametrize(
@@ -57,11 +57,11 @@ def test_what_is_no_amount_is_said(wrong: str) -> None:
     ],
 )
 def test_a_birthday_is_read_as_people_write_it(written: str, kept: str) -> None:
-    assert told.birthday(written) == kept
+    assert cells.birthday(written) == kept
 
 
 def test_a_day_without_a_zone_is_one_of_the_region() -> None:
-    assert told.instant("16/11/2026 10:30", "VN") == told.instant("2026-11-16T03:30:00Z", "DE")
+    assert cells.instant("16/11/2026 10:30", "VN") == cells.instant("2026-11-16T03:30:00Z", "DE")
 
 
 async def known(sessions: Sessions, number: str = "+84912345678") -> dict[str, dict[str, object]]:
@@ -79,13 +79,13 @@ async def test_what_a_file_tells_is_the_customers_and_goes_with_it(imported: Imp
             "amount": "1250000",
             "currency": "VND",
             "products": ["Trà xanh", "Ấm trà"],
-            "placed_at": told.instant("2026-11-16T03:30:00Z", ""),
+            "placed_at": cells.instant("2026-11-16T03:30:00Z", ""),
         },
         "DH-2": {
             "state": "delivered",
             "amount": "99000",
             "currency": "VND",
-            "placed_at": told.instant("2026-11-09T17:00:00Z", ""),
+            "placed_at": cells.instant("2026-11-09T17:00:00Z", ""),
         },
         "may loc nuoc": {"what": "Máy lọc nước"},
     }
@@ -102,6 +102,62 @@ async def test_what_a_file_tells_is_the_customers_and_goes_with_it(imported: Imp
     async with sessions() as session:
         for table in (CustomerFact, FactStatement):
             assert (await session.scalars(select(table))).all() == []
+
+
+PAID = """\
+Mã khách hàng;SĐT;Mã đơn hàng;Mã giao dịch;Trạng thái thanh toán;Số tiền thanh toán;Phương thức thanh toán;\
+Ngày thanh toán;Ngày cập nhật thanh toán;Ngày đến;Cửa hàng đến;Mục đích đến
+1;0912345678;DH-1;P-1;Đã thanh toán;1.250.000đ;Thẻ;16/11/2026 10:30;;15/11/2026;Quận 1;bảo hành
+1;0912345678;DH-2;;Thất bại;99000;Tiền mặt;2026-11-10;;;Quận 3;
+2;0912345679;;;lạ;5000;;;;31/02/2026;;mua hàng
+"""
+AS_JSON = """[{"id": 1, "phone": "0912345678", "payment": "P-1", "payment status": "success", "paid amount": 1250000.0,
+"payment method": "Thẻ", "paid at": "2026-11-16T03:30:00Z", "payment order": "DH-1", "visit date": "15/11/2026",
+"visit place": "Quận 1", "visit purpose": "bảo hành"}]"""
+
+
+async def facts_of(sessions: Sessions) -> dict[str, tuple[dict[str, object], float]]:
+    who = await profile_of(sessions, "phone", "+84912345678")
+    async with sessions() as session:
+        return {each.key: (dict(each.said), each.first_at) for each in await fact_rows.read(session, who.person.ids)}
+
+
+async def test_payments_and_visits_are_the_customers_and_go_with_the_file(
+    imported: Imported, job: Callable[..., Job], sessions: Sessions
+) -> None:
+    dry = await rehearse(sessions, job(PAID), lambda: NOW)
+    report = await imported(PAID)
+    assert dry.counts == report.counts
+    paid_at, came_at = cells.instant("2026-11-16T03:30:00Z", ""), cells.instant("2026-11-15", "VN")
+    first = {"state": "paid", "amount": "1250000", "currency": "VND", "method": "Thẻ", "order": "DH-1"}
+    second = {"state": "failed", "amount": "99000", "currency": "VND", "method": "Tiền mặt", "order": "DH-2"}
+    assert await facts_of(sessions) == {
+        "P-1": (first, paid_at),
+        "DH-2 2026-11-10 99000": (second, cells.instant("2026-11-10", "VN")),
+        "2026-11-15 quan 1": ({"place": "Quận 1", "purpose": "bảo hành"}, came_at),
+    }
+    said = [(each.row, each.column, each.cause.split(" of ")[0]) for each in report.of("ignored")]
+    assert sorted(said) == [
+        (3, "Cửa hàng đến", "belongs to a visit"),
+        (4, "Mục đích đến", "belongs to a visit"),
+        (4, "Ngày đến", "is no date"),
+        (4, "Số tiền thanh toán", "belongs to a payment that nothing tells from others"),
+        (4, "Trạng thái thanh toán", "belongs to a payment that nothing tells from others"),
+        (4, "Trạng thái thanh toán", "is no state"),
+    ]
+    for again in (PAID, AS_JSON):  # the same, however it is written
+        assert (await imported(again, now=NOW + 60.0)).counts.filled == 0
+    await undo.undo(sessions, report.id, lambda: NOW)
+    async with sessions() as session:
+        assert (await session.scalars(select(CustomerFact))).all() == []
+
+
+async def test_a_payment_that_is_given_back_later_says_when(imported: Imported, sessions: Sessions) -> None:
+    await imported(PAID)
+    for column, state in (("", "paid"), ("17/11/2026", "refunded"), ("16/11/2026", "refunded")):
+        newer = PAID.replace("Đã thanh toán", "Hoàn tiền").replace("10:30;;", f"10:30;{column};")
+        await imported(newer, now=NOW + 60.0)
+        assert (await facts_of(sessions))["P-1"][0]["state"] == state
 
 
 async def test_what_is_known_stays_and_comes_back(imported: Imported, sessions: Sessions) -> None:

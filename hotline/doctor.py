@@ -451,8 +451,20 @@ def _references(settings: Settings, folder: Path, sound: Mapping[str, flows.Flow
             mend = f"set what sends by `{channel}` (docs/notify.md), or change the flow"
             detail = f"the flow `{name}` sends messages by `{channel}`, which does not send"
             yield Finding("notify", "wrong", detail, mend)
+        routes = notify.routes(settings)
+        for step in _codes_of(sound[name]):
+            # Nobody comes to harm: callers take `not_sent`.
+            if not any(route.name in step.by or route.kind in step.by or not step.by for route in routes):
+                ways = " or ".join(step.by) or "any channel"
+                mend = "set `notify.email`, or `refresh_token` of a Zalo channel (docs/notify.md), or change the flow"
+                yield Finding("notify", "note", f"the flow `{name}` sends codes by {ways}, which does not send", mend)
     if not settings.numbers:
         yield Finding("numbers", "wrong", "no number leads to a flow", 'set `numbers`, for example {"*": main}')
+
+
+def _codes_of(flow: flows.Flow) -> list[flows.VerifyByCode]:
+    parts = (flow, *flow.flows.values())
+    return [step for part in parts for step in part.steps.values() if isinstance(step, flows.VerifyByCode)]
 
 
 def _hours_of(flow: flows.Flow) -> set[str]:

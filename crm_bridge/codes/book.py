@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge import attempts, person, timeline
@@ -35,6 +36,9 @@ VOUCHED: Final = 2
 SENT_PER_CALL: Final = 3
 SENT_PER_PERSON: Final = 6
 WRONG_PER_PERSON: Final = 6
+
+
+log = structlog.get_logger("hotline.codes")
 
 
 class TooManyCodes(NotReachable):
@@ -156,7 +160,13 @@ class Codes:
 
     async def _deliver(self, route: Route, parcel: Parcel, now: float) -> Answer:
         sender = self.senders.get(route.name)
-        return Answer(0, "nothing sends by this channel yet") if sender is None else await sender.send(parcel, now, now)
+        if sender is None:
+            return Answer(0, "nothing sends by this channel yet")
+        try:
+            return await sender.send(parcel, now, now)
+        except Exception as error:  # its words may be those of the message: they stand in no log
+            log.error("a code breaks what should send it", channel=route.name, error=type(error).__name__)
+            return Answer(0, f"our own fault: {type(error).__name__}")
 
     async def _settle(self, entry: str, route: Route, answer: Answer, cause: str) -> None:
         delivery: dict[str, Any] = {"state": "failed" if cause else "sent", "attempts": 1}

@@ -58,11 +58,9 @@ def _likes(take: Take) -> tuple[Told, ...]:
 def _order(take: Take, region: str, number: str) -> tuple[Told, ...]:
     if not number:
         return ()
-    amount = take("order_amount", cells.money)
     values = {
+        **_sum(take, region, "order_amount", "order_currency"),
         "state": take("order_state", cells.state),
-        "amount": amount,
-        "currency": _currency(take("order_currency", cells.currency), amount, region),
         "items": take("order_items", cells.count),
         "products": take("order_products", cells.products),
         "placed_at": take("order_placed_at", _instant(region)),
@@ -74,18 +72,16 @@ def _order(take: Take, region: str, number: str) -> tuple[Told, ...]:
 def _payment(take: Take, region: str, order: str) -> tuple[Told, ...]:
     """Return a payment, and its state once more where the row says since when it is so. It pays for the order of the
     row, unless it names another."""
-    amount = take("payment_amount", cells.money)
     values = {
+        **_sum(take, region, "payment_amount", "payment_currency"),
         "state": take("payment_state", cells.paid),
-        "amount": amount,
-        "currency": _currency(take("payment_currency", cells.currency), amount, region),
         "method": take("payment_method", cells.word),
     }
     said, number = _said(values), take("payment", cells.key)
     if not said and not number:
         return ()
     at, paid_for = take("payment_at", _instant(region)), take("payment_order", cells.key) or order
-    key = number or (_joined(paid_for, _day(at, region), amount) if paid_for or at is not None else "")
+    key = number or (_joined(paid_for, _day(at, region), said.get("amount")) if paid_for or at is not None else "")
     said |= {"order": paid_for} if paid_for else {}
     if not key or not said:
         _refuse(take, ("payment_amount", "payment_state", "payment_method"), NO_PAYMENT)
@@ -117,8 +113,10 @@ def _said(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value}
 
 
-def _currency(written: str | None, amount: str | None, region: str) -> str:
-    return written or (_CURRENCIES.get(region, "") if amount else "")
+def _sum(take: Take, region: str, amount: Field, currency: Field) -> dict[str, str | None]:
+    """Return an amount and its currency, that of the region where nothing is said."""
+    written = take(amount, cells.money)
+    return {"amount": written, "currency": take(currency, cells.currency) or (written and _CURRENCIES.get(region))}
 
 
 def _instant(region: str) -> Callable[[str], float]:

@@ -337,6 +337,19 @@ async def test_hours_that_never_open_are_wrong(tmp_path: Path) -> None:
     assert (await only(settings, "hours.gone")).state == "wrong"
 
 
+@pytest.mark.parametrize(("by", "sends"), [("{by: [zalo, email]}", True), ("zalo", False), ("auto", True)])
+async def test_codes_that_nothing_sends_are_a_hint(tmp_path: Path, by: str, sends: bool) -> None:
+    (tmp_path / "flows").mkdir()
+    exits = "{verified: b, wrong: b, no_input: b, not_sent: b, failed: b}"
+    steps = f"  a: {{verify: {{code: {by}, prompt: Code, {exits[1:-1]}}}}}\n  b: {{hangup: }}\n"
+    flow = f"flow: main\nlanguages: [en]\nstart: a\nsteps:\n{steps}"
+    (tmp_path / "flows" / "main.yaml").write_text(flow, encoding="utf-8")
+    text = f"flows: {tmp_path / 'flows'}\nnumbers: {{'*': main}}\n"
+    mail = "notify:\n  email: {host: smtp.example.vn, from: care@shop.vn, user: u, password: p}\n"
+    hints = [each.detail for each in await findings(settings_with(text + mail, tmp_path), "notify")]
+    assert hints == ([] if sends else ["the flow `main` sends codes by zalo, which does not send"])
+
+
 async def test_hours_that_a_flow_asks_for_are_in_the_settings(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     steps = (

@@ -50,6 +50,8 @@ ROOMS: Final = (
     "recordings",
     "webhooks",
 )
+OF_A_CALL: Final = r"/codes(/|$)"
+"""What of the rooms is of a call that is running."""
 NOW: Final = 1_800_000_000.0
 
 
@@ -106,6 +108,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_answers_as_its_document_says(server: Server, room: str) -> None:
     schema = schemathesis.openapi.from_dict(server.document).include(path_regex=rf"^/api/v1/{room}(/|$)")
+    schema = schema.exclude(path_regex=OF_A_CALL)
     operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
     assert operations
     for operation in operations:

@@ -1,7 +1,8 @@
 """Codes that are sent to people, and what is keyed against them.
 
 Rule 1: a code goes to an identity that somebody vouches for (assurance 2), and to no other, whatever the person is
-worth otherwise: who is known by a number alone must not gain anything by typing an address of their own somewhere.
+worth otherwise: who is known by a number alone must not gain anything by typing an address of their own somewhere. Nor
+does it go to one that several people use.
 Rule 2: it is sent at once or not at all, past the outbox: what waits there lies on the disk with all its words. The
 entry on the timeline, which is written before, has dots for the digits.
 Rule 3: codes are for calls, and calls end with the process. So they are kept in its memory, as `code.Code`; how often
@@ -10,13 +11,13 @@ somebody was sent one, or was wrong, is counted in the database (`crm_bridge.att
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_bridge import attempts, person, timeline
+from crm_bridge import attempts, candidates, person, timeline
 from crm_bridge.attempts import WINDOW_S, mark
 from crm_bridge.codes import code, words
 from crm_bridge.codes.code import PER_CALL, Code, Verdict
@@ -133,7 +134,7 @@ class Codes:
         language, text = in_language(spoken, asked.language or whom.language)
         _, subject = in_language(words.SUBJECT, language)
         known, heard = await self.notifier.reach(session, whom)
-        choice = self._choose(known, heard, asked.by, len(text), now)
+        choice = self._choose([await _of_one(session, each) for each in known], heard, asked.by, len(text), now)
         await attempts.count(session, most, now)
         wanted = Wanted(asked.customer, {}, automatic=not asked.spoken, by=asked.who, call=asked.call)
         told = text.replace(digits, words.HIDDEN)
@@ -206,6 +207,12 @@ class Codes:
 
     async def _tries_left(self, session: AsyncSession, call: str, whom: Person, now: float) -> int:
         return await attempts.left(session, _wrong(call, whom), now)
+
+
+async def _of_one(session: AsyncSession, known: Known) -> Known:
+    """Return an identity; one that several people use is worth nothing here, whoever vouched for it."""
+    whose = await candidates.of_identity(session, known.kind, known.value)
+    return known if len(whose.profiles) == 1 and not whose.is_shared else replace(known, assurance=0)
 
 
 def _routes(routes: Sequence[Route], by: Sequence[str]) -> Iterator[Route]:

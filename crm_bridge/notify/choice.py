@@ -93,8 +93,8 @@ def _by(
     sound = [each for each in of_kind if each.assurance >= least]
     if not sound and least > KNOWN:
         raise NotReachable(
-            f"nobody vouches for the {KINDS[route.kind]}; it has to be that of a signed message, or of an e-mail that "
-            "a trusted server vouches for"
+            f"nobody vouches for the {KINDS[route.kind]} as theirs alone; it has to be that of a signed message, or of "
+            "an e-mail that a trusted server vouches for"
         )
     if not sound:
         raise NotReachable(

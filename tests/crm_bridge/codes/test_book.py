@@ -1,14 +1,20 @@
 """Codes to people of a real database, and somebody who would like one that is not theirs."""
 
 import asyncio
+from email import message_from_bytes
+from email.policy import default
 
 import pytest
+from sqlalchemy import update
 
+from crm_bridge import candidates
 from crm_bridge.codes.book import SENT_PER_CALL, SENT_PER_PERSON, WRONG_PER_PERSON, TooManyCodes
 from crm_bridge.codes.words import HIDDEN
 from crm_bridge.match import Claim, claim, claim_by
 from crm_bridge.notify.choice import NotReachable
+from crm_bridge.notify.letter import compose
 from crm_bridge.outgoing.schedule import Answer
+from crm_bridge.tables import Identity
 from hotline.database import Sessions
 from tests.crm_bridge.codes.office import ON_PHONE, PHONE, Office
 from tests.crm_bridge.notify.conftest import NOW
@@ -38,7 +44,9 @@ async def test_the_right_code_is_its_customers_once_and_is_nowhere_but_in_the_me
 async def test_the_first_way_that_there_is_is_taken_in_the_order_of_the_flow(office: Office) -> None:
     lan = await office.lan()
     assert (await office.send(lan, by=("email", "zalo"))).channel == "email"
-    assert office.email.parcels[0].subject == "Mã xác minh"
+    letter = message_from_bytes(compose(office.email.parcels[0], "care@shop.vn", "", NOW), policy=default)
+    assert (letter["subject"], letter["auto-submitted"]) == ("Mã xác minh", "auto-generated")
+    assert office.code in letter.get_content()
     office.now += 8 * 86_400.0  # Zalo's seven days are over
     assert (await office.send(lan, by=("zalo", "email"))).channel == "email"
     with pytest.raises(NotReachable, match="no codes are sent by fax"):
@@ -70,6 +78,20 @@ async def test_an_address_that_nobody_vouches_for_gets_no_code(office: Office, p
     with pytest.raises(NotReachable, match=r"nobody vouches|only to people who wrote"):
         await office.send(lan)
     assert not office.zalo.parcels + office.email.parcels
+
+
+@pytest.mark.parametrize("said_so", [True, False])
+async def test_an_address_that_several_people_use_gets_no_code(office: Office, said_so: bool) -> None:
+    lan = await office.lan()
+    minh = await office.wrote("call", claim("call", "phone", "+84987654321"))
+    async with office.sessions.begin() as session:
+        if said_so:
+            await session.execute(update(Identity).where(Identity.kind == "email").values(shared_at=NOW))
+        else:
+            await candidates.add_user(session, "email", "lan@example.vn", minh, source="crm", evidence="", at=NOW)
+    with pytest.raises(NotReachable, match="as theirs alone"):
+        await office.send(lan, by=("email",))
+    assert (await office.send(lan)).channel == "zalo"
 
 
 @pytest.mark.parametrize("in_one_message", [True, False])

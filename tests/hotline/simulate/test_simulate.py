@@ -172,6 +172,16 @@ class TestCallers:
         assert queue.left > 0
         assert queue.offered == queue.answered + queue.abandoned + queue.timed_out + queue.refused + queue.left
 
+    def test_codes_are_not_sent_and_keyed_as_the_shares_say(self, tmp_path: Path) -> None:
+        flow = load(EXAMPLES / "prove.yaml")
+        shares = "{right: 45%, silent: 5%, hangs_up: 10%, not_sent: 40%}"
+        told = outcome(flow, behaviour(tmp_path, flow, f"steps: {{code: {shares}}}\n"), 400)
+        ends = {end.step: end.calls for end in told.ends}
+        # Of those who are sent one, 45 of 60 key it; who was silent once is asked once more.
+        assert ends["is_verified"] == pytest.approx(400 * 0.6 * (45 / 60) * (1 + 5 / 60), abs=35)
+        assert ends["is_refused"] == pytest.approx(400 * 0.4, abs=35)
+        assert ends["code"] == pytest.approx(400 * 0.6 * (10 / 60) * (1 + 5 / 60), abs=25)
+
 
 class TestReading:
     @pytest.mark.parametrize(

@@ -36,6 +36,8 @@ def compose(parcel: Parcel, sender: str, sender_name: str, written_at: float) ->
 
     Raises `ValueError` for what cannot stand in a field.
     """
+    if len(f"{parcel.subject}.".splitlines()) > 1:  # the library overlooks a break at the end, and writes it
+        raise ValueError("the subject holds a line break; write it on one line")
     letter = EmailMessage(_POLICY)
     letter["From"] = Address(sender_name, addr_spec=sender)
     letter["To"] = Address(addr_spec=parcel.to)

@@ -5,7 +5,7 @@ import email.policy
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -81,6 +81,7 @@ FIELD_NAMES = {
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 
 
+@example("", "\n")
 @given(TEXT, TEXT)
 def test_whatever_is_written_the_fields_are_ours(text: str, subject: str) -> None:
     try:

@@ -294,6 +294,11 @@ class FlowState(msgspec.Struct, frozen=True):
         return place_of(self.flow, self.step)
 
     @property
+    def heard(self) -> "FlowState":
+        """The flow that takes what the caller does: the one that is heard while waiting, or else this."""
+        return self if self.waiting is None else self.waiting
+
+    @property
     def due(self) -> float | None:
         """When `TimePassed` is due here or in the flow that is heard while waiting."""
         found = [self.deadline, None if self.waiting is None else self.waiting.deadline]

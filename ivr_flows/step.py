@@ -123,13 +123,13 @@ def answers_itself(flow: Flow) -> bool:
 
 def hearing_language(flow: Flow, state: FlowState) -> str:
     """Return the language in which the call may answer by voice now; empty where nobody listens for that."""
-    inner = state if state.waiting is None else state.waiting
+    inner = state.heard
     return inner.language if expected_speech(flow, state) is not None else ""
 
 
 def expected_speech(flow: Flow, state: FlowState) -> tuple[str, ...] | None:
     """Return what the caller may say now; empty for anything, None where nobody listens."""
-    inner = state if state.waiting is None else state.waiting
+    inner = state.heard
     if inner.phase not in ("asking", "listening"):
         return None
     part = flow.part(inner.flow)

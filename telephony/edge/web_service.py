@@ -54,8 +54,8 @@ class WebServices:
     system's authorities."""
 
     settings: Mapping[str, str] = field(default_factory=dict, repr=False)
-    secret: Callable[[str, str], Scalar] = field(default=lambda _call, _name: None, repr=False)
-    """What a call's flow holds secretly in a variable, None for nothing (any more)."""
+    secret: Callable[[str, int, str], Scalar] = field(default=lambda _call, _number, _name: None, repr=False)
+    """What a request of a call's (by its number) is to send of a secret variable, None for nothing (any more)."""
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context, repr=False)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _transport: httpx.AsyncHTTPTransport = field(init=False)
@@ -75,7 +75,7 @@ class WebServices:
             raise TypeError(f"{type(request).__name__} is no request of a web service")
         for tried in range(request.retries + 1):
             try:
-                return Outcome("next", await self._try(request, self._body(asked.call, request)))
+                return Outcome("next", await self._try(request, self._body(asked, request)))
             except Failed as error:
                 about = {"call": asked.call, "number": asked.number, "host": _host(request.url), "cause": str(error)}
                 if error.outcome != "not_found":
@@ -85,9 +85,9 @@ class WebServices:
             await self.sleep(RETRY_PAUSE_S)
         return Outcome("failed")
 
-    def _body(self, call: str, request: CallHttp) -> bytes:
+    def _body(self, asked: FlowRequest, request: CallHttp) -> bytes:
         """Return the JSON to be sent. What is secret goes by TLS alone, or to this very machine."""
-        secrets = {name: self.secret(call, variable) for name, variable in request.secrets.items()}
+        secrets = {name: self.secret(asked.call, asked.number, variable) for name, variable in request.secrets.items()}
         if secrets and not (request.url.startswith("https://") or _host(request.url) in LOOPBACK):
             raise Failed("something secret goes to https:// addresses alone", again=False)
         if None in secrets.values():

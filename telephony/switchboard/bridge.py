@@ -67,7 +67,7 @@ def begin_talk(board: Board, call: Call, agent_leg: AgentLeg, now: float) -> Non
         asking.give_away(call)
     call.queue_left_at = call.talk_started_at = now
     call.talk_ended_at = 0.0
-    waiting.stop_waiting_music(board, call)
+    waiting.over(board, call, now)
     board.emit(
         party.connection(agent_leg),
         Join(call.leg, call.id),

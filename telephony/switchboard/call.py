@@ -270,10 +270,7 @@ class Call:
     @property
     def step(self) -> str:
         """The place at which the flow stands, or the one that is heard in a queue; before it begins, its first."""
-        state = self.flow_state
-        if state is None:
-            return self.flow.start
-        return state.place if state.waiting is None else state.waiting.place
+        return self.flow.start if self.flow_state is None else self.flow_state.heard.place
 
     @property
     def hears_a_flow(self) -> bool:

@@ -13,11 +13,12 @@ Rule 4: in clear are only keys that a flow may take. What somebody types in a ta
 line or for nobody.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from ivr_flows.flow import Gather, question_of
 from ivr_flows.graph import places
-from ivr_flows.step import FlowInput, KeyPressed, TimePassed
+from ivr_flows.step import FlowInput, KeyPressed, QueueLeft, TimePassed
 from telephony.events import DigitPressed, Event, GuardKeys, KeySignalled
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import Call, CallState
@@ -61,6 +62,16 @@ def guard(board: Board, call: Call, now: float) -> None:
         board.emit(GuardKeys(call.leg, guarded))
 
 
+def held(call: Call, number: int, variable: str) -> str | int | float | bool | None:
+    """Return what is to be sent with a request of a call's flow: what the flow that asks holds secretly in one of its
+    variables. None for nothing, and where it waits for that answer no more: another may hold another secret by then."""
+    asks = call.flow_state.heard if call.flow_state is not None else None
+    if asks is None or (asks.phase, asks.requests) != ("requesting", number) or variable not in call.secrecy.variables:
+        return None
+    value = asks.variables.get(variable)
+    return None if isinstance(value, Mapping) else value
+
+
 def note_surplus(call: Call, before: str, message: FlowInput, now: float) -> None:
     """Remember where a flow has left a step whose keys are secret, `before`, by an input: more of them may come."""
     if call.step == before or before not in call.secrecy.steps:
@@ -71,6 +82,6 @@ def note_surplus(call: Call, before: str, message: FlowInput, now: float) -> Non
     elif isinstance(message, KeyPressed) and message.digit == question.finish:
         call.secret_until = 0.0
     else:
-        # Who was too slow for the question may be typing.
-        pause = question.between_keys_s if isinstance(message, TimePassed) else 0.0
+        # Who was too slow for the question, or in the middle of it when an agent came, may be typing.
+        pause = question.between_keys_s if isinstance(message, TimePassed | QueueLeft) else 0.0
         call.secret_until = now + max(SURPLUS_S, pause)

@@ -162,13 +162,10 @@ class Switchboard:
         deadlines = (board.deadlines.next(), board.acd.deadline(), looks)
         return min((when for when in deadlines if when is not None), default=None)
 
-    def secret(self, call: str, variable: str) -> str | int | float | bool | None:
-        """Return what a call's flow holds in one of its variables that nobody is to see; None for nothing."""
+    def secret(self, call: str, number: int, variable: str) -> str | int | float | bool | None:
+        """Return what goes with a call's request of that number and is nobody's to see; None for nothing (any more)."""
         found = self._board.calls.get(call)
-        if found is None or found.flow_state is None or variable not in found.secrecy.variables:
-            return None
-        value = found.flow_state.variables.get(variable)
-        return None if isinstance(value, Mapping) else value
+        return None if found is None else secret_keys.held(found, number, variable)
 
     def publish(self, flows: Mapping[str, Flow]) -> None:
         """Have calls that come from now on go through these flows; running ones keep theirs."""

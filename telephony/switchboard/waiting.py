@@ -4,12 +4,12 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from ivr_flows.step import EnterQueue, QueueEntered
+from ivr_flows.step import EnterQueue, QueueEntered, QueueLeft
 from telephony.acd import CallLeft, CallQueued
 from telephony.events import Play, Prompt, PromptFinished, StopPlaying
-from telephony.switchboard import ending
+from telephony.switchboard import ending, secret_keys
 from telephony.switchboard.board import Board
-from telephony.switchboard.call import TALKS, Call
+from telephony.switchboard.call import Call
 
 RINGBACK: Final = (Prompt("tone", "ringback"),)
 
@@ -90,13 +90,22 @@ def waiting_prompt_finished(board: Board, call: Call, event: PromptFinished) -> 
     ring_out(board, call)
 
 
+def over(board: Board, call: Call, now: float) -> None:
+    """An agent is there: the wait is over, and so is the flow that was heard in it, in whatever question it is."""
+    stop_waiting_music(board, call)
+    if call.flow_state is None or call.flow_state.waiting is None:
+        return
+    before, heard = call.step, call.flow_state.waiting
+    call.flow_state = replace(call.flow_state, waiting=None)
+    board.deadlines.put((call.id, "flow"), None)
+    if heard.playing is not None:
+        board.emit(StopPlaying(call.leg, f"flow.{heard.playing}"))
+    secret_keys.note_surplus(call, before, QueueLeft("answered"), now)
+    secret_keys.guard(board, call, now)
+
+
 def stop_waiting_music(board: Board, call: Call) -> None:
     """Somebody is there, or the wait is over."""
-    if call.flow_state is not None and call.flow_state.waiting is not None and call.state in TALKS:
-        heard, call.flow_state = call.flow_state.waiting, replace(call.flow_state, waiting=None)
-        board.deadlines.put((call.id, "flow"), None)
-        if heard.playing is not None:
-            board.emit(StopPlaying(call.leg, f"flow.{heard.playing}"))
     if call.waiting_playback:
         board.emit(StopPlaying(call.leg, call.waiting_playback))
         call.waiting_playback = ""

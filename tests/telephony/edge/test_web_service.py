@@ -56,8 +56,8 @@ async def services() -> AsyncIterator[WebServices]:
     async def at_once(_: float) -> None:
         pass
 
-    held = {("c", "pin"): "123456"}
-    services = WebServices({"key": "s3cret"}, lambda call, name: held.get((call, name)), sleep=at_once)
+    held = {("c", 1, "pin"): "123456"}
+    services = WebServices({"key": "s3cret"}, lambda *asked: held.get(asked), sleep=at_once)
     yield services
     await services.close()
 

@@ -13,7 +13,10 @@ from telephony.events import (
     DialogEnded,
     DigitPressed,
     Event,
+    FlowAnswered,
+    FlowRequest,
     GuardKeys,
+    HangupRequested,
     KeySignalled,
     Play,
     PromptFinished,
@@ -61,6 +64,23 @@ steps:
 
 ORDER_AFTERWARDS = FLOW.replace("secret: yes}\n    next: agent", "secret: yes}\n    next: order")
 """Whose next question takes keys that are not secret."""
+
+
+WAITS = FLOW.replace("start: menu", "start: ask\nfailed: menu").replace("care}", "care, wait: till}\n    paid: bye")
+TILL = """
+flow: till
+for: waiting
+languages: [en]
+variables: {pin: {type: digits, length: 4}}
+exits: [paid]
+start: card
+steps:
+  card: {gather: {into: pin, prompt: {en: "Your card's PIN?"}, secret: yes}, next: pay, no_input: card, no_match: card}
+  pay: {http: {post: "https://pay.example/", secrets: {pin: pin}}, next: leave, failed: music}
+  music: {play: {music: waiting, for: 20s}, next: music}
+  leave: {return: paid}
+"""
+"""Heard in the queue: it asks for a secret of its own, by the name of the other, and has it sent away."""
 
 
 class Story(Room):
@@ -282,6 +302,55 @@ def test_a_call_that_ends_in_the_question_is_guarded_to_its_end(room: Story) -> 
     room.key(call, "7")  # before the media worker has closed the leg
     room.happened(KeySignalled("d1", "1"), 0.2)
     assert room.written() == "1" + HIDDEN_DIGIT * 3
+
+
+def _waiting(folder: Path) -> tuple[Story, str]:
+    """A caller who has typed 4711, and is asked for another secret in the queue."""
+    (folder / "till.yaml").write_text(TILL, encoding="utf-8")
+    room = Story(folder, WAITS)
+    call = room.in_menu()
+    room.keys(call, "4711")
+    assert (room.state(), room.switchboard.board.calls[call].step) == ("queued", "till/card")
+    return room, call
+
+
+def test_what_is_sent_is_the_secret_of_the_flow_that_asks_and_only_while_it_does(tmp_path: Path) -> None:
+    room, call = _waiting(tmp_path)
+    room.keys(call, "0815")
+    assert room.written() == HIDDEN_DIGIT * 8
+    number = room.last(FlowRequest).number
+    assert room.switchboard.secret(call, number, "pin") == "0815"
+    for strange in ((call, number + 1, "pin"), (call, number, "order"), ("gone", number, "pin")):
+        assert room.switchboard.secret(*strange) is None
+    room.agents_register("an")
+    room.open_leg()
+    room.agent_answers()  # what is tried again now must not have the other flow's secret
+    assert room.state() == "talking"
+    assert room.switchboard.secret(call, number, "pin") is None
+
+
+def test_what_has_been_answered_has_no_secret_any_more(tmp_path: Path) -> None:
+    room, call = _waiting(tmp_path)
+    room.keys(call, "0815")
+    number = room.last(FlowRequest).number
+    room.happened(FlowAnswered(call, number, "failed"))
+    assert room.switchboard.secret(call, number, "pin") is None
+
+
+def test_an_agent_who_comes_in_a_secret_question_ends_its_guard(tmp_path: Path) -> None:
+    """Of a guarded caller's voice a part is lost."""
+    room, call = _waiting(tmp_path)
+    room.keys(call, "08")
+    room.agents_register("an")
+    room.open_leg()
+    room.agent_answers()
+    assert room.guards() == [True]  # the rest may be typed still
+    room.keys(call, "15")
+    room.wait(BETWEEN_KEYS_S)
+    assert (room.state(), room.guards()) == ("talking", [True, False])
+    room.happened(HangupRequested(call, "agent"))
+    assert room.guards() == [True, False]
+    assert room.written() == HIDDEN_DIGIT * 8
 
 
 def test_a_journal_replays_to_the_same_commands(tmp_path: Path, room: Story) -> None:

@@ -1,4 +1,5 @@
-"""The timers of RFC 3261 (Table 4) and RFC 6026, and the one heap that holds every deadline of the SIP core.
+"""The timers of RFC 3261 (Table 4) and RFC 6026, and the heap that holds every deadline of the SIP core (and, another
+one, of the switchboard).
 
 The letters are the RFC's. Intervals that double (A, E, G and the 2xx retransmission of section 13.3.1.4) are named by
 where they begin.
@@ -28,7 +29,7 @@ TIMER_M_S: Final = 64 * T1_S  # INVITE client, Accepted: takes retransmitted and
 
 
 class Deadlines:
-    """Every deadline of the core, in one heap: (owner, name) -> when.
+    """Many deadlines, one next: a heap of (owner, name) -> when.
 
     Setting a name again replaces its deadline. What is replaced or cancelled leaves no more than its number in the
     heap, until it surfaces there or until such numbers are the greater part of it, and are thrown out: memory follows

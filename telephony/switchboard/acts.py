@@ -44,9 +44,13 @@ def perform(board: Board, call: Call, actions: tuple[FlowAction, ...], now: floa
     """Do what a flow wants, in its order."""
     for action in actions:
         ACTS[type(action)](board, call, action, now)
-    if call.state != "ended":
-        deadline = call.flow_state.due if call.flow_state is not None and call.is_in_flow else None
-        board.deadlines.put((call.id, "flow"), deadline)
+    if call.state == "ended":
+        return
+    due = call.flow_state.due if call.flow_state is not None and call.is_in_flow else None
+    if due is None:
+        board.deadlines.cancel(call.id, "flow")
+    else:
+        board.deadlines.set(call.id, "flow", due)
 
 
 def _play(board: Board, call: Call, action: PlayPrompts, _now: float) -> None:

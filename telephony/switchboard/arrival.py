@@ -82,9 +82,9 @@ def _take(board: Board, event: InviteReceived, flow_name: str, now: float) -> No
     board.calls[call.id] = call
     board.call_of_dialog[call.dialog] = call.id
     board.call_of_leg[call.leg] = call.id
-    board.deadlines.put((call.id, "find_caller"), now + board.settings.find_caller_s)
-    board.deadlines.put((call.id, "answer"), now + board.settings.answer_s)
-    board.deadlines.put((call.id, "max_call"), now + board.settings.max_call_s)
+    board.deadlines.set(call.id, "find_caller", now + board.settings.find_caller_s)
+    board.deadlines.set(call.id, "answer", now + board.settings.answer_s)
+    board.deadlines.set(call.id, "max_call", now + board.settings.max_call_s)
     board.emit(
         Ring(call.dialog),
         OpenLeg(call.leg, "webrtc" if sdp.is_webrtc(event.sdp) else "rtp"),
@@ -117,7 +117,7 @@ def caller_found(board: Board, event: CallerFound, now: float) -> None:
         call.flow = outbound.flow_in(event.context.language or call.language)
     else:
         call.ani = event.ani
-    board.deadlines.put((call.id, "find_caller"), None)
+    board.deadlines.cancel(call.id, "find_caller")
     if call.state == "arriving":
         answer_when_ready(board, call, now)
     else:
@@ -135,7 +135,7 @@ def answer_when_ready(board: Board, call: Call, now: float) -> None:
         return
     if answers_itself(call.flow):
         if call.flow_state is None:
-            board.deadlines.put((call.id, "answer"), None)
+            board.deadlines.cancel(call.id, "answer")
             self_service.begin(board, call, now)
         return
     taking.answer(board, call, now)
@@ -170,4 +170,4 @@ def _begin(board: Board, call: Call, event: DialogConfirmed, now: float) -> None
             return
     board.emit(party.connection(call))
     call.move("confirmed")
-    board.deadlines.put((call.id, "greet"), now + board.settings.greet_after_s)
+    board.deadlines.set(call.id, "greet", now + board.settings.greet_after_s)

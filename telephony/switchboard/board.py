@@ -33,8 +33,8 @@ from telephony.events import (
     TrunkChanged,
 )
 from telephony.sdp import PCMA, PCMU
+from telephony.sip.timers import Deadlines
 from telephony.switchboard.call import AgentLeg, Call
-from telephony.switchboard.deadlines import Deadlines
 from telephony.switchboard.dialling import TrunkRules
 
 if TYPE_CHECKING:
@@ -124,7 +124,8 @@ class Board:
     """When to look at them again."""
     restarts: dict[str, tuple[str, str]] = field(default_factory=dict)
     """By leg, the dialog and the offer that wait for ICE to be restarted (`telephony.switchboard.ice`)."""
-    deadlines: Deadlines[tuple[str, str]] = field(default_factory=Deadlines)
+    deadlines: Deadlines = field(default_factory=Deadlines)
+    """Of calls, by their ids."""
     commands: list[Command] = field(default_factory=list)
     acd_outputs: deque[AcdOutput] = field(default_factory=deque)
     flow_inputs: deque[tuple[Call, FlowInput]] = field(default_factory=deque)

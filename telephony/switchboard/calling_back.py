@@ -150,7 +150,7 @@ def _agent_answered(board: Board, between: Direct, event: DialogAnswered, now: f
     callbacks.dialled(board, booking)
     if between.outgoing is not None:
         outbound.dialled(board, between.outgoing, now)
-    board.deadlines.put((between.id, "ring"), now + RING_S)
+    board.deadlines.set(between.id, "ring", now + RING_S)
     between.playbacks += 1
     near.sound = f"direct.{between.playbacks}"
     board.emit(party.connection(near), Play(near.leg, near.sound, RINGBACK, barge_in=False, loop=True))
@@ -172,7 +172,7 @@ def _customer_answered(board: Board, between: Direct, event: DialogAnswered, now
         board.emit(Join(near.leg, between.id), Join(far.leg, between.id))
     direct.forget(board, between)
     direct.index(board, between)
-    board.deadlines.put((between.id, "max_call"), now + board.settings.max_call_s)
+    board.deadlines.set(between.id, "max_call", now + board.settings.max_call_s)
     callbacks.reached(board, board.bookings[between.booking], now)
     if between.outgoing is not None:
         outbound.answered(board, between.outgoing, near, far, now)

@@ -37,7 +37,7 @@ def join(board: Board, call: Call, request: JoinConference, now: float) -> None:
     call.room = room
     call.waiting_music = MUSIC
     board.rooms_due.add(room)
-    board.deadlines.put((call.id, "conference"), now + request.limit_s)
+    board.deadlines.set(call.id, "conference", now + request.limit_s)
     board.emit(Join(call.leg, f"room.{room}"))
     board.save(call)
     board.publish("call.conference_joined", call, room=room, members=len(others) + 1)
@@ -54,7 +54,7 @@ def leave(board: Board, call: Call, _now: float = 0.0) -> None:
         return
     room, call.room = call.room, ""
     board.rooms_due.add(room)
-    board.deadlines.put((call.id, "conference"), None)
+    board.deadlines.cancel(call.id, "conference")
     board.emit(Leave(call.leg))
     waiting.stop_waiting_music(board, call)
     call.move("returned")

@@ -47,7 +47,7 @@ def transfer(board: Board, call: Call, request: TransferCall, now: float) -> Non
     ):
         call.referring = side
         board.emit(Refer(call.dialog, side.number))
-        board.deadlines.put((call.id, "refer"), now + REFER_S)
+        board.deadlines.set(call.id, "refer", now + REFER_S)
     elif side is not None:
         _call(board, call, side, forward.RING_S, (), now)
 
@@ -66,7 +66,7 @@ def referred(board: Board, event: ReferProgressed, now: float) -> None:
 def not_referred(board: Board, call: Call, now: float) -> None:
     """The trunk does not, or says nothing: call the number ourselves."""
     side, call.referring = call.referring, None
-    board.deadlines.put((call.id, "refer"), None)
+    board.deadlines.cancel(call.id, "refer")
     if side is not None and call.state == "in_flow":
         _call(board, call, side, forward.RING_S, (), now)
 
@@ -90,7 +90,7 @@ def _call(board: Board, call: Call, side: Side, timeout_s: float, music: tuple[P
         board.call_of_dialog[side.dialog] = call.id
         board.lamps_due.add(side.agent)
         board.tell_queues(AgentEngaged(side.agent, call.id), now)
-    board.deadlines.put((call.id, "forward"), now + timeout_s)
+    board.deadlines.set(call.id, "forward", now + timeout_s)
     call.waiting_music = music
     waiting.play_music(board, call)
     waiting.ring_out(board, call)

@@ -128,8 +128,8 @@ def _begin(board: Board, event: InviteReceived, identity: str, far: Side, now: f
     index(board, between)
     for side in between.sides:
         board.tell_queues(AgentEngaged(side.agent, identity), now)
-    board.deadlines.put((identity, "ring"), now + RING_S)
-    board.deadlines.put((identity, "max_call"), now + board.settings.max_call_s)
+    board.deadlines.set(identity, "ring", now + RING_S)
+    board.deadlines.set(identity, "max_call", now + board.settings.max_call_s)
     talk = next((call.leg for call in board.calls.values() if call.agent == event.user and call.state in TALKS), "")
     board.emit(
         OpenLeg(near.leg, "webrtc" if sdp.is_webrtc(event.sdp) else "rtp", beside=talk),
@@ -193,7 +193,7 @@ def answered(board: Board, between: Direct, event: DialogAnswered, now: float) -
         return
     between.move("answered")
     board.lamps_due |= {near.agent, far.agent}
-    board.deadlines.put((between.id, "ring"), None)
+    board.deadlines.cancel(between.id, "ring")
     board.emit(party.connection(far))
     if near.agreed is not None:
         board.emit(party.connection(near, nowhere=not between.is_early))
@@ -223,7 +223,7 @@ def confirmed(board: Board, between: Direct, event: DialogConfirmed, now: float)
     if between.outgoing is not None:
         forget(board, between)
         index(board, between)
-        board.deadlines.put((between.id, "max_call"), between.outgoing.started_at + board.settings.max_call_s)
+        board.deadlines.set(between.id, "max_call", between.outgoing.started_at + board.settings.max_call_s)
         outbound.answered(board, between.outgoing, near, far, now)
         return
     phone_changed(board, between)
@@ -292,5 +292,4 @@ def forget(board: Board, between: Direct) -> None:
         for known, name in ((board.call_of_dialog, side.dialog), (board.call_of_leg, side.leg)):
             if known.get(name) == between.id:
                 del known[name]
-    for what in ("ring", "max_call"):
-        board.deadlines.put((between.id, what), None)
+    board.deadlines.cancel_all(between.id)

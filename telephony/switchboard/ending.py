@@ -82,7 +82,7 @@ def drop_agent_leg(board: Board, call: Call, *, dialog_open: bool = True) -> Non
     call.agent_leg = None
     board.lamps_due.add(agent_leg.agent)
     for what in ("away", "whisper"):
-        board.deadlines.put((call.id, what), None)
+        board.deadlines.cancel(call.id, what)
     if not agent_leg.leg:
         return
     if dialog_open:
@@ -98,7 +98,7 @@ def drop_outsider(board: Board, call: Call, now: float, *, dialog_open: bool = T
     if side is None:
         return
     call.outsider = None
-    board.deadlines.put((call.id, "forward"), None)
+    board.deadlines.cancel(call.id, "forward")
     if side.agent:
         board.lamps_due.add(side.agent)
         board.tell_queues(AgentDisengaged(side.agent, call.id), now)
@@ -145,18 +145,4 @@ def _forget(board: Board, call: Call) -> None:
     del board.calls[call.id]
     board.call_of_dialog.pop(call.dialog, None)
     board.call_of_leg.pop(call.leg, None)
-    for what in (
-        "find_caller",
-        "answer",
-        "greet",
-        "max_call",
-        "flow",
-        "away",
-        "forward",
-        "part",
-        "guard",
-        "conference",
-        "message",
-        "refer",
-    ):
-        board.deadlines.put((call.id, what), None)
+    board.deadlines.cancel_all(call.id)

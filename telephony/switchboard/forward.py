@@ -66,7 +66,7 @@ def forward(board: Board, call: Call, by: str, side: Side, now: float) -> None:
     _leave_agent(board, call, by, now)
     call.outsider = side
     board.call_of_leg[side.leg] = call.id
-    board.deadlines.put((call.id, "forward"), now + RING_S)
+    board.deadlines.set(call.id, "forward", now + RING_S)
     call.waiting_music = call.waiting_music or (Prompt("music", "waiting"),)
     waiting.play_music(board, call)
     board.emit(OpenLeg(side.leg, offers=True))
@@ -126,7 +126,7 @@ def answered(board: Board, call: Call, side: Side, event: DialogAnswered, now: f
     except sdp.SdpError:
         failed(board, call, now)
         return
-    board.deadlines.put((call.id, "forward"), None)
+    board.deadlines.cancel(call.id, "forward")
     waiting.stop_waiting_music(board, call)
     call.move("reached")
     call.talk_started_at, call.talk_ended_at = now, 0.0

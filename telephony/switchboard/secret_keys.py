@@ -56,7 +56,10 @@ def guard(board: Board, call: Call, now: float) -> None:
         return
     asks = call.step in call.secrecy.guarded
     guarded = asks or (call.guarded and now < call.secret_until)
-    board.deadlines.put((call.id, "guard"), call.secret_until if guarded and not asks else None)
+    if guarded and not asks:
+        board.deadlines.set(call.id, "guard", call.secret_until)
+    else:
+        board.deadlines.cancel(call.id, "guard")
     if guarded != call.guarded:
         call.guarded = guarded
         board.emit(GuardKeys(call.leg, guarded))

@@ -64,7 +64,7 @@ def _part(board: Board, call: Call, now: float) -> None:
         call.parting = True
         call.playbacks += 1
         board.emit(Play(call.leg, f"parting.{call.playbacks}", CONGESTION, barge_in=False, loop=True))
-        board.deadlines.put((call.id, "part"), now + PARTING_S)
+        board.deadlines.set(call.id, "part", now + PARTING_S)
 
 
 def part(board: Board, call: Call, now: float) -> None:

@@ -410,8 +410,9 @@ def _transfer_requested(board: Board, event: TransferRequested, now: float) -> N
 
 def _time_passed(board: Board, _event: TimePassed, now: float) -> None:
     board.tell_queues(acd.TimePassed(), now)
-    for call_id, what in board.deadlines.due(now):
-        call, between = board.calls.get(call_id), board.directs.get(call_id)
+    while (due := board.deadlines.pop(now)) is not None:
+        of, what = due
+        call, between = board.calls.get(str(of)), board.directs.get(str(of))
         if call is not None:
             _DUE[what](board, call, now)
         elif between is not None:  # nobody picked up, or it has lasted too long

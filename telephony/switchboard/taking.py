@@ -19,7 +19,7 @@ def answer(board: Board, call: Call, now: float) -> None:
         return
     call.answered_at = now
     call.move("answered")
-    board.deadlines.put((call.id, "answer"), None)
+    board.deadlines.cancel(call.id, "answer")
     # Heard from now on, spoken to from the ACK on: an INVITE alone, its source forged, must not aim a stream at anyone.
     # A browser has to prove itself by ICE before that.
     if call.agreed is not None:

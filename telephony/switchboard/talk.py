@@ -239,7 +239,7 @@ def lost_for_good(board: Board, call: Call, now: float) -> None:
 def away(board: Board, call: Call, now: float) -> None:
     """The agent is not there for the moment."""
     call.away_at = now
-    board.deadlines.put((call.id, "away"), now + board.settings.away_s)
+    board.deadlines.set(call.id, "away", now + board.settings.away_s)
     set_sound(board, call)
     board.save(call)
     board.publish("call.away", call)
@@ -247,7 +247,7 @@ def away(board: Board, call: Call, now: float) -> None:
 
 def _back(board: Board, call: Call) -> None:
     call.away_at = 0.0
-    board.deadlines.put((call.id, "away"), None)
+    board.deadlines.cancel(call.id, "away")
     set_sound(board, call)
     board.save(call)
     board.publish("call.back", call)

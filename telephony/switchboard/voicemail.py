@@ -48,7 +48,7 @@ def take(board: Board, call: Call, request: TakeMessage, now: float) -> None:
     call.playbacks += 1
     call.message = Message(request.queue, request.limit_s, f"{PLAYBACK}.{call.playbacks}")
     board.emit(Play(call.leg, call.message.playback, BEEP, barge_in=False))
-    board.deadlines.put((call.id, "message"), now + BEEP_S)
+    board.deadlines.set(call.id, "message", now + BEEP_S)
 
 
 def beeped(board: Board, call: Call, event: PromptFinished, now: float) -> None:
@@ -71,7 +71,7 @@ def _begin(board: Board, call: Call, message: Message, now: float) -> None:
 
 
 def _wait(board: Board, call: Call, message: Message, until: float) -> None:
-    board.deadlines.put((call.id, "message"), min(until, message.began_at + message.limit_s))
+    board.deadlines.set(call.id, "message", min(until, message.began_at + message.limit_s))
 
 
 def voice(board: Board, event: VoiceStarted | VoiceEnded, now: float) -> None:
@@ -113,7 +113,7 @@ def close(board: Board, call: Call, now: float) -> str:
     message, call.message = call.message, None
     if message is None:
         return ""
-    board.deadlines.put((call.id, "message"), None)
+    board.deadlines.cancel(call.id, "message")
     if not message.recording:
         return "no_message"
     board.emit(ListenForVoice(call.leg, on=False))

@@ -97,7 +97,7 @@ def over(board: Board, call: Call, now: float) -> None:
         return
     before, heard = call.step, call.flow_state.waiting
     call.flow_state = replace(call.flow_state, waiting=None)
-    board.deadlines.put((call.id, "flow"), None)
+    board.deadlines.cancel(call.id, "flow")
     if heard.playing is not None:
         board.emit(StopPlaying(call.leg, f"flow.{heard.playing}"))
     secret_keys.note_surplus(call, before, QueueLeft("answered"), now)

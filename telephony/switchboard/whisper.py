@@ -25,7 +25,7 @@ def begin(board: Board, call: Call, agent_leg: AgentLeg, now: float) -> bool:
     agent_leg.briefed = True
     board.emit(party.connection(agent_leg))
     board.emit(Play(agent_leg.leg, PLAYBACK, call.whisper, barge_in=True))
-    board.deadlines.put((call.id, "whisper"), now + LONGEST_S)
+    board.deadlines.set(call.id, "whisper", now + LONGEST_S)
     board.tell_queues(OfferTaken(call.id, agent_leg.agent, LONGEST_S + GRACE_S), now)
     return True
 
@@ -40,4 +40,4 @@ def over(board: Board, call: Call) -> None:
     if call.agent_leg is not None:
         call.agent_leg.briefed = False
     call.whisper = ()
-    board.deadlines.put((call.id, "whisper"), None)
+    board.deadlines.cancel(call.id, "whisper")

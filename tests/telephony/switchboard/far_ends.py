@@ -237,7 +237,7 @@ class World:
             assert (dialog.name in board.call_of_dialog) == (not dialog.told), f"{dialog.name}, {dialog.state}"
         for leg, state in self.legs.items():
             assert (leg in board.call_of_leg) == (state != "closed"), f"leg {leg}, {state}"
-        assert {call for call, _ in board.deadlines._when} <= live
+        assert set(board.deadlines._of_owner) <= live
         for agent in self.room.acd.agents():
             self._check_agent(agent.agent, agent.state, agent.call)
         assert not set(self.ended_calls) & set(board.calls)

@@ -100,7 +100,7 @@ def test_a_caller_who_hangs_up_ends_it(room: Briefing) -> None:
     assert (room.state(), room.agent()) == ("ended", "ready")
     room.heard()
     assert not room.said(Join)
-    assert not room.switchboard.board.deadlines.due(room.now + 100)
+    assert not room.switchboard.board.deadlines.pop(room.now + 100)
 
 
 def test_the_next_talk_has_none(room: Briefing) -> None:

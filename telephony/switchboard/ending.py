@@ -75,14 +75,14 @@ def end(
 
 
 def drop_agent_leg(board: Board, call: Call, *, dialog_open: bool = True) -> None:
-    """Let go of the agent's leg, ringing or talking."""
+    """Let go of the agent's leg, ringing or talking. How long the caller waits for the agent goes on: the leg may be
+    that of a page which tries to come back."""
     agent_leg = call.agent_leg
     if agent_leg is None:
         return
     call.agent_leg = None
     board.lamps_due.add(agent_leg.agent)
-    for what in ("away", "whisper"):
-        board.deadlines.cancel(call.id, what)
+    board.deadlines.cancel(call.id, "whisper")
     if not agent_leg.leg:
         return
     if dialog_open:

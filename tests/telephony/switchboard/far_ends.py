@@ -248,7 +248,9 @@ class World:
                 assert self._together(between.near.leg) == {between.near.leg, between.far.leg}
 
     def _check_hearing(self, call: Call) -> None:
-        """Caller and agent hear each other, or caller and party outside, and nobody else does."""
+        """Caller and agent hear each other, or caller and party outside, and nobody else does. Whom nobody hears does
+        not wait for that for ever."""
+        assert not call.away_at or "away" in self.room.switchboard.board.deadlines._of_owner[call.id]
         other = call.agent_leg.leg if call.state == "talking" and call.agent_leg is not None else ""
         if call.outsider is not None and (call.state == "outside" or call.outsider.heard):
             other = call.outsider.leg

@@ -316,6 +316,25 @@ def test_an_agent_who_does_not_come_back_gives_the_caller_the_first_place_in_the
     assert call_state(room, call) == "ringing"
 
 
+@pytest.mark.parametrize("silent_first", [True, False])
+def test_a_page_that_registers_again_and_never_takes_its_talk_back_is_given_up_in_the_same_time(
+    room: Room, silent_first: bool
+) -> None:
+    call = talking_in_a_browser(room)
+    dialog = room.last(Invite).dialog
+    if silent_first:
+        room.happened(MediaStalled(dialog, 0))
+    room.happened(DialogUnreachable(dialog))
+    room.happened(BindingChanged("an", 1, webrtc=True))
+    open_web_leg(room)
+    room.happened(DialogEnded(room.last(Invite).dialog, "failed"))
+    room.wait(59.0)
+    assert call_state(room, call) == "talking"
+    room.wait(2.0)
+    assert call_state(room, call) == "queued"
+    assert room.acd.waiting() == (call,)
+
+
 def test_a_desk_phone_that_is_only_silent_is_given_up_as_before(room: Room) -> None:
     call = room.talking()
     leg = room.last(Invite).dialog

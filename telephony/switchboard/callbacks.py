@@ -34,6 +34,7 @@ from telephony.events import (
 )
 from telephony.switchboard import opening, outbound
 from telephony.switchboard.board import Board
+from telephony.switchboard.call import TALKS
 
 BookingInput = Literal["dialled", "reached", "unreached", "given_up", "talked", "cancelled"]
 
@@ -120,6 +121,8 @@ def booked(board: Board, event: CallbackBooked, now: float) -> None:
         _save(board, booking)
     elif not event.restored:
         board.emit(_told(booking))
+    if call is not None and call.state in TALKS and call.queue == kept.queue:
+        _has_talked(board, booking, now)  # an agent was there before the row was
     look(board, now)
 
 

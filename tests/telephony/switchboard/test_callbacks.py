@@ -375,6 +375,16 @@ class TestTheCustomersOwnCalls:
         desk.hangs_up()
         assert desk.waiting() == 0
 
+    def test_who_talks_before_the_promise_is_written_down_is_not_called_as_well(self, desk: Desk) -> None:
+        call = desk.calls_in(keys="1")
+        desk.registers("an")
+        desk.answer()
+        desk.book(replace(BOOKED, call=call))
+        assert desk.row().state == "done"
+        desk.hangs_up()
+        desk.lasts(15.0)
+        assert (desk.waiting(), desk.states()["an"]) == (0, "ready")
+
     def test_another_profiles_call_changes_nothing(self, desk: Desk) -> None:
         desk.book(replace(BOOKED, number="+84987654321"))
         desk.calls_in()

@@ -158,10 +158,15 @@ class Endings(RuleBasedStateMachine):
     @rule(pick=picks, usable=st.sampled_from([True] * 5 + [False]))
     def a_phone_answers(self, pick: int, usable: bool) -> None:
         dialog = self.some_dialog(pick, "early", ours=True)
-        if dialog is not None:
-            dialog.state = "confirmed"
+        if dialog is None:
+            return
+        try:
             answer = sdp.answer(dialog.said, phone(7200)).sdp if usable else UNUSABLE
-            self.world.tell(DialogAnswered(dialog.name, answer))
+        except sdp.SdpError:  # SRTP alone is offered, which these phones do not have
+            self.world.tell(DialogEnded(dialog.name, "rejected", 488))
+            return
+        dialog.state = "confirmed"
+        self.world.tell(DialogAnswered(dialog.name, answer))
 
     @rule(pick=picks, status=st.sampled_from([486, 603, 480, 408, 503, 487, 488, 488]))
     def a_phone_refuses(self, pick: int, status: int) -> None:

@@ -250,7 +250,7 @@ class Funnel:
             return  # what rows and listeners are told follows from the rest; how a call ended must outlive a lost row
         try:
             self.journal.append(call, tick_at(now), without_keys(message))
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a disk that is full, a text that is none
             log.error("the journal cannot be written; the call goes on", call=call, cause=str(error))
 
     def _arm(self) -> None:

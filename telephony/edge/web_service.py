@@ -10,6 +10,7 @@ Rule 3: the log says which host and why, never an address or a value: those are 
 
 import asyncio
 import json
+import math
 import re
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
@@ -146,7 +147,7 @@ def fields_of(body: bytes, fields: Mapping[str, str]) -> dict[str, Scalar]:
     """Return the wanted values of a JSON answer: name -> path (`order.items.0.day`). What is not there, or is no plain
     value, is left out. Raises `Failed` for an answer that is no JSON."""
     try:
-        answer = json.loads(body)
+        answer = json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise Failed("its answer is no JSON", again=False) from None
     found = {name: _at(answer, path) for name, path in fields.items()}
@@ -162,5 +163,17 @@ def _at(value: Any, path: str) -> Scalar:
         else:
             return None
     if isinstance(value, str):
-        return value[:MAX_VALUE_CHARS]
+        return _whole(value)[:MAX_VALUE_CHARS]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return value if isinstance(value, int | float | bool) else None
+
+
+def _whole(text: str) -> str:
+    """Return a text without half characters, which JSON may have and nothing else takes."""
+    return text.encode(errors="replace").decode()
+
+
+def _no_constant(name: str) -> None:
+    """Refuse what Python alone takes for JSON."""
+    raise ValueError(name)

@@ -542,6 +542,16 @@ def logger_to(lines: io.StringIO, *, terminal: bool) -> Any:
     return structlog.wrap_logger(structlog.PrintLogger(lines), processors=logs._renderers(terminal=terminal))
 
 
+async def test_what_the_journal_cannot_take_is_done_all_the_same(house: House) -> None:
+    """Half a character, say, as a program leaves it that cuts texts carelessly."""
+    call = await house.call()
+    with capture_logs() as said:
+        house.funnel.media_event(DigitPressed(f"{call}.caller", "\ud83d", "rfc4733", 0))
+    assert [line["event"] for line in said] == ["the journal cannot be written; the call goes on"]
+    await house.until(lambda: len(house.media.said(PlaySamples)) == 2)  # the menu again: that was none of its keys
+    assert not [each for each in house.journal.read(call) if isinstance(each.message, DigitPressed)]
+
+
 async def test_without_a_database_the_call_goes_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: object) -> None:
         raise OSError("the database is away")

@@ -127,6 +127,14 @@ async def test_what_is_not_in_the_answer_is_left_out(services: WebServices, shop
     assert await services.perform(asked(shop.url)) == Outcome("next", {})
 
 
+async def test_half_a_character_and_a_number_without_end_do_not_get_into_a_call(
+    services: WebServices, shop: Shop
+) -> None:
+    shop.answers = [(200, b'{"status": "cut \\ud83d", "items": [{"day": 1e999}]}'), (200, b'{"status": Infinity}')]
+    assert await services.perform(asked(shop.url)) == Outcome("next", {"status": "cut ?"})
+    assert await services.perform(asked(shop.url)) == Outcome("failed")
+
+
 @pytest.mark.parametrize(
     "url", ["", "http://", "ftp://x/", "http://127.0.0.1:1/", "http://[::1/", "https://x.invalid/"]
 )

@@ -1,6 +1,7 @@
 """Steps that ask the world: what they ask, and where its answer leads. Pure."""
 
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from ivr_flows.answers import record_of, wrong_field
@@ -89,13 +90,13 @@ def _asked(walk: Walk, here: Request) -> AnyRequest:
         case Lookup():
             return FindCustomer(here.by, walk.render(here.value))
         case Verify():
-            return VerifyCaller(here.field, str(_plain(walk, here.value)))
+            return VerifyCaller(here.field, str(_plain(here.value, walk.scope())))
         case VerifyByCode():
             return CheckCode(walk.state.collected) if walk.state.collected else SendCode(here.by, here.valid_s)
         case Http():
             return _http(walk, here)
         case Case():
-            case = str(_plain(walk, here.case)) if here.case else walk.state.case
+            case = str(_plain(here.case, walk.scope())) if here.case else walk.state.case
             return ChangeCase(here.deed, case, walk.render(here.subject), walk.render(here.topic))
         case Callback():
             return BookCallback(walk.render(here.to), here.queue, walk.render(here.note))
@@ -111,14 +112,15 @@ def _asked(walk: Walk, here: Request) -> AnyRequest:
 
 def _http(walk: Walk, here: Http) -> CallHttp:
     url = address(here.url, walk.scope())
-    # A header may hold a key to the service. The journal is to have its name alone: the edge knows the rest.
-    unnamed = {**walk.scope(), "settings": Named({name: kept_setting(name) for name in walk.facts.settings})}
-    query = urlencode({name: walk.render(text) for name, text in here.query.items()})
+    kept = KeptSettings(walk.facts.settings)
+    scope = {**walk.scope(), "settings": kept}
+    query = urlencode({name: render(text, scope) for name, text in here.query.items()}, safe="{}")
     return CallHttp(
         method=here.method,
         url=f"{url}{'&' if '?' in url else '?'}{query}" if query else url,
-        headers={name: render(text, unnamed) for name, text in here.headers.items()},
-        body={name: _plain(walk, source) for name, source in here.body.items()},
+        headers={name: render(text, scope) for name, text in here.headers.items()},
+        body={name: _plain(source, scope) for name, source in here.body.items()},
+        settings=tuple(sorted(kept.named)),
         secrets=here.secrets,
         fields=here.fields,
         timeout_s=here.timeout_s,
@@ -126,8 +128,8 @@ def _http(walk: Walk, here: Http) -> CallHttp:
     )
 
 
-def _plain(walk: Walk, source: str) -> Plain:
-    value = evaluate(source, walk.scope())
+def _plain(source: str, scope: Mapping[str, object]) -> Plain:
+    value = evaluate(source, scope)
     if isinstance(value, str):
         return str(value)
     if not isinstance(value, int | float | bool | None):
@@ -166,6 +168,18 @@ def _taken(walk: Walk, here: Request, values: Values) -> bool:
     return True
 
 
-def kept_setting(name: str) -> Setting:
-    """Return what stands in a header for a value of the settings until it is sent."""
-    return Setting(SETTING.format(name))
+class KeptSettings(Named):
+    """The settings, each by what stands for it until it is sent: one may be a key to the service, and the journal is to
+    have its name alone. `named` are those that were asked for: no others are filled in, whatever a caller's words say.
+    """
+
+    __slots__ = ("named",)
+
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__({name: Setting(SETTING.format(name)) for name in names})
+        self.named: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        """Return what stands for one."""
+        self.named.add(name)
+        return super().__getitem__(name)

@@ -1,7 +1,8 @@
 """What a flow asks of the world: plain, frozen, and answered once, with the name of an exit and what came of it.
 
-Rule: a request holds what is needed to do it and no more. It is shown in journals and logs by `kind` alone, since its
-values may be personal.
+Rule: a request holds what is needed to do it and no more. The journal of its call has it, without what proves who
+somebody is and without secrets (`telephony.edge.redaction`); logs have its `kind` alone, since its values may be
+personal.
 """
 
 from collections.abc import Mapping
@@ -56,15 +57,17 @@ class CallHttp(Request, frozen=True, tag="http"):
     """Ask a web service: `next`, `not_found` (404 and 410), `timed_out` or `failed`.
 
     `timeout_s` bounds each try. `fields` are the values wanted of a JSON answer: name -> path (`order.items.0.day`);
-    where there are none, nothing is read of it. `body` is sent as JSON, where there is any. In a
-    header `{settings.name}` stands for a value of the settings, which may be a key: it is filled in when it is sent.
-    So are `secrets`, values of the body by the names of the flow's variables that have them.
+    where there are none, nothing is read of it. `body` is sent as JSON, where there is any.
+    `{settings.name}` in a header, in the body and behind the `?` of `url` stands for a value of the settings, which may
+    be a key: it is filled in when it is sent, where `settings` has the name. So are `secrets`, values of the body by
+    the names of the flow's variables that have them.
     """
 
     method: Method
     url: str
     headers: Mapping[str, str] = {}
     body: Mapping[str, Scalar] = {}
+    settings: tuple[str, ...] = ()
     secrets: Mapping[str, str] = {}
     fields: Mapping[str, str] = {}
     timeout_s: float = 3.0

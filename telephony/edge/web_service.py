@@ -16,6 +16,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import quote_plus
 
 import httpx
 import structlog
@@ -51,7 +52,7 @@ class Failed(Exception):
 
 @dataclass(slots=True)
 class WebServices:
-    """Asks web services for flows. `settings` are the values that headers may name; `tls` says whom we believe: the
+    """Asks web services for flows. `settings` are the values that requests may name; `tls` says whom we believe: the
     system's authorities."""
 
     settings: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -93,7 +94,11 @@ class WebServices:
             raise Failed("something secret goes to https:// addresses alone", again=False)
         if None in secrets.values():
             raise Failed("a secret is not there any more", again=False)
-        return json.dumps({**request.body, **secrets}).encode() if request.body or secrets else b""
+        body = {
+            name: self._filled(request, value) if isinstance(value, str) else value
+            for name, value in request.body.items()
+        }
+        return json.dumps({**body, **secrets}).encode() if body or secrets else b""
 
     async def _try(self, request: CallHttp, content: bytes) -> dict[str, Scalar]:
         again = request.method in SAFE_TWICE
@@ -112,15 +117,21 @@ class WebServices:
             raise Failed(f"it answers {status}", again=again and status in BUSY)
         return fields_of(body, request.fields) if request.fields else {}
 
-    def _filled(self, value: str) -> str:
-        return SETTING.sub(lambda named: self.settings.get(named[1], ""), value)
+    def _filled(self, request: CallHttp, text: str, told: Callable[[str], str] = str) -> str:
+        """Put in the settings that a request names, each as it is `told`."""
+
+        def value(found: re.Match[str]) -> str:
+            return told(self.settings.get(found[1], "")) if found[1] in request.settings else found[0]
+
+        return SETTING.sub(value, text)
 
     async def _send(self, request: CallHttp, content: bytes) -> tuple[int, bytes]:
-        url = httpx.URL(request.url)
+        start, mark, query = request.url.partition("?")
+        url = httpx.URL(start + mark + self._filled(request, query, quote_plus))
         if url.scheme not in ("http", "https") or not url.host:
             raise httpx.InvalidURL("an address begins with http:// or https://")
         headers = {"User-Agent": USER_AGENT, "Accept": "application/json"}
-        headers |= {name: self._filled(value) for name, value in request.headers.items()}
+        headers |= {name: self._filled(request, value) for name, value in request.headers.items()}
         if content:
             headers = {"Content-Type": "application/json", **headers}
         asked = httpx.Request(request.method.upper(), url, headers=headers, content=content)

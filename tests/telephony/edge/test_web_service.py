@@ -57,7 +57,7 @@ async def services() -> AsyncIterator[WebServices]:
         pass
 
     held = {("c", 1, "pin"): "123456"}
-    services = WebServices({"key": "s3cret"}, lambda *asked: held.get(asked), sleep=at_once)
+    services = WebServices({"key": "s3cret+"}, lambda *asked: held.get(asked), sleep=at_once)
     yield services
     await services.close()
 
@@ -70,20 +70,32 @@ def asked(url: str, **more: Any) -> FlowRequest:
 
 async def test_what_is_wanted_of_the_answer_comes_back(services: WebServices, shop: Shop) -> None:
     request = asked(
-        f"{shop.url}/orders/4561?a=b", headers={"Authorization": "Bearer {settings.key}", "X": "{settings.no}"}
+        f"{shop.url}/orders/4561?a=b&key={{settings.key}}",
+        headers={"Authorization": "Bearer {settings.key}", "X": "{settings.no}"},
+        settings=("key", "no"),
     )
     assert await services.perform(request) == Outcome("next", {"status": "đang giao", "day": "2026-03-03"})
     line, sent, body = shop.asked[0]
-    assert (line, body) == ("GET /orders/4561?a=b HTTP/1.1", b"")
-    assert (sent["authorization"], sent["x"]) == ("Bearer s3cret", "")
+    assert (line, body) == ("GET /orders/4561?a=b&key=s3cret%2B HTTP/1.1", b"")
+    assert (sent["authorization"], sent["x"]) == ("Bearer s3cret+", "")
 
 
 async def test_a_body_is_json_and_a_secret_is_filled_in(services: WebServices, shop: Shop) -> None:
-    body = {"bill": "42", "paid": True}
-    assert (await services.perform(asked(shop.url, method="post", body=body, secrets={"pin": "pin"}))).name == "next"
+    body = {"bill": "42", "paid": True, "key": "{settings.key}"}
+    request = asked(shop.url, method="post", body=body, secrets={"pin": "pin"}, settings=("key",))
+    assert (await services.perform(request)).name == "next"
     _, headers, sent = shop.asked[0]
-    assert json.loads(sent) == {"bill": "42", "paid": True, "pin": "123456"}
+    assert json.loads(sent) == {"bill": "42", "paid": True, "key": "s3cret+", "pin": "123456"}
     assert headers["content-type"] == "application/json"
+
+
+async def test_a_setting_that_the_flow_does_not_name_is_not_told_whatever_a_caller_is_called(
+    services: WebServices, shop: Shop
+) -> None:
+    name = "{settings.key}"
+    request = asked(f"{shop.url}/?who={name}", method="post", body={"who": name}, headers={"X-Who": name})
+    assert (await services.perform(request)).name == "next"
+    assert "s3cret" not in str(shop.asked)
 
 
 async def test_a_secret_goes_nowhere_in_clear(services: WebServices) -> None:

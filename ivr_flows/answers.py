@@ -10,11 +10,10 @@ from typing import Final
 import phonenumbers
 from phonenumbers import PhoneNumberFormat
 
-from ivr_flows.flow import Check, Plain
+from ivr_flows.flow import MAX_VALUE_CHARS, Check, Plain
 from telephony.events import HIDDEN_DIGIT
 from telephony.requests import Values
 
-MAX_VALUE_CHARS: Final = 500
 _DAY, _SHORT_YEAR, _YEAR = 4, 6, 8
 """How many digits a date has: DDMM, DDMMYY, DDMMYYYY."""
 CENTURY: Final = 100

@@ -8,6 +8,7 @@ from ivr_flows import questions, requesting
 from ivr_flows.expression import ExpressionError, evaluate, holds, render
 from ivr_flows.facts import QueueFacts
 from ivr_flows.flow import (
+    MAX_VALUE_CHARS,
     Answer,
     Assign,
     Callback,
@@ -60,7 +61,6 @@ from ivr_flows.state import (
 )
 from ivr_flows.walk import PROMPT_LIMIT_S, Following, Walk, initial
 
-MAX_VALUE_CHARS: Final = 500
 PERCENT: Final = 100
 UNTAKEN: Final = (
     Answer, Ring, Reject, When, Assign, ChooseLanguage, Hours, ReadQueue, Split, TakeNote, Wait, Lookup, Http, Case,

@@ -44,6 +44,8 @@ ANY_CHANNEL: Final = "auto"
 VariableKind = Literal["digits", "text", "number", "flag", "record", "phone", "date", "time", "amount", "choice"]
 Plain = Scalar
 """What a flow's variable may hold, a record apart."""
+MAX_VALUE_CHARS: Final = 500
+"""So much of a text a variable holds."""
 Held = Plain | Mapping[str, Plain]
 """What a flow's variable may hold."""
 Check = Literal["", "phone", "date", "time", "amount", "luhn", "csat", "nps"]

@@ -25,6 +25,7 @@ from ivr_flows.flow import (
 from ivr_flows.state import Ask
 from ivr_flows.walk import Following, Walk
 from telephony.requests import (
+    RETRY_PAUSE_S,
     AnyRequest,
     BookCallback,
     CallHttp,
@@ -42,8 +43,6 @@ from telephony.requests import (
 
 GRACE_S: Final = 2.0
 """So much later than it is due an answer may come."""
-RETRY_PAUSE_S: Final = 0.5
-"""How long a web service that failed is left alone."""
 UNBOUNDED: Final = Dial | Transfer | Conference | Voicemail
 """What takes as long as people talk."""
 SETTING: Final = "{{settings.{}}}"

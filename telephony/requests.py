@@ -6,7 +6,7 @@ personal.
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -17,6 +17,10 @@ CaseDeed = Literal["open", "continue", "close"]
 Scalar = str | int | float | bool | None
 Values = Mapping[str, Scalar]
 """What came of a request, by names: of a customer, a case, or the wanted fields of a web service's answer."""
+
+
+RETRY_PAUSE_S: Final = 0.5
+"""How long a web service that failed is left alone before it is asked again."""
 
 
 class Request(msgspec.Struct, frozen=True, tag_field="kind"):

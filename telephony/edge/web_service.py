@@ -21,14 +21,13 @@ from urllib.parse import quote_plus
 import httpx
 import structlog
 
+from ivr_flows.flow import MAX_VALUE_CHARS
 from telephony.edge.flow_requests import Outcome
 from telephony.events import FlowRequest
-from telephony.requests import CallHttp, Scalar
+from telephony.requests import RETRY_PAUSE_S, CallHttp, Scalar
 
 USER_AGENT: Final = "hotline-flow/1"
 MAX_ANSWER_OCTETS: Final = 1 << 20
-MAX_VALUE_CHARS: Final = 500
-RETRY_PAUSE_S: Final = 0.5
 AT_ONCE: Final = 100
 SAFE_TWICE: Final = ("get", "put", "delete")
 """Methods that do no more when they are done again (RFC 9110 section 9.2.2)."""

@@ -34,7 +34,7 @@ from hotline import auth, database, logs, models, notify, person_files, privacy,
 from hotline.advice import load_advice
 from hotline.cannot_start import CannotStart, cause
 from hotline.config import Settings, TlsFiles
-from hotline.flow_watch import FlowWatch
+from hotline.flow_watch import FlowWatch, stamp_of
 from hotline.metrics import Metrics
 from hotline.metrics_state import WorkerProcess
 from hotline.sip_listeners import SipListeners, told_address
@@ -125,6 +125,7 @@ class Hotline:
         _make_folder("data", settings.data)
         _make_folder("recordings.store", settings.recordings_folder)
         self._exit.callback(_lock(settings.data))
+        flows_seen = stamp_of(settings.flows_folder)
         flows = load_flows(settings)
         engine = database.open_engine(settings.database_url)
         self._exit.push_async_callback(engine.dispose)
@@ -186,7 +187,9 @@ class Hotline:
         low = settings.recordings.low_space << 20
         watch = watch_disk(self.funnel.alarms, settings.recordings_folder, low)
         self._exit.callback(asyncio.create_task(watch, name="disk").cancel)
-        flow_watch = FlowWatch(settings.flows_folder, lambda: load_flows(settings), self._publish, self.funnel.alarms)
+        flow_watch = FlowWatch(
+            settings.flows_folder, lambda: load_flows(settings), self._publish, self.funnel.alarms, flows_seen
+        )
         self._exit.callback(asyncio.create_task(flow_watch.watch(), name="flows").cancel)
         self._start_privacy()
         for worker in self.speech:

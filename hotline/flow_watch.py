@@ -23,21 +23,23 @@ log = structlog.get_logger("hotline.flows")
 
 @dataclass(slots=True)
 class FlowWatch:
-    """Looks at a folder of flows. `load` reads it, and raises for one that is not sound; `publish` takes new flows."""
+    """Looks at a folder of flows. `load` reads it, and raises for one that is not sound; `publish` takes new flows.
+    `seen` is its stamp from before the present flows were read, so that nothing is missed that changed since."""
 
     folder: Path
     load: Callable[[], Mapping[str, Flow]]
     publish: Callable[[Mapping[str, Flow]], None]
     alarms: Alarms
+    seen: Stamp
 
     async def watch(self) -> None:
         """Look for ever. What is written file by file (a checkout, say) is read once nothing changes any more."""
-        seen = before = stamp_of(self.folder)
+        before = self.seen
         while True:
             await asyncio.sleep(EVERY_S)
             now = await asyncio.to_thread(stamp_of, self.folder)
-            if now != seen and now == before:
-                seen = now
+            if now != self.seen and now == before:
+                self.seen = now
                 await self.renew()
             before = now
 

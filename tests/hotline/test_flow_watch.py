@@ -24,7 +24,7 @@ class Shelf:
         self.published: list[Mapping[str, Flow]] = []
         self.told = asyncio.Event()
         self.alarms = Alarms(lambda _type, _body: self.told.set(), lambda: 0.0)
-        self.watch = FlowWatch(folder, lambda: load_folder(folder), self._publish, self.alarms)
+        self.watch = FlowWatch(folder, lambda: load_folder(folder), self._publish, self.alarms, stamp_of(folder))
 
     def _publish(self, flows: Mapping[str, Flow]) -> None:
         self.published.append(flows)
@@ -71,10 +71,9 @@ async def test_the_folder_is_looked_at_until_nothing_changes_any_more(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(flow_watch, "EVERY_S", 0.01)
+    shelf.write("Một.")  # while the server was starting
     task = asyncio.create_task(shelf.watch.watch())
-    await asyncio.sleep(0)  # it has seen the folder as it is
     try:
-        shelf.write("Một.")
         (shelf.folder / "prompts.yaml").write_text("hello: Chào\n", encoding="utf-8")
         async with asyncio.timeout(20):
             await shelf.told.wait()

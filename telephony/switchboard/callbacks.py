@@ -209,7 +209,7 @@ def _in_calls(board: Board) -> set[str]:
     """Who is in a call with us, or is being called: numbers, and ids of profiles. Who is only offered is not yet."""
     made = [between.outgoing for between in board.directs.values() if between.outgoing is not None]
     called = [each for each in made if each.state != outbound.OFFERED]
-    numbers = {call.customer_number for call in board.calls.values()} | {each.number for each in called}
+    numbers = {call.customer_number for call in board.calls.values()} | {each.far.number for each in called}
     profiles = {call.context.customer for call in board.calls.values()} | {each.context.customer for each in called}
     return (numbers | profiles) - {""}
 

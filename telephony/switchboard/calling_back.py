@@ -24,7 +24,7 @@ from telephony.events import (
     Play,
     Prompt,
 )
-from telephony.switchboard import callbacks, declining, direct, encryption, outbound, outside, party
+from telephony.switchboard import callbacks, declining, direct, early, encryption, outbound, outside, party
 from telephony.switchboard.board import Board, context_body
 from telephony.switchboard.callbacks import Booking
 from telephony.switchboard.direct import RING_S, Direct
@@ -55,7 +55,7 @@ def offer(board: Board, output: OfferCall, now: float) -> bool:
     far = outside.outsider(board, kept.number, agent, f"{booking.call}.far{booking.offers}", int(now))
     between = Direct(booking.call, near, far, booking=kept.id)
     language = booking.context.language or board.settings.language
-    outgoing = Outgoing(booking.call, agent, far.number, far.shown, far.trunk, language, now, outbound.OFFERED)
+    outgoing = Outgoing(booking.call, agent, far, language, now, outbound.OFFERED)
     outgoing.context, outgoing.queue, outgoing.note = booking.context, kept.queue, kept.note
     between.outgoing = outgoing
     board.directs[between.id] = between
@@ -115,15 +115,8 @@ def ringing(board: Board, between: Direct, event: DialogRinging) -> None:
         if between.outgoing is not None and between.state == "offering":
             board.publish("call.ringing", between.outgoing.snapshot())
         return
-    if between.state != "ringing" or not event.sdp:
-        return
-    try:
-        party.accept(far, event.sdp)
-    except sdp.SdpError:
-        return
-    board.emit(party.connection(far))
-    if not far.heard:
-        far.heard = between.is_early = True
+    if between.state == "ringing" and early.begins(board, far, event.sdp):
+        between.is_early = True
         direct.stop_sound(board, near)
         board.emit(Join(near.leg, between.id), Join(far.leg, between.id))
 
@@ -188,11 +181,8 @@ def dialog_ended(board: Board, between: Direct, event: DialogEnded, now: float) 
             decline(board, between, declining.cause_of(event), now, gone=near.dialog)
         return
     if event.dialog == far.dialog and outside.call_again(board, far, between.id, event, party.spoken(near)):
-        if between.outgoing is not None:
-            between.outgoing.trunk, between.outgoing.shown = far.trunk, far.shown
         return
-    by = "agent" if event.dialog == near.dialog else ""
-    status = event.status if event.ending == "rejected" and event.status else 480
+    status, by = direct.why_over(between, event)
     end(board, between, now, status=status, gone=event.dialog, by=by)
 
 

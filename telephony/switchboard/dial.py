@@ -11,7 +11,7 @@ no flow ever calls an emergency number, or one of our own, which would lead back
 from typing import Final
 
 from telephony.acd import AgentEngaged, CallQueued
-from telephony.events import Note, OpenLeg, Prompt, Refer, ReferProgressed, RefuseNumber
+from telephony.events import Note, Prompt, Refer, ReferProgressed, RefuseNumber
 from telephony.requests import DialOut, TransferCall
 from telephony.switchboard import asking, direct, ending, forward, outside, talk, waiting
 from telephony.switchboard.board import Board
@@ -83,19 +83,12 @@ def _wanted(board: Board, call: Call, number: str) -> Side | None:
 
 def _call(board: Board, call: Call, side: Side, timeout_s: float, music: tuple[Prompt, ...], now: float) -> None:
     call.move("forwarded")
-    call.outsider = side
     call.talk_ended_by = ""
-    board.call_of_leg[side.leg] = call.id
     if side.agent:
         board.call_of_dialog[side.dialog] = call.id
         board.lamps_due.add(side.agent)
         board.tell_queues(AgentEngaged(side.agent, call.id), now)
-    board.deadlines.set(call.id, "forward", now + timeout_s)
-    call.waiting_music = music
-    waiting.play_music(board, call)
-    waiting.ring_out(board, call)
-    board.emit(OpenLeg(side.leg, board.kind_of(side.agent), offers=True))
-    board.save(call)
+    forward.ring(board, call, side, music, now + timeout_s)
     board.publish("call.calling", call, to=f"agent:{side.agent}" if side.agent else f"number:{side.number}")
 
 

@@ -258,12 +258,15 @@ def dialog_ended(board: Board, between: Direct, event: DialogEnded, now: float) 
         _invite(board, between)
         return
     if is_far and outside.call_again(board, far, between.id, event, _wished(board, between)):
-        if between.outgoing is not None:
-            between.outgoing.trunk, between.outgoing.shown = far.trunk, far.shown
         return
-    status = event.status if event.ending == "rejected" and event.status else 480
-    by = "agent" if event.dialog == between.near.dialog else ""
+    status, by = why_over(between, event)
     end(board, between, now, status=status, gone=event.dialog, by=by)
+
+
+def why_over(between: Direct, event: DialogEnded) -> tuple[int, str]:
+    """Return the status that the one who dialled is told, and who ended it: the agent, or nobody."""
+    status = event.status if event.ending == "rejected" and event.status else 480
+    return status, "agent" if event.dialog == between.near.dialog else ""
 
 
 def end(board: Board, between: Direct, now: float, *, status: int = 480, gone: str = "", by: str = "") -> None:

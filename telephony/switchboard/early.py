@@ -9,6 +9,21 @@ from telephony.events import Join, Progress
 from telephony.switchboard import party
 from telephony.switchboard.board import Board
 from telephony.switchboard.party import Party
+from telephony.switchboard.side import Side
+
+
+def begins(board: Board, far: Side, text: str) -> bool:
+    """Take what a far end that we called, and that nobody dialled, sends early, if anything; return whether it is heard
+    from now on."""
+    if not text:
+        return False
+    try:
+        party.accept(far, text)
+    except sdp.SdpError:
+        return False
+    board.emit(party.connection(far))
+    heard_before, far.heard = far.heard, True
+    return not heard_before
 
 
 def connect(board: Board, near: Party, offer: str, far: Party, text: str, bridge: str) -> bool:

@@ -24,7 +24,18 @@ from telephony.events import (
     TransferRequested,
 )
 from telephony.requests import DialOut, TransferCall
-from telephony.switchboard import asking, encryption, ending, outside, party, recording, recording_pause, talk, waiting
+from telephony.switchboard import (
+    asking,
+    early,
+    encryption,
+    ending,
+    outside,
+    party,
+    recording,
+    recording_pause,
+    talk,
+    waiting,
+)
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import TALKS, Call
 from telephony.switchboard.side import Side
@@ -64,14 +75,20 @@ def requested(board: Board, event: TransferRequested, now: float) -> None:
 def forward(board: Board, call: Call, by: str, side: Side, now: float) -> None:
     """Give a talk's caller to a party outside."""
     _leave_agent(board, call, by, now)
+    ring(board, call, side, call.waiting_music or (Prompt("music", "waiting"),), now + RING_S)
+    board.publish("call.transferred", call, by=by, to=f"number:{side.number}")
+
+
+def ring(board: Board, call: Call, side: Side, music: tuple[Prompt, ...], until: float) -> None:
+    """Call a party for a caller, who hears music meanwhile, or where there is none a phone that rings."""
     call.outsider = side
     board.call_of_leg[side.leg] = call.id
-    board.deadlines.set(call.id, "forward", now + RING_S)
-    call.waiting_music = call.waiting_music or (Prompt("music", "waiting"),)
+    board.deadlines.set(call.id, "forward", until)
+    call.waiting_music = music
     waiting.play_music(board, call)
-    board.emit(OpenLeg(side.leg, offers=True))
+    waiting.ring_out(board, call)
+    board.emit(OpenLeg(side.leg, board.kind_of(side.agent), offers=True))
     board.save(call)
-    board.publish("call.transferred", call, by=by, to=f"number:{side.number}")
 
 
 def _leave_agent(board: Board, call: Call, by: str, now: float) -> None:
@@ -104,15 +121,7 @@ def _invite(board: Board, call: Call, side: Side) -> None:
 
 def ringing(board: Board, call: Call, side: Side, event: DialogRinging) -> None:
     """What the far end sends before it answers is heard: its own tone, or why nobody answers."""
-    if call.state != "forwarding" or not event.sdp:
-        return
-    try:
-        party.accept(side, event.sdp)
-    except sdp.SdpError:
-        return
-    board.emit(party.connection(side))
-    if not side.heard:
-        side.heard = True
+    if call.state == "forwarding" and early.begins(board, side, event.sdp):
         waiting.stop_waiting_music(board, call)
         board.emit(Join(call.leg, call.id), Join(side.leg, call.id))
 

@@ -21,13 +21,11 @@ OFFERED: Final = "ringing"
 
 @dataclass(slots=True)
 class Outgoing:
-    """What the row, and the customer's timeline, say of a call that an agent makes, until it is answered."""
+    """What the row, and the customer's timeline, say of a call that an agent makes to `far`, until it is answered."""
 
     id: str
     agent: str
-    number: str
-    shown: str
-    trunk: str
+    far: Side
     language: str
     started_at: float
     state: str = "calling"
@@ -45,9 +43,9 @@ class Outgoing:
         return CallSnapshot(
             id=self.id,
             state=self.state,
-            number=self.number,
-            ani=self.shown,
-            dnis=self.number,
+            number=self.far.number,
+            ani=self.far.shown,
+            dnis=self.far.number,
             customer=self.context.customer,
             context=self.context,
             language=self.language,
@@ -61,13 +59,13 @@ class Outgoing:
             ended_at=self.ended_at,
             ended_by=self.ended_by,
             direction="outbound",
-            trunk=self.trunk,
+            trunk=self.far.trunk,
         )
 
 
 def begin(board: Board, side: Side, identity: str, agent: str, now: float) -> Outgoing:
     """Keep what there is to say of a call that an agent makes, and find out whose number it is."""
-    outgoing = Outgoing(identity, agent, side.number, side.shown, side.trunk, board.settings.language, now)
+    outgoing = Outgoing(identity, agent, side, board.settings.language, now)
     board.emit(FindCaller(identity, side.number, False, "", dialled=True))
     board.publish("call.dialled", _saved(board, outgoing))
     return outgoing
@@ -102,14 +100,14 @@ def answered(board: Board, outgoing: Outgoing, near: Side, far: Side, now: float
         dialog=far.dialog,
         leg=far.leg,
         offer="",
-        number=outgoing.number,
-        dnis=outgoing.number,
+        number=far.number,
+        dnis=far.number,
         flow=flow_in(outgoing.context.language or outgoing.language),
         started_at=outgoing.started_at,
         direction="outbound",
         trunk=far.trunk,
         state="talking",
-        ani=outgoing.shown,
+        ani=far.shown,
         context=outgoing.context,
         found=outgoing.found,
         queue=outgoing.queue,

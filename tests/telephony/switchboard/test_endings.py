@@ -56,6 +56,14 @@ offers = st.sampled_from([OFFER] * 4 + ["", UNUSABLE, "nonsense"])
 re_offers = st.sampled_from([OFFER, HELD, HELD.replace("sendonly", "inactive"), OLD_HELD, "", UNUSABLE])
 
 
+def answer_to(offer: str, port: int) -> str:
+    """What a phone answers; nothing where SRTP alone is offered, which these do not have."""
+    try:
+        return sdp.answer(offer, phone(port)).sdp
+    except sdp.SdpError:
+        return ""
+
+
 class Endings(RuleBasedStateMachine):
     """Everything that may happen to calls, in any order."""
 
@@ -152,21 +160,19 @@ class Endings(RuleBasedStateMachine):
     def a_phone_rings(self, pick: int, early: bool) -> None:
         dialog = self.some_dialog(pick, "early", ours=True)
         if dialog is not None:
-            text = sdp.answer(dialog.said, phone(7100)).sdp if early else ""
-            self.world.tell(DialogRinging(dialog.name, text))
+            self.world.tell(DialogRinging(dialog.name, answer_to(dialog.said, 7100) if early else ""))
 
     @rule(pick=picks, usable=st.sampled_from([True] * 5 + [False]))
     def a_phone_answers(self, pick: int, usable: bool) -> None:
         dialog = self.some_dialog(pick, "early", ours=True)
         if dialog is None:
             return
-        try:
-            answer = sdp.answer(dialog.said, phone(7200)).sdp if usable else UNUSABLE
-        except sdp.SdpError:  # SRTP alone is offered, which these phones do not have
+        answer = answer_to(dialog.said, 7200)
+        if not answer:
             self.world.tell(DialogEnded(dialog.name, "rejected", 488))
             return
         dialog.state = "confirmed"
-        self.world.tell(DialogAnswered(dialog.name, answer))
+        self.world.tell(DialogAnswered(dialog.name, answer if usable else UNUSABLE))
 
     @rule(pick=picks, status=st.sampled_from([486, 603, 480, 408, 503, 487, 488, 488]))
     def a_phone_refuses(self, pick: int, status: int) -> None:
@@ -289,7 +295,7 @@ class Endings(RuleBasedStateMachine):
             return
         dialog = waiting[pick % len(waiting)]
         offer, dialog.offering = dialog.offering, ""
-        answer = sdp.answer(offer, phone(7400)).sdp if usable else UNUSABLE
+        answer = answer_to(offer, 7400) if usable else UNUSABLE
         self.world.tell(SessionAnswered(dialog.name, answer) if follows else SessionRefused(dialog.name, 488))
 
     @rule(seconds=st.sampled_from([0.3, 1.0, 6.0, 20.0, 61.0]))

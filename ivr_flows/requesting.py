@@ -1,12 +1,11 @@
 """Steps that ask the world: what they ask, and where its answer leads. Pure."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 from urllib.parse import urlencode
 
 from ivr_flows.answers import record_of, wrong_field
 from ivr_flows.expression import ExpressionError, address, evaluate, render
-from ivr_flows.facts import Named, Setting
 from ivr_flows.flow import (
     ANSWER_LIMIT_S,
     Callback,
@@ -22,6 +21,7 @@ from ivr_flows.flow import (
     VerifyByCode,
     Voicemail,
 )
+from ivr_flows.kept_settings import Telling
 from ivr_flows.state import Ask
 from ivr_flows.walk import Following, Walk
 from telephony.requests import (
@@ -45,7 +45,6 @@ GRACE_S: Final = 2.0
 """So much later than it is due an answer may come."""
 UNBOUNDED: Final = Dial | Transfer | Conference | Voicemail
 """What takes as long as people talk."""
-SETTING: Final = "{{settings.{}}}"
 INSTEAD: Final = {"not_found": "failed", "timed_out": "failed"}
 
 
@@ -110,16 +109,16 @@ def _asked(walk: Walk, here: Request) -> AnyRequest:
 
 
 def _http(walk: Walk, here: Http) -> CallHttp:
-    url = address(here.url, walk.scope())
-    kept = KeptSettings(walk.facts.settings)
-    scope = {**walk.scope(), "settings": kept}
-    query = urlencode({name: render(text, scope) for name, text in here.query.items()}, safe="{}")
+    url, telling = address(here.url, walk.scope()), Telling(walk.scope(), walk.facts.settings)
+    query = urlencode({name: telling.say(text, render) for name, text in here.query.items()}, safe="{}")
+    headers = {name: telling.say(text, render) for name, text in here.headers.items()}
+    body = {name: telling.say(source, _plain) for name, source in here.body.items()}
     return CallHttp(
         method=here.method,
         url=f"{url}{'&' if '?' in url else '?'}{query}" if query else url,
-        headers={name: render(text, scope) for name, text in here.headers.items()},
-        body={name: _plain(source, scope) for name, source in here.body.items()},
-        settings=tuple(sorted(kept.named)),
+        headers=headers,
+        body=body,
+        settings=telling.settings,
         secrets=here.secrets,
         fields=here.fields,
         timeout_s=here.timeout_s,
@@ -165,20 +164,3 @@ def _taken(walk: Walk, here: Request, values: Values) -> bool:
         return False
     walk.hold(here.into, record)
     return True
-
-
-class KeptSettings(Named):
-    """The settings, each by what stands for it until it is sent: one may be a key to the service, and the journal is to
-    have its name alone. `named` are those that were asked for: no others are filled in, whatever a caller's words say.
-    """
-
-    __slots__ = ("named",)
-
-    def __init__(self, names: Iterable[str]) -> None:
-        super().__init__({name: Setting(SETTING.format(name)) for name in names})
-        self.named: set[str] = set()
-
-    def __getitem__(self, name: str) -> Any:
-        """Return what stands for one."""
-        self.named.add(name)
-        return super().__getitem__(name)

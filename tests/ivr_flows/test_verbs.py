@@ -179,7 +179,7 @@ http:
   post: "{{ settings.orders }}/{{ said | default('a/b?c') }}"
   headers: {Authorization: "Bearer {{ settings.key }}", X-Order: "{{ order }}"}
   query: {lang: "{{ call.language }}", key: "{{ settings.key }}", q: "{a}&b"}
-  body: {order: order, known: caller.known, key: settings.key}
+  body: {order: order, known: caller.known, key: "'k ' ~ settings.key", most: settings.other | int}
   retries: 1
   filler: {music: waiting}
   into: delivery
@@ -193,14 +193,14 @@ not_found: third
     text = (tmp_path / "t.yaml").read_text(encoding="utf-8").replace("next: done", "next: tell", 1)
     (tmp_path / "t.yaml").write_text(text.replace("  done:\n", tell, 1), encoding="utf-8")
     flow = load(tmp_path / "t.yaml")
-    world = replace(facts(), settings={"orders": "https://o.example/v1", "key": "s3cret", "other": "x"})
+    world = replace(facts(), settings={"orders": "https://o.example/v1", "key": "s3cret", "other": "7"})
 
     caller = Caller(flow, world)
     assert asked(caller) == CallHttp(
         method="post",
         url="https://o.example/v1/a%2Fb%3Fc?lang=vi&key={settings.key}&q={a}%26b",
         headers={"Authorization": "Bearer {settings.key}", "X-Order": "4561"},
-        body={"order": "4561", "known": True, "key": "{settings.key}"},
+        body={"order": "4561", "known": True, "key": "k {settings.key}", "most": 7},
         settings=("key",),
         fields={"status": "status", "day": "items.0.day"},
         retries=1,

@@ -35,6 +35,23 @@ def ways_on(root: Flow) -> dict[str, set[str]]:
     return found
 
 
+def ways_of_failures(root: Flow) -> dict[str, set[str]]:
+    """Return for every place those that a failure in it leads to: its flow's `failed`, or else the exit `failed` of
+    whatever called the flow."""
+    parts = {"": root, **{name: part for name, part in root.flows.items() if name != root.name}}
+    exits: dict[str, set[str]] = {
+        flow: {place_of(flow, part.failed)} if part.failed else set() for flow, part in parts.items()
+    }
+    for flow, part in parts.items():
+        for step in part.steps.values():
+            if not isinstance(step, Subflow):
+                continue
+            called = _called(root, step)
+            if called is not None and not parts[called].failed:
+                exits[called].add(place_of(flow, step.exits["failed"]))
+    return {place_of(flow, name): exits[flow] for flow, part in parts.items() for name in part.steps}
+
+
 def _called(root: Flow, step: Step) -> str | None:
     """Return the name, as places have it, of the flow that a step goes into."""
     name = ""

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from ivr_flows.flow import Flow, Gather, HangUp, Menu, Queue, Reject, Step, Voicemail, question_of
-from ivr_flows.graph import places, ways_on
+from ivr_flows.graph import places, ways_of_failures, ways_on
 
 
 class Secrecy(msgspec.Struct, frozen=True):
@@ -37,7 +37,8 @@ def secrecy_of(flow: Flow) -> Secrecy:
     steps = {place for place, step in every.items() if _is_secret(step)}
     if not steps:
         return NOTHING_SECRET
-    ways = ways_on(flow)
+    failing = ways_of_failures(flow)
+    ways = {place: following | failing[place] for place, following in ways_on(flow).items()}
     while True:
         leading = {place for place, step in every.items() if _keeps_keys(step) and not steps.isdisjoint(ways[place])}
         if leading <= steps:

@@ -72,6 +72,26 @@ def test_what_is_secret_and_where(tmp_path: Path) -> None:
     )
 
 
+def test_what_fails_may_lead_to_a_secret_as_well(tmp_path: Path) -> None:
+    """A PIN that is typed over words whose next step fails is taken where failures lead."""
+    failing = PIN.replace("start: hello\n", "start: hello\nfailed: words\n").replace(", interruptible: no", "")
+    secrecy = secrecy_of(flow_of(tmp_path, failing))
+    assert secrecy.steps == {"choose", "words", "ask", "compare", "yes_it_is"}
+    assert secrecy.guarded - secrecy.steps == {"hello", "number"}
+
+
+def test_what_fails_in_another_flow_leads_back(tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text(
+        "flow: other\nlanguages: [en]\nexits: [done]\nstart: a\nsteps:\n  a: {say: Hi, next: b}\n  b: {return: done}\n",
+        encoding="utf-8",
+    )
+    calling = PIN.replace(
+        'words:\n    say: "Nobody hears what you type now."\n    next: ask',
+        "words:\n    subflow: other\n    done: agent\n    failed: ask",
+    )
+    assert {"words", "other/a", "other/b"} <= secrecy_of(flow_of(tmp_path, calling)).steps
+
+
 def test_most_flows_have_nothing_secret(tmp_path: Path) -> None:
     assert secrecy_of(flow_of(tmp_path, QUESTIONS)) is NOTHING_SECRET
 

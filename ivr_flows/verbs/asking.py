@@ -36,6 +36,8 @@ OF_A_CODE: Final = ("prompt", "keys", "filler", "wrong", "no_input", "not_sent")
 OF_AN_ANSWER: Final = ("field", "value", "refused")
 """What stands in a `verify` that asks for a code, and in one that compares an answer, and not in the other."""
 ADDRESS: Final = re.compile(r"(https?://[^/{}\s]+|\{\{\s*settings\.\w+\s*\}\})(?=[/?#]|$)")
+IN_CLEAR: Final = re.compile(r"http://(?!(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?$)")
+"""What is neither encrypted nor this very machine: see `telephony.edge.web_service`."""
 
 
 def lookup(step: StepReading) -> Lookup:
@@ -143,9 +145,15 @@ def http(step: StepReading) -> Http:
 def _address(step: StepReading, node: Node | None) -> str:
     """Read an address. Which service is asked does not depend on what a caller says."""
     url = step.template(node, "asked of a web service")
-    if node is not None and url and not ADDRESS.match(url):
+    if node is None or not url:
+        return url
+    begins = ADDRESS.match(url)
+    if begins is None:
         text = f"'{url}': an address begins with https://host or with a setting, {{{{ settings.orders_url }}}}/…"
         step.reading.faults.add(node, "bad-value", text)
+    elif "secrets" in step.given and IN_CLEAR.match(begins[0]):
+        text = f"'{begins[0]}': something secret goes to an https:// address alone"
+        step.reading.faults.add(node, "secret-told", text)
     return url
 
 

@@ -229,6 +229,14 @@ def test_an_address_is_nobodys_to_choose(tmp_path: Path) -> None:
             flow_with(tmp_path, HTTP.replace("https://o.example/{{ order }}", url))
 
 
+def test_a_secret_goes_by_tls_or_to_this_machine(tmp_path: Path) -> None:
+    asks = HTTP.replace("into: delivery}", "into: delivery, secrets: {pin: order}}")
+    flow_with(tmp_path, asks.replace("https://o.example", "http://127.0.0.1:81"))
+    for host in ("http://o.example", "http://localhost@o.example", "http://[::1"):
+        with pytest.raises(FlowErrors, match="goes to an https:// address alone"):
+            flow_with(tmp_path, asks.replace("https://o.example", host))
+
+
 def test_a_case_is_gone_on_with(tmp_path: Path) -> None:
     caller = Caller(flow_with(tmp_path, CASE))
     caller.does(Answered(1, "next", {"id": "k1"}))

@@ -190,6 +190,17 @@ def test_a_flow_is_heard_in_the_queue_until_the_agent_answers(tmp_path: Path) ->
     assert _spoken(room)[said:] == ["You are number 1."]
 
 
+def test_who_waits_keeps_the_flows_that_there_were(tmp_path: Path) -> None:
+    room, call = _lounge(tmp_path)
+    room.switchboard.publish({})
+    _over(room)
+    room.happened(DigitPressed(f"{call}.caller", "1", "rfc4733", 0))
+    room.happened(FlowAnswered(call, 1, "next"))
+    assert _spoken(room)[-1] == "We will call you."
+    room.ring_in("d2")
+    assert room.last(Reject) == Reject("d2", 404, "Not Found")
+
+
 def test_who_is_called_back_leaves_the_queue(tmp_path: Path) -> None:
     room, call = _lounge(tmp_path)
     room.happened(DigitPressed(f"{call}.caller", "1", "rfc4733", 0))

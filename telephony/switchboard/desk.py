@@ -2,6 +2,7 @@
 
 from telephony.events import CallSnapshot
 from telephony.switchboard.board import Board
+from telephony.switchboard.call import Call
 
 
 def call_of(board: Board, agent: str) -> tuple[CallSnapshot, dict[str, object]] | None:
@@ -13,17 +14,25 @@ def call_of(board: Board, agent: str) -> tuple[CallSnapshot, dict[str, object]] 
     own = [call for call, leg in legs if leg is not None and leg.agent == agent]
     if own:
         call = min(own, key=lambda each: each.state == "held")
-        variables = call.flow_state.variables if call.flow_state is not None else {}
-        plain: dict[str, object] = {
-            name: value
-            for name, value in variables.items()
-            if isinstance(value, str | int | float) and name not in call.secrecy.variables
-        }
-        return call.snapshot(), plain | _noted(call.callback_note)
+        return call.snapshot(), _told(call) | _noted(call.callback_note)
     for between in board.directs.values():
         if between.outgoing is not None and between.near.agent == agent:
             return between.outgoing.snapshot(), _noted(between.outgoing.note)
     return None
+
+
+def _told(call: Call) -> dict[str, object]:
+    """What the flow knows, but for what is secret, or private: for nobody but the caller."""
+    state = call.flow_state
+    if state is None:
+        return {}
+    declared = call.flow.part(state.flow).variables
+    hidden = call.secrecy.variables | {name for name, variable in declared.items() if variable.private}
+    return {
+        name: value
+        for name, value in state.variables.items()
+        if isinstance(value, str | int | float) and name not in hidden
+    }
 
 
 def _noted(note: str) -> dict[str, object]:

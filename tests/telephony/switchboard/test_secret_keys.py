@@ -66,6 +66,7 @@ ORDER_AFTERWARDS = FLOW.replace("secret: yes}\n    next: agent", "secret: yes}\n
 """Whose next question takes keys that are not secret."""
 
 
+PRIVATE = FLOW.replace("length: 3}", "length: 3, private: yes}")
 WAITS = FLOW.replace("start: menu", "start: ask\nfailed: menu").replace("care}", "care, wait: till}\n    paid: bye")
 TILL = """
 flow: till
@@ -274,6 +275,18 @@ def test_an_agent_sees_what_was_chosen_and_nothing_secret(room: Story) -> None:
     assert shown is not None
     assert shown[1] == {}
     assert "4711" not in repr(shown)
+
+
+@pytest.mark.parametrize(("flow", "shown"), [(FLOW, {"order": "123"}), (PRIVATE, {})])
+def test_an_agent_sees_nothing_private(tmp_path: Path, flow: str, shown: dict[str, object]) -> None:
+    room = Story(tmp_path, flow)
+    room.agents_register("an")
+    call = room.in_menu()
+    room.keys(call, "2123")
+    room.open_leg()
+    desk = room.switchboard.desk_call("an")
+    assert desk is not None
+    assert desk[1] == shown
 
 
 def test_nothing_that_is_commanded_or_told_holds_the_pin(room: Story) -> None:

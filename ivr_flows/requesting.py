@@ -59,8 +59,8 @@ def request(walk: Walk, here: Request) -> Following:
 
 def ask_world(walk: Walk, here: Request) -> Following:
     """Ask now, whatever there was to say before."""
-    if isinstance(here, Voicemail):
-        walk.change(keys="")
+    if isinstance(here, Voicemail | Dial | Conference):
+        walk.change(keys="")  # what comes after that is not what they were for
     asked = _asked(walk, here)
     timeout_s = ANSWER_LIMIT_S if isinstance(asked, CheckCode) else _timeout_s(here)
     number = walk.state.requests + 1

@@ -14,7 +14,19 @@ from typing import Final
 
 import msgspec
 
-from ivr_flows.flow import Flow, Gather, HangUp, Menu, Queue, Reject, Step, Voicemail, question_of
+from ivr_flows.flow import (
+    Conference,
+    Dial,
+    Flow,
+    Gather,
+    HangUp,
+    Menu,
+    Queue,
+    Reject,
+    Step,
+    Voicemail,
+    question_of,
+)
 from ivr_flows.graph import places, ways_of_failures, ways_on
 
 
@@ -61,7 +73,7 @@ def _is_secret(step: Step) -> bool:
 
 
 def _keeps_keys(step: Step) -> bool:
-    """Whether what is typed here may be taken by a later step."""
+    """Whether what is typed here, or before, may be taken by a later step. After a wait or a talk nothing is."""
     if isinstance(step, Menu | Gather):
         return not step.interruptible
-    return not isinstance(step, Queue | HangUp | Reject | Voicemail)
+    return not isinstance(step, Queue | Dial | Conference | Voicemail | HangUp | Reject)

@@ -11,7 +11,8 @@ Rule 3: a step that waits for nothing is walked through at once, at most `MAX_ST
 `MAX_STEPS` in a call, so that no flow can spin.
 
 Rule 4: keys wait in `FlowState.keys` until a question takes them, across steps and flows. A wrong answer throws the
-rest away, since they answered another question; a queue does too, since keys pressed out of boredom answer nothing.
+rest away, since they answered another question; a queue does too, since keys pressed out of boredom answer nothing, and
+so do a talk and a message.
 
 Rule 5: what a caller hears in a queue is a flow of its own, `FlowState.waiting`, which takes the inputs while the call
 is queued. It ends with the queue, or ends the queue by an exit.

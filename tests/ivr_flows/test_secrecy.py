@@ -92,6 +92,19 @@ def test_what_fails_in_another_flow_leads_back(tmp_path: Path) -> None:
     assert {"words", "other/a", "other/b"} <= secrecy_of(flow_of(tmp_path, calling)).steps
 
 
+@pytest.mark.parametrize(
+    "talk",
+    [
+        "dial: '0912345678'\n    answered: ask\n    busy: bye\n    no_answer: bye\n    failed: bye",
+        "conference: {room: team}\n    next: ask\n    full: bye\n    failed: bye",
+    ],
+)
+def test_no_flow_takes_what_is_typed_in_a_talk_and_its_voice_is_whole(tmp_path: Path, talk: str) -> None:
+    talking = PIN.replace("queue: care\n    answered: ask\n    timeout: bye\n    full: bye\n    closed: bye", talk)
+    assert talk in talking
+    assert "agent" not in secrecy_of(flow_of(tmp_path, talking)).guarded
+
+
 def test_most_flows_have_nothing_secret(tmp_path: Path) -> None:
     assert secrecy_of(flow_of(tmp_path, QUESTIONS)) is NOTHING_SECRET
 

@@ -51,7 +51,7 @@ from telephony.requests import (
     TransferCall,
     VerifyCaller,
 )
-from tests.ivr_flows.flows import Caller, facts
+from tests.ivr_flows.flows import Caller, facts, flow_of
 
 HEAD = """\
 flow: t
@@ -246,6 +246,34 @@ def test_a_case_is_gone_on_with(tmp_path: Path) -> None:
     assert asked(caller) == ChangeCase("continue", case="k" * 32)
     close = "case: {close: yes}\nnext: done\nfailed: other"
     assert asked(Caller(flow_with(tmp_path, close))) == ChangeCase("close")
+
+
+TALK = """
+flow: talk
+languages: [en]
+start: hello
+steps:
+  hello: {say: {text: Just a moment., interruptible: no}, next: talk}
+  talk: {TALK, failed: bye}
+  rate: {menu: {prompt: How was it?, choices: {5: bye}}, no_input: bye, no_match: bye}
+  bye:
+    hangup:
+"""
+
+
+@pytest.mark.parametrize(
+    ("talk", "outcome"),
+    [
+        ("dial: '0912345678', answered: rate, busy: bye, no_answer: bye", "answered"),
+        ("conference: {room: team}, next: rate, full: bye", "next"),
+    ],
+)
+def test_what_is_typed_before_a_talk_answers_nothing_after_it(tmp_path: Path, talk: str, outcome: str) -> None:
+    caller = Caller(flow_of(tmp_path, TALK.replace("TALK", talk)))
+    caller.does(KeyPressed("5"))
+    caller.does(over(caller))
+    caller.does(Answered(1, outcome))
+    assert (words(caller)[-1], ended(caller)) == ("How was it?", "")
 
 
 def test_a_message_is_taken(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ class Walked:
     def look(self) -> None:
         """See what the caller sees of it."""
         scene, state = self.scene, self.state
-        inner = state if state.waiting is None else state.waiting
+        inner = state.heard
         scene.asking = inner.phase == "listening" and not self.talks
         scene.listening = scene.asking and bool(hearing_language(self.marked.flow, state))
         scene.where = inner.place
@@ -95,7 +95,7 @@ class Walked:
     @property
     def inner(self) -> FlowState:
         """The place that the caller hears: in a queue, that in the flow for waiting."""
-        return self.state if self.state.waiting is None else self.state.waiting
+        return self.state.heard
 
     @property
     def talks(self) -> bool:

@@ -109,7 +109,7 @@ def asked(caller: Caller) -> AnyRequest:
 
 
 def over(caller: Caller) -> PromptsFinished:
-    state = caller.state if caller.state.waiting is None else caller.state.waiting
+    state = caller.state.heard
     assert state.playing is not None
     return PromptsFinished(state.playing, "finished")
 

@@ -254,7 +254,7 @@ class FlowState(msgspec.Struct, frozen=True):
     says something to a question, whose time is up at `patience` all the same. `reason` is why the last words
     are spoken, `left` the exit by which a flow ended. `told` is what was gathered that is to be remembered, `reused`
     what was not asked since it was known, `asked_again` what was asked all the same. `case` is the case that the call
-    goes on with.
+    goes on with, `chosen` what the variable `case` was in the flow that led to this one.
     """
 
     step: str
@@ -285,6 +285,7 @@ class FlowState(msgspec.Struct, frozen=True):
     reused: tuple[str, ...] = ()
     asked_again: tuple[str, ...] = ()
     case: str = ""
+    chosen: Held = ""
     failures: tuple[Failure, ...] = ()
     ended: bool = False
 

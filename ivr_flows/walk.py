@@ -102,8 +102,9 @@ class Walk:
         return self.begin(here.flow, variables)
 
     def begin(self, name: str, variables: Mapping[str, Held]) -> str:
-        """Go to the first step of a flow, with its variables as they are at first, and these."""
-        self.change(flow="" if name == self.root.name else name)
+        """Go to the first step of a flow, with its variables as they are at first, and these. The case goes along."""
+        chosen = self.state.variables.get("case", self.state.chosen)
+        self.change(flow="" if name == self.root.name else name, chosen=chosen)
         self.change(variables={**initial(self.flow), **variables})
         return self.flow.start
 

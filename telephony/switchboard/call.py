@@ -322,12 +322,13 @@ class Call:
 
     @property
     def case(self) -> str:
-        """The open case that the call goes on with: the flow's variable `case`, where it names one of the caller's."""
+        """The open case that the call goes on with: the flow's variable `case`, where it names one of the caller's, or
+        that of the flow that led to it."""
         if self.flow_state is None:
             return ""
         if self.flow_state.case:
             return self.flow_state.case
-        chosen = self.flow_state.variables.get("case")
+        chosen = self.flow_state.variables.get("case", self.flow_state.chosen)
         return next((case.id for case in self.context.open_cases if case.id == chosen), "")
 
     @property

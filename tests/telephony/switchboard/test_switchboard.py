@@ -48,6 +48,7 @@ from telephony.events import (
     Ring,
     SaveAgent,
     SaveCall,
+    SaveScore,
     StopPlaying,
     StopRecording,
     TimePassed,
@@ -55,7 +56,7 @@ from telephony.events import (
 )
 from telephony.switchboard import CALL
 from telephony.switchboard.call import TALKS
-from tests.telephony.switchboard.room import CALLER_OFFER, NOW, Room
+from tests.telephony.switchboard.room import CALLER_OFFER, FLOW, NOW, Room
 
 
 @pytest.fixture
@@ -273,6 +274,35 @@ def test_the_case_that_the_flow_chose_is_the_calls(room: Room) -> None:
     assert room.last(SaveCall).call.case == ""
     room.happened(DigitPressed(f"{call}.caller", "2", "inband", 0))
     assert room.last(SaveCall).call.case == "case1"
+
+
+RATE = """
+flow: rate
+languages: [en]
+variables: {score: {type: number}}
+start: ask
+steps:
+  ask: {survey: {kind: csat, prompt: {en: How was it?}, into: score}, next: more, no_input: more, no_match: more}
+  more: {say: {en: Thank you.}, next: bye}
+  bye: {LAST}
+"""
+BACK = "subflow: rate\n    next: bye\n    failed: bye"
+
+
+@pytest.mark.parametrize(("by", "last"), [("transfer: {flow: rate}", "hangup: {en: Goodbye.}"), (BACK, "return: next")])
+def test_the_case_goes_along_into_another_flow(tmp_path: Path, by: str, last: str) -> None:
+    (tmp_path / "rate.yaml").write_text(RATE.replace("LAST", last), encoding="utf-8")
+    room = Room(tmp_path, flow=FLOW.replace("say: {en: Thank you.}\n    next: bye", by))
+    room.agents_register("an")
+    call = room.in_menu()
+    room.happened(DigitPressed(f"{call}.caller", "2", "rfc4733", 0))
+    room.open_leg()
+    room.agent_answers()
+    room.happened(HangupRequested(call, "agent"))
+    room.happened(DigitPressed(f"{call}.caller", "5", "rfc4733", 0))
+    assert (room.last(SaveScore).score, room.last(SaveScore).case) == (5, "case1")
+    room.happened(DialogEnded("d1", "bye"))
+    assert (room.last(SaveCall).call.state, room.last(SaveCall).call.case) == ("ended", "case1")
 
 
 def test_the_agent_is_told_who_calls_before_the_phone_rings(room: Room) -> None:

@@ -115,7 +115,8 @@ async def describe(session: AsyncSession, call: CallSnapshot) -> None:
     of_call = update(Recording).where(Recording.call_id == call.id)
     if known := {column: value for column, value in caller.items() if value}:
         await session.execute(of_call.values(**known))
-    if known := {column: value for column, value in (("agent", call.agent), ("queue", call.queue)) if value}:
+    talk = (("agent", call.agent), ("queue", call.queue)) if call.recording else ()
+    if known := {column: value for column, value in talk if value}:
         await session.execute(of_call.where(Recording.id == call.recording).values(**known))
 
 

@@ -25,10 +25,10 @@ async def save(session: AsyncSession, call: CallSnapshot, region: str, now: floa
         ani, found = await context.find_caller(session, call.number, False, "", region, now, dialled=is_ours)
         ani = call.ani if is_ours else ani
         call = msgspec.structs.replace(call, ani=ani, context=found, customer=found.customer)
-    if call.ended_at and call.recording:
-        # The talk may have begun before the caller was found.
+    if call.ended_at:
+        # The recording may have begun before the caller was found; it may be a message, which a call does not name.
         await store.set_customer(session, call.id, call.customer)
-    if call.recording:
+    if call.ended_at or call.recording:
         await store.describe(session, call)
     await rows.save_call(session, call)
     if call.customer:

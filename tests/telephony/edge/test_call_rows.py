@@ -9,6 +9,8 @@ from crm_bridge.tables import Interaction
 from crm_bridge.webhooks.outbox import Webhooks
 from crm_bridge.webhooks.tables import WebhookEvent
 from hotline import database
+from recordings import store
+from recordings.tables import Recording
 from telephony.edge import call_rows, rows
 from telephony.tables import Call
 from tests.crm_bridge.calls import CALL_ID, ended, snapshot
@@ -42,6 +44,23 @@ async def test_whom_we_called_is_looked_up_at_the_end_where_it_was_not_before(tm
             again = rows.snapshot_of(row)
             assert (again.direction, again.trunk, again.customer) == ("outbound", "provider", row.customer_id)
             assert rows.snapshot_of(await session.get_one(Call, CALL_ID)).direction == "inbound"
+    finally:
+        await engine.dispose()
+
+
+async def test_a_message_is_its_callers_where_nothing_else_of_the_call_was_recorded(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'hotline.db'}"
+    migrate(url)
+    engine = database.open_engine(url)
+    try:
+        async with database.session_factory(engine)() as session:
+            await store.create(session, "m1", CALL_ID, "", 1001.0, "vi", tmp_path, message_for="sales")
+            await call_rows.save(session, ended(recording="", ani=""), "VN", 1070.0)
+            row = await session.get_one(Call, CALL_ID)
+            message = await session.get_one(Recording, "m1", populate_existing=True)
+            assert row.customer_id
+            assert (message.customer_id, message.ani) == (row.customer_id, row.ani)
+            assert (message.queue, message.agent) == ("sales", "")
     finally:
         await engine.dispose()
 

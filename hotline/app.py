@@ -144,15 +144,7 @@ class Hotline:
             self.sessions, settings.region, notify.routes(settings), self.funnel.webhooks, self.funnel.publish
         )
         self.funnel.notifier = self.notifier
-        book = Codes(
-            self.notifier,
-            self.funnel.customers.turn,
-            self.clock.now,
-            key=secrets.token_bytes(CODE_KEY_OCTETS),
-            draw=lambda: f"{secrets.randbelow(10**DIGITS):0{DIGITS}}",
-        )
-        self.codes = CodeRequests(book)
-        self.codes.register(self.funnel.requests)
+        self._serve_codes()
         self._serve_flows(flows)
         self.funnel.advice = self.funnel.customers.advice = self.codes.advice = load_advice(settings)
         if self.connectors.clients:
@@ -196,6 +188,18 @@ class Hotline:
             if worker.kind not in (*NEEDED, "hear"):
                 worker.come_up()
         self._hear(flows)
+
+    def _serve_codes(self) -> None:
+        """Have codes sent and checked, for flows and for agents."""
+        book = Codes(
+            self.notifier,
+            self.funnel.customers.turn,
+            self.clock.now,
+            key=secrets.token_bytes(CODE_KEY_OCTETS),
+            draw=lambda: f"{secrets.randbelow(10**DIGITS):0{DIGITS}}",
+        )
+        self.codes = CodeRequests(book)
+        self.codes.register(self.funnel.requests)
 
     def _serve_flows(self, flows: Mapping[str, Flow]) -> None:
         """Have what flows ask of the world performed."""

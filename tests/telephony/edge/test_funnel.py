@@ -553,7 +553,7 @@ async def test_what_the_journal_cannot_take_is_done_all_the_same(house: House) -
 
 
 async def test_without_a_database_the_call_goes_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken(*_: object) -> None:
+    async def broken(*_: object, **__: object) -> None:
         raise OSError("the database is away")
 
     monkeypatch.setattr(rows, "save_call", broken)

@@ -548,6 +548,17 @@ def question_of(step: Step) -> Menu | Gather | None:
     return step if isinstance(step, Menu | Gather) else None
 
 
+def called(step: Step) -> str:
+    """Return the flow that a step may go to; empty for none."""
+    match step:
+        case Subflow() | Transfer():
+            return step.flow
+        case Queue():
+            return step.wait_flow
+        case _:
+            return ""
+
+
 def exits(step: Step) -> Iterator[tuple[str, str]]:
     """Yield each exit of a step as (name, next step)."""
     match step:

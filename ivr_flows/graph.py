@@ -1,6 +1,6 @@
 """A flow with all that it may come to as one graph: each step by its place, and the places that may follow. Pure."""
 
-from ivr_flows.flow import Flow, Queue, Return, Step, Subflow, Transfer, ways
+from ivr_flows.flow import Flow, Queue, Return, Step, Subflow, called, ways
 from ivr_flows.state import place_of
 
 
@@ -19,14 +19,14 @@ def ways_on(root: Flow) -> dict[str, set[str]]:
         for name, step in part.steps.items():
             place = place_of(flow, name)
             own = {place_of(flow, target) for _, target in ways(part, name) if target in part.steps}
-            called = _called(root, step)
             if isinstance(step, Subflow):
                 own = {place_of(flow, step.exits["failed"])}
-            if called is not None:
-                found[place].add(place_of(called, root.part(called).start))
+            if other := called(step):
+                to = "" if other == root.name else other
+                found[place].add(place_of(to, root.part(to).start))
                 if isinstance(step, Subflow | Queue):
                     for exit_name, target in step.exits.items():
-                        returns[called].setdefault(exit_name, set()).add(place_of(flow, target))
+                        returns[to].setdefault(exit_name, set()).add(place_of(flow, target))
             found[place] |= own
     for flow, part in parts.items():
         for name, step in part.steps.items():
@@ -44,21 +44,6 @@ def ways_of_failures(root: Flow) -> dict[str, set[str]]:
     }
     for flow, part in parts.items():
         for step in part.steps.values():
-            if not isinstance(step, Subflow):
-                continue
-            called = _called(root, step)
-            if called is not None and not parts[called].failed:
-                exits[called].add(place_of(flow, step.exits["failed"]))
+            if isinstance(step, Subflow) and not root.part(step.flow).failed:
+                exits["" if step.flow == root.name else step.flow].add(place_of(flow, step.exits["failed"]))
     return {place_of(flow, name): exits[flow] for flow, part in parts.items() for name in part.steps}
-
-
-def _called(root: Flow, step: Step) -> str | None:
-    """Return the name, as places have it, of the flow that a step goes into."""
-    name = ""
-    if isinstance(step, Subflow | Transfer):
-        name = step.flow
-    elif isinstance(step, Queue):
-        name = step.wait_flow
-    if not name or (name != root.name and name not in root.flows):
-        return None
-    return "" if name == root.name else name

@@ -6,7 +6,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from ivr_flows import flow as model
-from ivr_flows.flow import Flow, Queue, Return, Step, Subflow, Transfer
+from ivr_flows.flow import Flow, Queue, Return, Subflow, Transfer, called
 from ivr_flows.source import Faults, did_you_mean, one_of
 from ivr_flows.values import Named, Reading
 
@@ -35,17 +35,6 @@ _OF_FLOWS: Final = ("subflow", "wait", "transfer")
 def names_flows(reading: Reading) -> bool:
     """Whether a flow names another."""
     return any(named.kind in _OF_FLOWS for named in reading.named)
-
-
-def called(step: Step) -> str:
-    """Return the flow that a step may go to; empty for none."""
-    match step:
-        case Subflow() | Transfer():
-            return step.flow
-        case Queue():
-            return step.wait_flow
-        case _:
-            return ""
 
 
 def closure(flow: Flow, library: Mapping[str, Flow]) -> dict[str, Flow]:

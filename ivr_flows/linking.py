@@ -64,6 +64,18 @@ def check_named(
         faults.add(named.place, "unknown-flow", f"there is no flow '{named.name}' in this folder{also}{hint}")
     else:
         _Held(faults, reading, flow, named, sound[named.name]).check()
+        if flow.for_waiting:
+            _check_waited_in(faults, named, sound)
+
+
+def _check_waited_in(faults: Faults, named: Named, sound: Mapping[str, Flow]) -> None:
+    """Check that a flow which one for waiting calls, and those that it calls, leave the queue alone as well."""
+    other = sound[named.name]
+    for part in {other.name: other, **closure(other, sound)}.values():
+        for name, step in part.steps.items():
+            if isinstance(step, NOT_WHILE_WAITING):
+                what = f"{step.__struct_config__.tag} ('{name}' of flow '{part.name}')"
+                faults.add(named.place, "not-while-waiting", f"{what} cannot be done while waiting in a queue")
 
 
 class _Held:

@@ -747,6 +747,52 @@ def test_a_flow_that_fails_keeps_the_place(tmp_path: Path) -> None:
     assert ended(caller) == "done"
 
 
+ASKED_FLOW = """\
+flow: asked
+languages: [vi]
+variables: {told: text}
+returns: {code: text}
+start: ask
+steps:
+  ask:
+    gather: {into: told, prompt: Mã?, length: 3}
+    next: told
+    no_input: silent
+    no_match: silent
+  told:
+    return: {values: {code: told}}
+  silent:
+    say: "{{ caller.tags[99] }}"
+    next: told
+"""
+
+
+@pytest.mark.parametrize(("keys", "noted"), [("456", "Mã 456"), ("", "Không rõ")])
+def test_what_is_heard_in_the_queue_asks_in_a_flow_of_its_own(tmp_path: Path, keys: str, noted: str) -> None:
+    room = ROOM_FLOW.partition("start:")[0] + (
+        "variables: {code: {type: text, initial: none}}\nstart: ask\nsteps:\n"
+        "  ask:\n    subflow: {flow: asked, into: {code: code}}\n    next: known\n    failed: lost\n"
+        "  known:\n    note: 'Mã {{ code }}'\n    next: music\n"
+        "  lost:\n    note: Không rõ\n    next: music\n"
+        "  music:\n    play: {music: waiting, for: 40s}\n    next: leave\n"
+        "  leave:\n    return: booked\n"
+    )
+    caller = Caller(flow_with(tmp_path, QUEUE, room=room, asked=ASKED_FLOW))
+    caller.does(QueueEntered())
+    assert caller.state.waiting is not None
+    assert caller.state.waiting.place == "asked/ask"
+    caller.does(over(caller))
+    for key in keys:
+        caller.does(KeyPressed(key))
+    while caller.state.waiting.step != "music":
+        caller.does(TimePassed(), 600.0)
+        assert caller.state.waiting is not None
+    assert WriteNote(noted) in caller.actions
+    assert caller.state.phase == "queued"
+    caller.does(TimePassed(), 40.0)
+    assert ended(caller) == "fourth"
+
+
 def test_nobody_is_silent_who_talks(tmp_path: Path) -> None:
     caller = Caller(flow_with(tmp_path, MENU))
     caller.does(over(caller))

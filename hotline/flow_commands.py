@@ -49,10 +49,12 @@ def try_out(  # noqa: PLR0913, PLR0917 - the options of a command, one by one
     config: Config = None,
 ) -> None:
     """Play the scenarios beside flows, and say which exits of each flow they take."""
+    from ivr_flows.load import Files  # noqa: PLC0415
     from ivr_flows.trials import examining, telling  # noqa: PLC0415
 
     settings = settings_of(config)
-    besides = [examining.read_beside(file) for file in examining.files_of(files or [settings.flows_folder])]
+    read = Files()
+    besides = [examining.read_beside(file, read) for file in examining.files_of(files or [settings.flows_folder])]
     if not besides:
         raise Failed(f"there is no flow in {', '.join(map(str, files or [settings.flows_folder]))}")
     _look_for(only or [], besides)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hotline.config import Settings
+from ivr_flows.load import Files
 from ivr_flows.prove import Outside, check_file
 from ivr_flows.source import FlowError
 
@@ -20,4 +21,5 @@ def outside_of(settings: Settings) -> Outside:
 def check(files: Iterable[Path], settings: Settings | None) -> list[FlowError]:
     """Return everything that is wrong with files, in their order; names of the settings where those are given."""
     outside = Outside() if settings is None else outside_of(settings)
-    return [error for file in files for error in check_file(file, outside)]
+    read = Files()
+    return [error for file in files for error in check_file(file, outside, read)]

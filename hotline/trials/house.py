@@ -21,7 +21,7 @@ from hotline.programs import Process, spawn
 from hotline.trials.opening import hours
 from hotline.trials.web_answers import HOST, WebAnswers
 from ivr_flows.facts import Facts
-from ivr_flows.load import flow_files, read_checked
+from ivr_flows.load import Files, flow_files
 from ivr_flows.trials.examining import Beside
 from ivr_flows.trials.reading_world import DAY_S
 from ivr_flows.trials.scenario import Scenario, Visit
@@ -132,9 +132,9 @@ class House:
         folder.mkdir()
         source = self.beside.file.parent.resolve()
         needed = {self.beside.flow.name, *self.beside.flow.flows}
-        files = set(flow_files(source))
+        files, read = set(flow_files(source)), Files()
         for each in source.iterdir():
-            flow = read_checked(each).flow if each in files else None
+            flow = read.by_itself(each).flow if each in files else None
             if each not in files or (flow is not None and flow.name in needed):
                 (folder / each.name).symlink_to(each)
         return folder

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from ivr_flows.flow import Assign, Flow, When
-from ivr_flows.load import Checked, read_folder, read_linked
+from ivr_flows.load import Checked, Files, read_folder
 from ivr_flows.prove.called import Library, beginning, calls
 from ivr_flows.prove.dataflow import Dataflow
 from ivr_flows.prove.duration import Longest
@@ -28,9 +28,10 @@ def prove(checked: Checked, outside: Outside = NOWHERE) -> list[FlowError]:
     return [] if flow is None else sorted(Prover(flow, checked, outside).errors(), key=_place_of)
 
 
-def check_file(path: Path, outside: Outside = NOWHERE) -> list[FlowError]:
-    """Return everything that is wrong with a file: what cannot be read, else what can be proved."""
-    checked = read_linked(path)
+def check_file(path: Path, outside: Outside = NOWHERE, files: Files | None = None) -> list[FlowError]:
+    """Return everything that is wrong with a file: what cannot be read, else what can be proved. `files` are those that
+    were read for others."""
+    checked = (files or Files()).linked(path)
     return list(checked.errors) or prove(checked, outside)
 
 

@@ -8,6 +8,7 @@ Rule 2: a caller's assurance never falls within a call, so its least value stays
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from types import UnionType
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
@@ -150,7 +151,6 @@ class Scope:
 
     flow: Flow
     views: dict[str, Value] = field(default_factory=dict)
-    secret: frozenset[str] = frozenset()
     mentions: dict[str, frozenset[str]] = field(default_factory=dict)
     read: dict[str, nodes.Node] = field(default_factory=dict)
     """Terms as they were read."""
@@ -246,6 +246,7 @@ def of_kind(kind: str) -> Value:
     return ANYTHING
 
 
+@cache
 def _view(view: type[msgspec.Struct]) -> Value:
     hints = get_type_hints(view)
     fields = {

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from ivr_flows.flow import Flow
-from ivr_flows.load import BESIDE, CATALOGUE, flow_files, load
+from ivr_flows.load import BESIDE, CATALOGUE, Files, flow_files, load
 from ivr_flows.trials.coverage import Coverage, coverage
 from ivr_flows.trials.marks import Marked, marked
 from ivr_flows.trials.reading import read_trials, scenarios_beside
@@ -49,9 +49,10 @@ def files_of(paths: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
-def read_beside(file: Path) -> Beside:
-    """Return a flow and its scenarios. Raises `FlowErrors` with everything that is wrong with either."""
-    flow = load(file)
+def read_beside(file: Path, files: Files | None = None) -> Beside:
+    """Return a flow and its scenarios. Raises `FlowErrors` with everything that is wrong with either. `files` are those
+    that were read for others."""
+    flow = load(file, files)
     test_file = scenarios_beside(file)
     trials = read_trials(test_file, flow) if test_file.is_file() else Trials(str(test_file), flow.name, ())
     return Beside(file, flow, trials)

@@ -6,8 +6,9 @@ from pathlib import Path
 from ivr_flows.declarations import KINDS
 from ivr_flows.expression import FILTERS
 from ivr_flows.facts import SPEAK, VIEWS
+from ivr_flows.flow_reading import KEYS
 from ivr_flows.grammar import VERBS
-from ivr_flows.load import KEYS, check
+from ivr_flows.load import check
 
 PAGE = (Path(__file__).parents[2] / "docs" / "flows.md").read_text(encoding="utf-8")
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ivr_flows.load import read_linked
+from hotline import flows
+from ivr_flows import load, source
+from ivr_flows.load import Files, flow_files
 from ivr_flows.prove import Outside, check_file, load_proved, prove
 from ivr_flows.source import FlowErrors
 from tests.ivr_flows.flows import EXAMPLES
@@ -151,8 +153,21 @@ def test_what_is_shipped_is_proved(path: Path) -> None:
         assert [str(error) for error in check_file(path)] == []
 
 
+def test_a_file_is_read_once_for_all_that_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Path] = []
+
+    def reading(path: Path, faults: source.Faults) -> source.Node | None:
+        read.append(path)
+        return source.read(path, faults)
+
+    monkeypatch.setattr(load, "read", reading)
+    files = flow_files(EXAMPLES)
+    assert flows.check(files, None) == []
+    assert sorted(read) == sorted([*files, EXAMPLES / "prompts.yaml"])
+
+
 def test_a_flow_of_300_steps_is_proved_at_once(tmp_path: Path) -> None:
-    checked = read_linked(large(tmp_path, 30))
+    checked = Files().linked(large(tmp_path, 30))
     assert checked.flow is not None
     assert len(checked.flow.steps) == 302
     begun = time.process_time()

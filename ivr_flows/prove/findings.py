@@ -14,10 +14,9 @@ from ivr_flows.prove.uses import SAID, Use, later_uses, uses_of
 from ivr_flows.prove.value import DIGITS, Texts, Value, text
 from ivr_flows.prove.world import CHANGING, LANGUAGE, Scope, World, joined, of_kind
 
-FLEETING: Final = frozenset({"judged"})
 HOLDS: Final = {"digits": "digits", "choice": "one of its values", "amount": "an amount"}
 CLOSED: Final = frozenset({"agent", "web", "sent"})
-"""Where what is private does not go. The caller may hear it."""
+"""Where what is private does not go. The caller may hear it. (What is secret goes nowhere: `flow_reading`.)"""
 
 
 class Finding(NamedTuple):
@@ -110,8 +109,6 @@ class Findings:
                     f" below that here; verify first, or ask: if caller.assurance >= {level}"
                 )
                 yield Finding(name, "told-too-early", words, use.source, nth)
-            elif kind == "secret" and use.sink not in FLEETING:
-                yield Finding(name, "secret-told", f"'{of}' is secret, and cannot be {SAID[use.sink]}", use.source, nth)
             elif kind == "private" and self._is_closed(use):
                 yield Finding(
                     name, "secret-told", f"'{of}' is private, and cannot be {SAID[use.sink]}", use.source, nth

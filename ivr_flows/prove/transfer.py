@@ -169,8 +169,7 @@ class Transfer:
             value = replace(value, texts=Texts(but=True, length=length, form=DIGITS if is_typed else ""))
         elif variable is not None and variable.kind in ("number", "amount") and not variable.remember_s:
             value = number(between(0, 10 ** step.length[1] - 1))
-        tells = frozenset({f"secret:{step.into}"}) if step.secret else frozenset[str]()
-        return world.with_variable(step.into, value.telling(tells), self.scope)
+        return world.with_variable(step.into, value, self.scope)
 
     def filled(self, name: str, world: World, value: Value | None = None) -> World:
         """Return the world after a variable was filled from outside."""

@@ -94,7 +94,7 @@ def uses_of(step: Step) -> Iterator[Use]:  # noqa: C901, PLR0912
             yield from _heard(step.filler)
         case Case():
             yield from (Use(text, "agent") for text in (step.subject, step.topic) if text)
-            yield from (Use(source, "judged", bare=True) for source in (step.case,) if source)
+            yield from (Use(source, "agent", bare=True) for source in (step.case,) if source)
         case Callback():
             yield Use(step.to, "dialled")
             yield from (Use(text, "agent") for text in (step.note,) if text)

@@ -183,7 +183,7 @@ def case(step: StepReading) -> Case:
     return Case(
         deed=deed,
         exits=step.exits("next", "failed"),
-        case="" if deed == "open" or is_own else step.bare(node),
+        case="" if deed == "open" or is_own else step.bare(node, "told to the cases"),
         subject=step.template(node, "written into a case") if deed == "open" else "",
         topic=step.template(topic, "written into a case"),
         into=step.variable("into", ("text",)),

@@ -10,7 +10,8 @@ from typing import Final
 import phonenumbers
 from phonenumbers import PhoneNumberFormat
 
-from ivr_flows.flow import MAX_VALUE_CHARS, Check, Plain
+from ivr_flows.flow import MAX_VALUE_CHARS, MOST_DIGITS, MOST_NUMBER, Check, Plain
+from ivr_flows.speaking.phones import is_dialled
 from telephony.events import HIDDEN_DIGIT
 from telephony.requests import Values
 
@@ -33,7 +34,7 @@ def understand(check: Check, kind: str, keys: str, today: date, region: str, *, 
         return None
     match kind:
         case "number" | "amount":
-            return int(keys)
+            return _number(int(keys))
         case "phone":
             return _phone(keys, region)
         case "date":
@@ -140,19 +141,24 @@ def _text(value: Plain) -> Plain:
 
 def _digits(value: Plain) -> Plain:
     word = str(value)
-    return word if word.isascii() and word.isdigit() and not isinstance(value, bool) else None
+    fits = word.isascii() and word.isdigit() and len(word) <= MOST_DIGITS and not isinstance(value, bool)
+    return word if fits else None
 
 
 def _number(value: Plain) -> Plain:
     if isinstance(value, bool) or value is None:
         return None
-    if isinstance(value, int | float):
-        return value
     try:
-        number = float(value)
+        number = float(value) if isinstance(value, str) else value
     except ValueError:
         return None
-    return int(number) if number.is_integer() else number
+    if not -MOST_NUMBER <= number <= MOST_NUMBER:  # nor is what is not a number at all
+        return None
+    return int(number) if isinstance(value, str) and number == int(number) else number
+
+
+def _dialled(value: Plain) -> Plain:
+    return value if isinstance(value, str) and is_dialled(value) else None
 
 
 def _flag(value: Plain) -> Plain:
@@ -172,7 +178,7 @@ def _iso(read: Callable[[str], date | time], cut: int) -> Callable[[Plain], Plai
 COERCIONS: Final[Mapping[str, Callable[[Plain], Plain]]] = {
     "text": _text,
     "digits": _digits,
-    "phone": _text,
+    "phone": _dialled,
     "number": _number,
     "amount": _number,
     "flag": _flag,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final, get_args
 
 from ivr_flows import values
+from ivr_flows.answers import coerce
 from ivr_flows.facts import SPEAK, VIEWS
 from ivr_flows.flow import REPEAT, Plain, PromptParts, Variable, VariableKind
 from ivr_flows.source import ListNode, MapNode, Node, Scalar, did_you_mean, one_of
@@ -15,6 +16,11 @@ MAX_ASSURANCE: Final = 3
 KINDS: Final[Mapping[str, VariableKind]] = {kind: kind for kind in get_args(VariableKind)}
 FIELD_KINDS: Final = tuple(kind for kind in KINDS if kind not in ("record", "choice"))
 NUMBERS: Final = ("number", "amount")
+READ: Final = {
+    "digits": "digits", "phone": "a telephone number", "date": "a date such as 2026-03-02",
+    "time": "a time such as 08:30",
+}  # fmt: skip
+"""The kinds whose values are read, and what they are."""
 RESERVED: Final = frozenset({*VIEWS, "true", "false", "none", "and", "or", "not", "if", "else", "in", "is"})
 _VARIABLE: Final = ("type", "length", "fields", "values", "initial", "remember", "private")
 
@@ -124,20 +130,21 @@ def _initial(reading: Reading, kind: VariableKind, node: Node, choices: tuple[st
         return _number(reading, kind, node, word)
     if kind == "record":
         reading.faults.add(node, "bad-value", "a record has no first value")
-    if kind == "digits" and not (word.isascii() and word.isdigit()):
-        reading.faults.add(node, "bad-value", f"'{word}' is not digits")
+    if kind in READ and word:
+        fits = coerce(kind, word)
+        if fits is None:
+            reading.faults.add(node, "bad-value", f"'{word}' is not {READ[kind]}")
+        return fits
     if kind == "choice" and word not in choices:
         reading.faults.add(node, "bad-value", f"'{word}' is not one of {one_of(choices)}{did_you_mean(word, choices)}")
     return word
 
 
 def _number(reading: Reading, kind: str, node: Node, word: str) -> Plain:
-    try:
-        return float(word) if "." in word else int(word)
-    except ValueError:
-        if word:
-            reading.faults.add(node, "bad-value", f"'{word}' cannot be the first value of a {kind}")
-        return None
+    number = coerce(kind, word)
+    if word and number is None:
+        reading.faults.add(node, "bad-value", f"'{word}' cannot be the first value of a {kind}")
+    return number
 
 
 def catalogue(reading: Reading, node: Node | None) -> dict[str, PromptParts]:

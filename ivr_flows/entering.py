@@ -9,6 +9,7 @@ from ivr_flows.expression import ExpressionError, evaluate, holds, render
 from ivr_flows.facts import QueueFacts
 from ivr_flows.flow import (
     MAX_VALUE_CHARS,
+    MOST_NUMBER,
     Answer,
     Assign,
     Callback,
@@ -141,7 +142,12 @@ def _value(walk: Walk, what: str, source: str) -> Held:
         return dict(value)
     if not isinstance(value, str | int | float | bool | None):
         raise ExpressionError(f"{what}: a variable holds text, a number or a flag, not {type(value).__name__}")
-    return str(value)[:MAX_VALUE_CHARS] if isinstance(value, str) else value
+    if isinstance(value, str):
+        return str(value)[:MAX_VALUE_CHARS]
+    if isinstance(value, bool | None) or -MOST_NUMBER <= value <= MOST_NUMBER:
+        return value
+    # So that no flow reckons up to what takes long to reckon with.
+    return MOST_NUMBER if value > 0 else -MOST_NUMBER
 
 
 def _language(walk: Walk, here: ChooseLanguage) -> Following:

@@ -40,6 +40,10 @@ CODE_FIRST_KEY_S: Final = 60.0
 CONFIDENCE: Final = 0.6
 WAITING_MUSIC: Final = "waiting"
 ANY_CHANNEL: Final = "auto"
+MOST_NUMBER: Final = 10**15 - 1
+"""The largest number that a variable holds; the least is as far below nought."""
+MOST_DIGITS: Final = 64
+"""How many digits a variable of that kind holds."""
 
 VariableKind = Literal["digits", "text", "number", "flag", "record", "phone", "date", "time", "amount", "choice"]
 Plain = Scalar

@@ -12,7 +12,7 @@ from ivr_flows.prove.duration import NEVER, Longest
 from ivr_flows.prove.loops import Edge, Loops, is_person
 from ivr_flows.prove.numbers import between
 from ivr_flows.prove.transfer import Returned, Transfer, Way
-from ivr_flows.prove.value import Value, number
+from ivr_flows.prove.value import NONE, Value, number
 from ivr_flows.prove.world import ASSURANCE, Scope, World
 
 
@@ -146,7 +146,6 @@ def _returned_by(step: Return, world: World, transfer: Transfer) -> Returned:
 
 
 def _either(one: Returned, other: Returned) -> Returned:
-    missing = Value(unset=True)
     names = {*one.values, *other.values}
-    values = {name: one.values.get(name, missing).join(other.values.get(name, missing)) for name in names}
+    values = {name: one.values.get(name, NONE).join(other.values.get(name, NONE)) for name in names}
     return Returned(min(one.assurance, other.assurance), values)

@@ -16,7 +16,9 @@ from ivr_flows.prove.numbers import ANY_NUMBER, ANY_WHOLE, Numbers, between, onl
 from ivr_flows.prove.value import (
     ANYTHING,
     DIGITS,
+    MOMENT,
     NOBODY,
+    SPAN,
     Texts,
     Value,
     constant,
@@ -37,8 +39,12 @@ from ivr_flows.prove.world import (
 
 NAMES: Final = {
     "none": "nothing", "flag": "a flag", "number": "a number", "text": "a text", "list": "a list", "record": "a record",
-    "moment": "a time",
+    "moment": "a time", "span": "a duration",
 }  # fmt: skip
+
+
+ORDERED: Final = frozenset({"number", "text", "moment", "span"})
+"""The kinds of which one may be less than another."""
 
 
 class Wrong(NamedTuple):
@@ -82,6 +88,8 @@ class Evaluation(Assumption):
                 node.attr
             ):
                 return self._field(node, self.value(node.node, world), node.attr).counting(False)
+            case nodes.Getattr(node=nodes.Name(name="settings")):
+                return text()
             case nodes.Getattr():
                 return self._field(node, self.value(node.node, world), node.attr)
             case nodes.Getitem():
@@ -167,8 +175,8 @@ class Evaluation(Assumption):
         if wrong:
             self.wrong("wrong-type", f"'{self.scope.term(node)}': {described(wrong)} has no places")
             return ANYTHING
-        if place.kinds - {"number"}:
-            self.wrong("wrong-type", f"'{self.scope.term(node)}': a place is a number")
+        if place.kinds - {"number"} or not place.numbers.whole:
+            self.wrong("wrong-type", f"'{self.scope.term(node)}': a place is a whole number")
             return ANYTHING
         least = base.length.low if "list" in base.kinds else base.texts.lengths().low
         if not (-least <= place.numbers.low and place.numbers.high < least):
@@ -201,7 +209,7 @@ class Evaluation(Assumption):
         found, why = filtered(node.name, base, given)
         if why:
             is_kind = why.startswith("takes")
-            code = "wrong-type" if is_kind else "may-be-missing"
+            code = "wrong-type" if is_kind or why.startswith("in brackets") else "may-be-missing"
             said = f"{node.name} {why}, and '{self.scope.term(inner)}' is {described(base.kinds)}" if is_kind else why
             self.wrong(code, f"'{self.scope.term(node)}': {said}")
         return found.telling(base.tells)
@@ -247,8 +255,12 @@ class Evaluation(Assumption):
             self.wrong(
                 "wrong-type", f"'{self.scope.term(node)}': only a number is {node.name}, not {described(base.kinds)}"
             )
-        for each in node.args:
-            self.value(each, world)
+        by = [self.value(each, world) for each in node.args]
+        term = self.scope.term(node)
+        if len(by) != (node.name == "divisibleby") or any(each.kinds - {"number", "anything"} for each in by):
+            self.wrong("wrong-type", f"'{term}': divisibleby takes a number, even and odd take nothing")
+        elif any(0 in each.numbers for each in by):
+            self.wrong("zero-division", f"'{term}': '{self.scope.term(node.args[0])}' may be 0")
         return flag()
 
     def _either(self, node: nodes.CondExpr, world: World) -> Value:
@@ -307,10 +319,8 @@ class Evaluation(Assumption):
         tells = left.tells | right.tells
         if isinstance(node, nodes.Add) and left.kinds == right.kinds == {"text"}:
             return text(Texts(but=True, length=left.texts.lengths().plus(right.texts.lengths()))).telling(tells)
-        if isinstance(node, nodes.Add) and left.kinds == right.kinds == {"list"}:
-            return left.join(right)
-        if isinstance(node, nodes.Sub) and left.kinds == right.kinds == {"moment"}:
-            return ANYTHING
+        if left.kinds == {"moment"} and _is_span(node, right):
+            return SPAN if right.moment else MOMENT
         if not self._are_numbers(node, left, right):
             return (ANYTHING if left.anything or right.anything else number()).telling(tells)
         return number(self._reckoned(node, left.numbers, right.numbers)).telling(tells)
@@ -350,7 +360,7 @@ class Evaluation(Assumption):
         if operator in ("in", "notin"):
             self._can_hold(term, left, right)
         elif operator in ORDERS:
-            if not (left.kinds == right.kinds and len(left.kinds) == 1 and left.kinds <= {"number", "text", "moment"}):
+            if not (left.kinds == right.kinds and len(left.kinds) == 1 and left.kinds <= ORDERED):
                 pair = left.kinds | right.kinds
                 self.wrong(
                     "wrong-type",
@@ -371,6 +381,13 @@ class Evaluation(Assumption):
             self.wrong(
                 "wrong-type", f"'{term}': the list has {described(right.element.kinds)}, not {described(left.kinds)}"
             )
+
+
+def _is_span(node: nodes.BinExpr, right: Value) -> bool:
+    """Whether a moment is reckoned with as it may be: less another, or more or less what is between two."""
+    if isinstance(node, nodes.Sub):
+        return right.kinds in ({"moment"}, {"span"})
+    return isinstance(node, nodes.Add) and right.kinds == {"span"}
 
 
 def described(kinds: frozenset[str] | set[str]) -> str:

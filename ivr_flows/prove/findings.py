@@ -7,14 +7,20 @@ from typing import Final, NamedTuple
 from jinja2 import nodes
 
 from ivr_flows.expression import tree_of_condition, tree_of_text
-from ivr_flows.flow import Flow, Gather, Return, Step, Subflow, Variable, When
+from ivr_flows.flow import MOST_DIGITS, Flow, Gather, Return, Step, Subflow, Variable, When
 from ivr_flows.prove.evaluate import Evaluation, Wrong, described
 from ivr_flows.prove.transfer import Transfer, takes_keys
 from ivr_flows.prove.uses import SAID, Use, later_uses, uses_of
 from ivr_flows.prove.value import DIGITS, Texts, Value, text
 from ivr_flows.prove.world import CHANGING, LANGUAGE, Scope, World, joined, of_kind
 
-HOLDS: Final = {"digits": "digits", "choice": "one of its values", "amount": "an amount"}
+HOLDS: Final = {
+    "digits": "digits", "choice": "one of its values", "amount": "an amount", "phone": "a telephone number",
+}  # fmt: skip
+FORMS: Final = {
+    "digits": "something else", "date": "no date", "time": "no time", "phone": "no telephone number",
+}  # fmt: skip
+"""What a text may be that is not of a form."""
 CLOSED: Final = frozenset({"agent", "web", "sent"})
 """Where what is private does not go. The caller may hear it. (What is secret goes nowhere: `flow_reading`.)"""
 
@@ -87,6 +93,9 @@ class Findings:
             yield Finding(name, wrong.code, wrong.text, use.source, nth)
         for node, value in values:
             yield from self._told(name, use, nth, node, value)
+            if value.none and not use.bare:
+                words = f"'{self.scope.term(node)}' may be nothing here, of which there are no words; ask first: if …"
+                yield Finding(name, "may-be-missing", words, use.source, nth)
             yield from self._kind(name, step, use, nth, value)
 
     def _values(self, use: Use, evaluation: Evaluation, world: World) -> Iterator[tuple[nodes.Node, Value]]:
@@ -213,12 +222,12 @@ def misfit(value: Value, wanted: Value, kind: str) -> str:
         return described(wrong)
     if not value.texts:
         return ""
-    if kind == DIGITS and not value.texts.has_form(DIGITS):
-        return "a text that may be something else"
     if kind == "choice" and (value.texts.but or not value.texts.words <= wanted.texts.words):
         return "a text that may be none of its values"
-    if kind in ("date", "time") and value.texts.but and value.texts.form != kind:
-        return f"a text that may be no {kind}"
+    if kind in FORMS and (not value.texts.has_form(kind) or 0 in value.texts.lengths()):
+        return f"a text that may be {FORMS[kind]}"
+    if kind == DIGITS and value.texts.lengths().high > MOST_DIGITS:
+        return f"a text that may be longer than {MOST_DIGITS}"
     return ""
 
 

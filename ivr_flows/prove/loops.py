@@ -22,6 +22,7 @@ from jinja2 import nodes
 from ivr_flows.check import reached
 from ivr_flows.expression import tree_of_condition
 from ivr_flows.flow import (
+    MOST_NUMBER,
     Assign,
     Callback,
     Dial,
@@ -211,7 +212,7 @@ class Loops:
         if way.world is None:
             return True
         bounded = way.world.variables[name].numbers
-        if (bounded.high < float("inf")) if upwards else (bounded.low > -float("inf")):
+        if bounded.high < MOST_NUMBER if upwards else bounded.low > -MOST_NUMBER:
             return True
         operators = ("lt", "lteq", "eq") if upwards else ("gt", "gteq", "eq")
         return any(

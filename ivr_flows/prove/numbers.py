@@ -61,6 +61,11 @@ class Numbers:
     def without(self, number: float) -> "Numbers":
         return self.meet(numbers(((LEAST, (number, -1)), ((number, 1), MOST)), whole=False))
 
+    def within(self, low: float, high: float) -> "Numbers":
+        """Return what comes of the numbers when those that are less, or more, are taken for the ends."""
+        least, most = (low, 0), (high, 0)
+        return numbers(((max(least, min(most, a)), max(least, min(most, b))) for a, b in self.spans), self.whole)
+
     def widened(self, later: "Numbers", stops: Iterable[float]) -> "Numbers":
         """Return a set that holds `later` too, its ends moved out to one of `stops` where they still move."""
         if not self or not later:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from ivr_flows.expression import tree_of_condition
 from ivr_flows.flow import (
+    MOST_NUMBER,
     REPEAT,
     Assign,
     Case,
@@ -27,7 +28,7 @@ from ivr_flows.flow import (
 )
 from ivr_flows.prove.evaluate import Evaluation
 from ivr_flows.prove.numbers import between
-from ivr_flows.prove.value import ANYTHING, DIGITS, Texts, Value, number, record, words
+from ivr_flows.prove.value import DIGITS, NONE, Texts, Value, number, record, words
 from ivr_flows.prove.world import ASSURANCE, CHANGING, LANGUAGE, QUEUE_FIELDS, Scope, World, joined, of_kind
 
 AT_ONCE: Final = frozenset(
@@ -114,6 +115,7 @@ class Transfer:
     def assigned(self, name: str, source: str, world: World) -> Value:
         """Return what a variable holds once it is set: within its kind, whatever the expression gives."""
         given = self.quiet.value(tree_of_condition(source), world)
+        given = replace(given, numbers=given.numbers.within(-MOST_NUMBER, MOST_NUMBER))
         kept = replace(given, unset=False).meet(replace(self.scope.declared(name), unset=False))
         return kept if kept.is_defined() else self.scope.declared(name).telling(given.tells)
 
@@ -168,7 +170,7 @@ class Transfer:
             is_typed = variable.kind == DIGITS or not step.speech
             value = replace(value, texts=Texts(but=True, length=length, form=DIGITS if is_typed else ""))
         elif variable is not None and variable.kind in ("number", "amount") and not variable.remember_s:
-            value = number(between(0, 10 ** step.length[1] - 1))
+            value = number(between(0, min(10 ** step.length[1] - 1, MOST_NUMBER)))
         return world.with_variable(step.into, value, self.scope)
 
     def filled(self, name: str, world: World, value: Value | None = None) -> World:
@@ -193,21 +195,25 @@ class Transfer:
         returned = self.called(step, world.assurance)
         after = world.without({"call"}, self.scope)
         for name, _ in exits(step):
-            if returned is None or name == "failed":
-                yield self._came_back(step, Returned(world.assurance), after, name != "failed")
+            if name == "failed":
+                yield self.raised(after, world.assurance)
+            elif returned is None:
+                yield self._came_back(step, Returned(world.assurance, self._anything(step)), after)
             else:
-                yield self._came_back(step, returned[name], after, True) if name in returned else None
+                yield self._came_back(step, returned[name], after) if name in returned else None
 
-    def _came_back(self, step: Subflow, returned: Returned, world: World, gives: bool) -> World:
-        world = self.raised(world, returned.assurance)
-        if not gives:
-            return world
+    def _anything(self, step: Subflow) -> Mapping[str, Value]:
+        """What a flow of which nothing is known may give back."""
         callee = self.scope.flow.flows.get(step.flow)
+        return {} if callee is None else {name: of_kind(kind).join(NONE) for name, kind in callee.returns.items()}
+
+    def _came_back(self, step: Subflow, returned: Returned, world: World) -> World:
+        """Fill variables with what is given back; what a flow does not give is nothing."""
+        world = self.raised(world, returned.assurance)
         for name, given in step.into.items():
-            kind = "" if callee is None else callee.returns.get(given, "")
-            value = returned.values.get(given) or (of_kind(kind) if kind else ANYTHING)
-            met = value.meet(self.scope.declared(name))
-            world = world.with_variable(name, met if met.is_defined() else self.scope.declared(name), self.scope)
+            held = self.scope.declared(name).join(NONE)
+            met = returned.values.get(given, NONE).meet(held)
+            world = world.with_variable(name, met if met.is_defined() else held, self.scope)
         return world
 
 

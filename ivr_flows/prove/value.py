@@ -2,14 +2,15 @@
 
 Rule 1: a set is never too small. What is not known is in it; so what it shows to be impossible is impossible.
 
-Rule 2: kinds are those of Jinja2's values: number, text, flag, none, list, record, moment. `anything` is a value of
-which not even the kind is known: nothing is said about what is done with it.
+Rule 2: kinds are those of Jinja2's values: number, text, flag, none, list, record, moment, span (what is between two
+moments). `anything` is a value of which not even the kind is known: nothing is said about what is done with it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from ivr_flows.answers import coerce
 from ivr_flows.prove.numbers import (
     ANY_LENGTH,
     ANY_NUMBER,
@@ -76,15 +77,11 @@ class Texts:
 
     def has_form(self, form: str) -> bool:
         """Whether all of the texts are of a form."""
-        return self.form == form or (form == DIGITS and not self.but and all(map(_is_digits, self.words)))
+        return self.form == form or (not self.but and all(coerce(form, word) is not None for word in self.words))
 
     @property
     def only(self) -> str | None:
         return next(iter(self.words)) if not self.but and len(self.words) == 1 else None
-
-
-def _is_digits(word: str) -> bool:
-    return word.isascii() and word.isdigit()
 
 
 def _common_form(one: Texts, other: Texts) -> str:
@@ -95,7 +92,7 @@ def texts(words: Iterable[str], but: bool, length: Numbers, form: str) -> Texts:
     """Return a set of texts, without what its bounds rule out."""
     kept = frozenset(words)
     if not but:
-        kept = frozenset(w for w in kept if len(w) in length and (form != DIGITS or _is_digits(w)))
+        kept = frozenset(w for w in kept if len(w) in length and (form != DIGITS or coerce(DIGITS, w) is not None))
     elif length.only == 0:
         return Texts(frozenset({""}) - kept, False, length, form)
     elif "" in kept:
@@ -122,6 +119,7 @@ class Value:
     fields: tuple[tuple[str, "Value"], ...] | None = None
     kept: bool = False
     moment: bool = False
+    span: bool = False
     anything: bool = False
     tells: frozenset[str] = NOBODY
 
@@ -144,6 +142,8 @@ class Value:
             yield "record"
         if self.moment:
             yield "moment"
+        if self.span:
+            yield "span"
         if self.anything:
             yield "anything"
 
@@ -200,6 +200,7 @@ class Value:
             fields=fields if other.fields is not None else None,
             kept=self.kept or other.kept,
             moment=self.moment and other.moment,
+            span=self.span and other.span,
             tells=self.tells,
         )
 
@@ -224,6 +225,7 @@ class Value:
             fields=_both_records(self.fields, other.fields),
             kept=(self.kept or self.fields is None) and (other.kept or other.fields is None),
             moment=self.moment or other.moment,
+            span=self.span or other.span,
             anything=self.anything or other.anything,
             tells=self.tells | other.tells,
         )
@@ -249,7 +251,7 @@ class Value:
 
 def _either(one: Value | None, other: Value | None) -> Value | None:
     if one is None or other is None:
-        return one or other
+        return other if one is None else one
     return one.join(other)
 
 
@@ -316,5 +318,6 @@ def constant(known: object) -> Value:
 
 NONE: Final = Value(none=True)
 MOMENT: Final = Value(moment=True)
+SPAN: Final = Value(span=True)
 ANYTHING: Final = Value(anything=True)
 UNSET: Final = Value(unset=True)

@@ -16,8 +16,8 @@ import msgspec
 from jinja2 import nodes
 
 from ivr_flows.facts import SPEAK, VIEWS
-from ivr_flows.flow import Flow, Variable
-from ivr_flows.prove.numbers import ANY_NUMBER, ANY_WHOLE, Numbers, between
+from ivr_flows.flow import MOST_DIGITS, MOST_NUMBER, Flow, Variable
+from ivr_flows.prove.numbers import ANY_NUMBER, ANY_WHOLE, SOME_LENGTH, Numbers, between, only
 from ivr_flows.prove.value import (
     ANYTHING,
     MOMENT,
@@ -40,7 +40,9 @@ LANGUAGE: Final = "call.language"
 LEVELS: Final = between(0, 3)
 CHANGING: Final = frozenset({"now", "queue", "hours", "waiting"})
 """Facts that may be others whenever the call has waited."""
-NOT_NEGATIVE: Final = between(0, float("inf"), whole=False)
+HELD: Final = between(-MOST_NUMBER, MOST_NUMBER, whole=False)
+"""What a variable may hold."""
+NOT_NEGATIVE: Final = between(0, MOST_NUMBER, whole=False)
 MOMENT_FIELDS: Final[Mapping[str, Numbers]] = {
     "year": between(1970, 9999), "month": between(1, 12), "day": between(1, 31), "hour": between(0, 23),
     "minute": between(0, 59), "second": between(0, 59), "microsecond": between(0, 999_999),
@@ -161,6 +163,7 @@ class Scope:
         for name, view in VIEWS.items():
             self.views[name] = ANYTHING if view is None else _view(view)
         self.views["now"] = MOMENT
+        self.views["today"] = text(Texts(but=True, length=only(10), form="date"))
         self.views["waiting"] = record(
             {name: number(NOT_NEGATIVE) for name, _ in self.views["waiting"].fields or ()}, True
         )
@@ -221,10 +224,9 @@ class Scope:
 
 def of_variable(variable: Variable) -> Value:
     """Return all that a variable of a kind may hold."""
-    shortest, longest = variable.length or (0, 500)
     match variable.kind:
-        case "digits":
-            return digits(shortest if variable.length else 0, longest)
+        case "digits" if variable.length is not None:
+            return digits(*variable.length)
         case "record":
             return record({name: of_kind(kind) for name, kind in variable.fields.items()}, kept=bool(variable.fields))
         case "choice":
@@ -236,11 +238,13 @@ def of_kind(kind: str) -> Value:
     """Return all that there is of a kind, as a record's field or a parameter names it."""
     match kind:
         case "number" | "amount":
-            return number()
+            return number(HELD)
         case "flag":
             return flag()
-        case "digits" | "phone" | "date" | "time":
-            return text(Texts(but=True, form=kind))
+        case "digits":
+            return digits(1, MOST_DIGITS)
+        case "phone" | "date" | "time":
+            return text(Texts(but=True, length=SOME_LENGTH, form=kind))
         case "text":
             return text()
     return ANYTHING

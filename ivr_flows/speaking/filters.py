@@ -15,6 +15,7 @@ from ivr_flows.speaking import dates, durations, phones
 from ivr_flows.speaking import money as amounts
 from ivr_flows.speaking import numbers as cardinals
 from ivr_flows.speaking.reading import (
+    ANY_NUMBER,
     Spoken,
     Unreadable,
     date_of,
@@ -44,11 +45,11 @@ Says = Callable[[Any, Spoken, datetime, str], str]
 
 
 def _number(value: object, language: Spoken, _now: datetime, _choice: str) -> str:
-    return cardinals.number(number_of(value), language)
+    return cardinals.number(number_of(value, ANY_NUMBER), language)
 
 
 def _money(value: object, language: Spoken, _now: datetime, currency: str) -> str:
-    return amounts.money(number_of(value), currency, language)
+    return amounts.money(number_of(value, ANY_NUMBER), currency, language)
 
 
 def _day(value: object, language: Spoken, now: datetime, _choice: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final, NamedTuple
 
-from ivr_flows.speaking.numbers import MINUS, cardinal
+from ivr_flows.speaking.numbers import MINUS, cardinal, number
 from ivr_flows.speaking.reading import Spoken, Unreadable
 
 
@@ -35,7 +35,7 @@ def money(value: Decimal, currency: str, language: Spoken) -> str:
     whole, part = divmod(int((abs(value) * coins).to_integral_value(ROUND_HALF_UP)), coins)
     said = []
     if whole or not part:
-        said.append(f"{cardinal(whole, language)} {names.one if whole == 1 else names.more}")
+        said.append(f"{number(Decimal(whole), language)} {names.one if whole == 1 else names.more}")
     if part:
         said.append(f"{cardinal(part, language)} {names.one_part if part == 1 else names.more_parts}")
     words = (" and " if language == "en" else " ").join(said)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
-from ivr_flows.speaking.reading import Spoken, Unreadable
+from ivr_flows.speaking.reading import MAX_NUMBER, Spoken, Unreadable
 
 VI: Final = ("không", "một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "tám", "chín")
 EN: Final = (
@@ -22,10 +22,10 @@ POINT: Final = {"vi": "phẩy", "en": "point"}
 
 
 def number(value: Decimal, language: Spoken) -> str:
-    """Say a number; decimals one by one: "một phẩy năm", "one point five"."""
+    """Say a number; decimals one by one: "một phẩy năm", "one point five". One from 10^15 on is said digit by digit."""
     whole, _, decimals = f"{abs(value):f}".partition(".")
     decimals = decimals.rstrip("0")
-    words = [cardinal(int(whole), language)]
+    words = digits(whole, language) if abs(value) >= MAX_NUMBER else [cardinal(int(whole), language)]
     if decimals:
         words += [POINT[language], *digits(decimals, language)]
     if value < 0 and (decimals or int(whole)):

@@ -28,13 +28,20 @@ _DIALLED: Final = re.compile(r"\+?[0-9*#]{1,32}")
 _ABROAD: Final = re.compile(r"(?:\+|00)84(?=0?[1-9])0?|84(?=[35789]\d{8}$|2\d{9}$)")
 
 
+def is_dialled(text: str) -> bool:
+    """Whether a text is what one may dial."""
+    return _DIALLED.fullmatch(_signs(text)) is not None
+
+
+def _signs(text: str) -> str:
+    return _BETWEEN.sub("", text[: 4 * MAX_DIGITS])
+
+
 def phone(value: object, language: Spoken) -> str:
     """Say a telephone number; one of Vietnam begins with 0. Raises `Unreadable`."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
+    if isinstance(value, bool) or not isinstance(value, int | str) or not is_dialled(str(value)):
         raise Unreadable("the value is no telephone number")
-    number = _BETWEEN.sub("", str(value)[: 4 * MAX_DIGITS])
-    if not _DIALLED.fullmatch(number):
-        raise Unreadable("the value is no telephone number")
+    number = _signs(str(value))
     return ", ".join(" ".join(_said(sign, language) for sign in group) for group in _groups(_at_home(number)))
 
 

@@ -8,6 +8,7 @@ from typing import Final, Literal
 Spoken = Literal["vi", "en"]
 
 MAX_NUMBER: Final = Decimal(10) ** 15
+ANY_NUMBER: Final = Decimal("Infinity")
 DECIMALS: Final = Decimal(10) ** -6
 FIRST_YEAR: Final = 1900
 LAST_YEAR: Final = 2199
@@ -23,8 +24,11 @@ class Unreadable(ValueError):
     """A value is not what a filter says. The text does not quote it: it may be personal."""
 
 
-def number_of(value: object) -> Decimal:
-    """Return a number exactly, at most six decimals of it; a float is what it is written as. Raises `Unreadable`."""
+def number_of(value: object, most: Decimal = MAX_NUMBER) -> Decimal:
+    """Return a number exactly, at most six decimals of it (none from 10^15 on); a float is what it is written as.
+
+    Raises `Unreadable`, also for a number that is not below `most`.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
         raise Unreadable("the value is no number")
     text = str(value).strip()
@@ -34,8 +38,10 @@ def number_of(value: object) -> Decimal:
         number = Decimal(text)
     except InvalidOperation:
         raise Unreadable("the value is no number") from None
-    if not number.is_finite() or abs(number) >= MAX_NUMBER:
+    if not number.is_finite() or abs(number) >= most:
         raise Unreadable("the number is too large to be said")
+    if abs(number) >= MAX_NUMBER:
+        return Decimal(int(number))
     return round(number, 6) if number % DECIMALS else number
 
 

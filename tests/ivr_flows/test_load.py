@@ -202,6 +202,7 @@ BAD: list[tuple[str, str, str, str, list[tuple[str, str]]]] = [
     ("variables", BASE, "start: a", "start: a\nvariables: [x]", [("4:12: bad-value", "{type: …}")]),
     ("prompts", BASE, "start: a", "start: a\nprompts: [x]", [("4:10: bad-value", "prompts are a mapping")]),
     ("digits", BASE, "start: a", "start: a\nvariables: {x: {type: digits, initial: y}}", [("4:40: bad-value", "'y'")]),
+    ("a day", BASE, "start: a", "start: a\nvariables: {x: {type: date, initial: y}}", [("4:38: bad-value", "a date")]),
     (
         "a step called end",
         BASE,

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ivr_flows.flow import Flow, exits
+from ivr_flows.flow import MOST_NUMBER, Flow, exits
 from ivr_flows.load import load
 from ivr_flows.step import (
     MOVES,
@@ -160,6 +160,15 @@ def test_set_when_language(questions: Flow) -> None:
         caller.does(_over(caller))
     assert caller.actions[-1] == EnterQueue("care", 30.0, (Prompt("music", "waiting"),))
     assert caller.state.deadline is None
+
+
+def test_a_number_does_not_grow_for_ever(tmp_path: Path) -> None:
+    caller = _asked(flow_of(tmp_path, QUESTIONS.replace("{count: count + 1}", "{count: (count - 2) * 1000000}")))
+    for key in ("1234", "1", "1", "1"):
+        for digit in key:
+            caller.does(KeyPressed(digit))
+        caller.does(_over(caller))
+    assert caller.state.variables["count"] == -MOST_NUMBER
 
 
 @pytest.mark.parametrize(("outcome", "step"), [("answered", "pick"), ("timeout", "silent"), ("full", "wrong")])

@@ -142,6 +142,19 @@ def test_a_warning_stops_no_folder_and_an_error_does(tmp_path: Path) -> None:
     assert [error.code for error in raised.value.errors] == ["zero-division"]
 
 
+@pytest.mark.parametrize(
+    ("returned", "found"),
+    [("return: {values: {code: \"'x'\"}}", []), ("return:", [(11, "may-be-missing")])],
+)
+def test_what_a_flow_does_not_give_back_is_nothing(tmp_path: Path, returned: str, found: list[tuple[int, str]]) -> None:
+    asked = f"returns: {{code: text}}\nsteps:\n  ask:\n    {returned}\n"
+    (tmp_path / "asked.yaml").write_text(HEAD.format(name="asked") + asked, encoding="utf-8")
+    steps = "  ask:\n    subflow: {flow: asked, into: {code: code}}\n    next: tell\n    failed: agent\n"
+    tell = '  tell:\n    say: "It is {{ code }}."\n    next: agent\n'
+    path = flow_in(tmp_path, steps + tell + END, head="variables: {code: text}\n")
+    assert [(error.line, error.code) for error in check_file(path)] == found
+
+
 def test_folders_of_good_flows_are_served() -> None:
     flows, warnings = load_proved(GOOD / "identified")
     assert (sorted(flows), warnings) == (["identify", "main", "room"], [])

@@ -76,6 +76,7 @@ def test_sets_of_numbers_have_what_they_should(one: Numbers, other: Numbers, poi
     assert (point in one.join(other)) >= either
     assert (point in one.widened(one.join(other), (0, 3))) >= either
     assert (point in one.without(2)) == (point in one and point != 2)
+    assert (max(-3, min(2, point)) in one.within(-3, 2)) >= (point in one)
 
 
 @given(one=sets, other=sets, operator=st.sampled_from(sorted(OPERATORS)), data=st.data())

@@ -7,9 +7,9 @@ that gave another person's number was not believed, and may still be true. So is
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,8 +22,10 @@ from crm_bridge.tables import Customer, Identity, Interaction
 
 Ground = Literal["same_name", "similar_email", "same_address", "contradicting_claim"]
 
-MAX_NAMESAKES: Final = 200
+MAX_NAMESAKES: Final = 10_000
+"""Of a million people some name is that of more; the others are not looked at."""
 MAX_ENTRIES: Final = 200
+MAX_ADDRESSES: Final = 20_000
 MIN_WORDS: Final = 2
 MIN_MAILBOX_LENGTH: Final = 4
 """Shorter ones (`an`, `info`) are too common to say anything."""
@@ -56,12 +58,14 @@ class Suggestion:
     parted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Traces:
+class Traces(NamedTuple):
     """What is known of a person that others may share: e-mail addresses, folded postal addresses."""
 
-    emails: frozenset[str]
-    addresses: frozenset[str]
+    emails: frozenset[str] = frozenset()
+    addresses: frozenset[str] = frozenset()
+
+
+ANY: Final = Traces(frozenset({""}), frozenset({""}))
 
 
 def are_similar(one: str, other: str) -> bool:
@@ -97,20 +101,17 @@ def second_grounds(one: Traces, other: Traces) -> list[Ground]:
 async def read(session: AsyncSession, who: Person) -> list[Suggestion]:
     """Return who might be the same person as `who`, the best grounded first."""
     claims = await _claims(session, who)
-    others = {each.id: each for each in [*await _namesakes(session, who), *await _owners(session, who, claims)]}
-    traces = await _traces(session, [who, *others.values()])
-    names = _names(who)
+    second = await _namesakes(session, who)
+    named = {owner for _, owner in claims}
     links = [person.as_link(row) for row in await person.history(session, who.ids)]
     parted = frozenset[str]().union(*(link.once(links, profile) for profile in who.ids))
     found = []
-    for each in others.values():
+    for each in await _people(session, {*second, *named} - set(who.ids)):
         its_claims = tuple(claim for claim, owner in claims if owner in each.ids)
-        second = second_grounds(traces[who.id], traces[each.id]) if names & _names(each) else []
-        grounds: list[Ground] = ["same_name", *second] if second else []
+        grounds: list[Ground] = ["same_name", *second[each.id]] if each.id in second else []
         if its_claims:
             grounds.append("contradicting_claim")
-        if grounds:
-            found.append(Suggestion(each, tuple(grounds), its_claims, not parted.isdisjoint(each.ids)))
+        found.append(Suggestion(each, tuple(grounds), its_claims, not parted.isdisjoint(each.ids)))
     return sorted(found, key=lambda each: (-len(each.grounds), each.person.id))
 
 
@@ -122,14 +123,34 @@ def _names(who: Person) -> set[str]:
     return {each.name_folded for each in who.profiles if len(each.name_folded.split()) >= MIN_WORDS}
 
 
-async def _namesakes(session: AsyncSession, who: Person) -> list[Person]:
-    found = await session.scalars(
-        select(Customer)
+async def _namesakes(session: AsyncSession, who: Person) -> dict[str, list[Ground]]:
+    """Return the people of the same name who share something besides, by id, with what that is.
+
+    A common name may be that of thousands: of nobody more is read than what can be compared.
+    """
+    mine = await _traces(session, dict.fromkeys(who.ids, who.id), ANY)
+    compared = mine.get(who.id, Traces())
+    if not any(compared):
+        return {}
+    whose = await _profiles_named(session, who)
+    traces = await _traces(session, whose, compared)
+    second = {id_: second_grounds(compared, theirs) for id_, theirs in traces.items()}
+    return {id_: grounds for id_, grounds in second.items() if grounds}
+
+
+async def _profiles_named(session: AsyncSession, who: Person) -> dict[str, str]:
+    """Return the profiles of the others of whom one has a name of this person's, each with its person's id."""
+    named = (
+        select(Customer.id, Customer.person_id)
         .where(Customer.name_folded.in_(_names(who)), Customer.id.not_in(who.ids))
         .order_by(Customer.name_folded, Customer.id)
         .limit(MAX_NAMESAKES)
     )
-    return await person.of_all(session, found.all())
+    rows = list(await session.execute(named))
+    merged = {head for _, head in rows if head is not None}
+    together = select(Customer.id, Customer.person_id).where(Customer.person_id.in_(merged))
+    rows += list(await session.execute(together)) if merged else []
+    return {profile: head or profile for profile, head in rows}
 
 
 async def _claims(session: AsyncSession, who: Person) -> list[tuple[ContradictingClaim, str]]:
@@ -153,26 +174,30 @@ async def _claims(session: AsyncSession, who: Person) -> list[tuple[Contradictin
     ]
 
 
-async def _owners(session: AsyncSession, who: Person, claims: Iterable[tuple[ContradictingClaim, str]]) -> list[Person]:
-    """Return the people whom claims name; who has become the same person since is no other."""
-    named = {owner for _, owner in claims} - set(who.ids)
-    if not named:
-        return []
-    found = await session.scalars(select(Customer).where(Customer.id.in_(named)).order_by(Customer.id))
-    return await person.of_all(session, found.all())
+async def _people(session: AsyncSession, profiles: Collection[str]) -> list[Person]:
+    """Return the people of some profiles, each once."""
+    found = await session.scalars(select(Customer).where(Customer.id.in_(profiles)).order_by(Customer.id))
+    return list({each.id: each for each in await person.of_all(session, found.all())}.values())
 
 
-async def _traces(session: AsyncSession, people: Sequence[Person]) -> Mapping[str, Traces]:
-    whose = {profile: each.id for each in people for profile in each.ids}
-    emails: dict[str, set[str]] = {each.id: set() for each in people}
-    addresses: dict[str, set[str]] = {each.id: set() for each in people}
-    of_email = select(Identity.customer_id, Identity.value).where(Identity.kind == "email")
-    for profile, value in await session.execute(of_email.where(Identity.customer_id.in_(whose))):
-        emails[whose[profile]].add(value)
-    said = select(Interaction.customer_id, Interaction.attributes).where(Interaction.channel != timeline.CALL)
-    newest = said.order_by(Interaction.occurred_at.desc()).limit(MAX_ENTRIES * len(people))
-    for profile, attributes in await session.execute(newest.where(Interaction.customer_id.in_(whose))):
-        address = attributes.get("address")
-        if isinstance(address, str) and (folded := _NO_WORD.sub(" ", fold(address)).strip()):
-            addresses[whose[profile]].add(folded)
-    return {each.id: Traces(frozenset(emails[each.id]), frozenset(addresses[each.id])) for each in people}
+async def _traces(session: AsyncSession, whose: Mapping[str, str], like: Traces) -> dict[str, Traces]:
+    """Return what is known of people, by id, of that kind of which `like` has any. `whose` are their profiles."""
+    emails: dict[str, set[str]] = {}
+    addresses: dict[str, set[str]] = {}
+    if like.emails:
+        of_email = select(Identity.customer_id, Identity.value).where(Identity.kind == "email")
+        for profile, value in await session.execute(of_email.where(Identity.customer_id.in_(whose))):
+            emails.setdefault(whose[profile], set()).add(value)
+    if like.addresses:
+        said = Interaction.attributes["address"].as_string()
+        newest = (
+            select(Interaction.customer_id, said)
+            .where(Interaction.customer_id.in_(whose), Interaction.channel != timeline.CALL, said.is_not(None))
+            .order_by(Interaction.occurred_at.desc())
+            .limit(MAX_ADDRESSES)
+        )
+        for profile, address in await session.execute(newest):
+            if folded := _NO_WORD.sub(" ", fold(address)).strip():
+                addresses.setdefault(whose[profile], set()).add(folded)
+    found = {*emails, *addresses}
+    return {each: Traces(frozenset(emails.get(each, ())), frozenset(addresses.get(each, ()))) for each in found}

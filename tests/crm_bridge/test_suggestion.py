@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from crm_bridge.suggestion import are_similar, is_a_letter_off
-from crm_bridge.tables import CustomerLink
+from crm_bridge.tables import Customer, CustomerLink
 from tests.crm_bridge.conftest import Api, Sessions
 
 
@@ -83,6 +83,21 @@ async def test_a_name_and_the_same_postal_address_suggest_somebody(api: Api) -> 
     assert [(each["customer"], each["grounds"]) for each in await suggestions(api, first)] == [
         (second, ["same_name", "same_address"])
     ]
+
+
+async def test_the_one_of_a_thousand_namesakes_is_found(api: Api, sessions: Sessions) -> None:
+    async with sessions() as session:
+        rows = [
+            Customer(id=f"{n:032}", name="Nguyễn Văn An", name_folded="nguyen van an", created_at=0.0, updated_at=0.0)
+            for n in range(1000)
+        ]
+        session.add_all(rows)
+        await session.commit()
+    first = await writer(api, "an.nguyen@example.vn", name="Nguyễn Văn An", address="12 Lê Lợi")
+    second = await writer(api, "annguyen@other.com", name="Nguyễn Văn An")
+    third = await writer(api, "xyz123@other.com", name="Nguyễn Văn An", address="12, le loi")
+    found = {each["customer"]: each["grounds"] for each in await suggestions(api, first)}
+    assert found == {second: ["same_name", "similar_email"], third: ["same_name", "same_address"]}
 
 
 async def test_a_claim_that_contradicts_a_stronger_link_is_shown_and_believed_by_nobody(api: Api) -> None:

@@ -41,6 +41,7 @@ from hotline.sip_listeners import SipListeners, told_address
 from ivr_flows import prompts as prompt_cache
 from ivr_flows.flow import Flow, Http
 from ivr_flows.hearing import languages_heard
+from ivr_flows.linking import why_not_dialled
 from ivr_flows.prove import load_proved
 from recordings import store
 from recordings.journal import Journal
@@ -647,6 +648,9 @@ def load_flows(settings: Settings) -> dict[str, Flow]:
             f"`numbers` leads to {', '.join(missing)}, but {folder} has only: {', '.join(flows) or 'nothing'}; "
             "put the flow there, or correct `numbers` or `flows` in the settings"
         )
+    for name in sorted(set(settings.numbers.values())):
+        if why := why_not_dialled(flows[name]):
+            raise CannotStart(f"`numbers` leads to {name}, which {why}; let it lead to another flow")
     return flows
 
 

@@ -46,6 +46,7 @@ from hotline.notify import client_for
 from ivr_flows import flow as flows
 from ivr_flows.calendar import opens_next
 from ivr_flows.hearing import languages_heard
+from ivr_flows.linking import why_not_dialled
 from ivr_flows.load import FlowError, read_folder
 from ivr_flows.prove import Outside, prove
 from telephony.clock import iso
@@ -440,6 +441,8 @@ def _references(settings: Settings, folder: Path, sound: Mapping[str, flows.Flow
             known = ", ".join(sound) or "no sound flow"
             mend = f"set `numbers` to a flow of {folder}: {known}"
             yield Finding("numbers", "wrong", f"{number} leads to `{name}`, which is not there", mend)
+        elif why := why_not_dialled(sound[name]):
+            yield Finding("numbers", "wrong", f"{number} leads to `{name}`, which {why}", "let it lead to another flow")
     for name in sorted(set(settings.numbers.values()) & set(sound)):
         for queue in sorted(_queues_of(sound[name]) - set(settings.queues)):
             mend = f"add `queues: {{{queue}: {{}}}}`, or change the flow"
@@ -468,16 +471,20 @@ def _codes_of(flow: flows.Flow) -> list[flows.VerifyByCode]:
 
 
 def _hours_of(flow: flows.Flow) -> set[str]:
-    reached = (flow, *flow.flows.values())
-    return {step.of for each in reached for step in each.steps.values() if isinstance(step, flows.Hours)}
+    return {step.of for step in _steps_of(flow) if isinstance(step, flows.Hours)}
 
 
 def _channels_of(flow: flows.Flow) -> set[str]:
-    return {step.channel for step in flow.steps.values() if isinstance(step, flows.Notify)}
+    return {step.channel for step in _steps_of(flow) if isinstance(step, flows.Notify)}
 
 
 def _queues_of(flow: flows.Flow) -> set[str]:
-    return {step.to for step in flow.steps.values() if isinstance(step, flows.Queue)}
+    return {step.to for step in _steps_of(flow) if isinstance(step, flows.Queue)}
+
+
+def _steps_of(flow: flows.Flow) -> Iterator[flows.Step]:
+    """Yield the steps that a call of a flow may come to, those of other flows too."""
+    return (step for each in (flow, *flow.flows.values()) for step in each.steps.values())
 
 
 # --------------------------------------------------------------------------------------------------------- database

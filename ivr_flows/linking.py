@@ -27,7 +27,7 @@ NOT_WHILE_WAITING: Final = (
 )
 """What a caller who keeps a place in a queue cannot do."""
 
-__all__ = ["check_named", "check_returns", "check_waiting", "closure", "names_flows"]
+__all__ = ["check_named", "check_returns", "check_waiting", "closure", "names_flows", "why_not_dialled"]
 
 _OF_FLOWS: Final = ("subflow", "wait", "transfer")
 
@@ -131,14 +131,13 @@ class _Held:
             if name not in self.other.parameters:
                 hint = did_you_mean(name, self.other.parameters)
                 self.add("unknown-parameter", f"flow '{self.other.name}' takes no '{name}'{hint}", f"with.{name}")
-        for name in self.other.parameters:
-            if name not in step.given and self.other.variables[name].initial is None:
+        for name in _needed(self.other):
+            if name not in step.given:
                 self.add("missing-parameter", f"flow '{self.other.name}' needs '{name}': with: {{{name}: …}}")
 
     def needs_nothing(self) -> None:
-        for name in self.other.parameters:
-            if self.other.variables[name].initial is None:
-                self.add("missing-parameter", f"flow '{self.other.name}' needs '{name}', which only a subflow is given")
+        for name in _needed(self.other):
+            self.add("missing-parameter", f"flow '{self.other.name}' needs '{name}', which only a subflow is given")
 
     def returned(self, step: Subflow) -> None:
         for variable, name in step.into.items():
@@ -146,6 +145,19 @@ class _Held:
                 hint = did_you_mean(name, self.other.returns)
                 text = f"flow '{self.other.name}' returns no '{name}'{hint}"
                 self.add("unknown-return", text, f"into.{variable}")
+
+
+def _needed(flow: Flow) -> list[str]:
+    """The parameters that a flow cannot do without."""
+    return [name for name in flow.parameters if flow.variables[name].initial is None]
+
+
+def why_not_dialled(flow: Flow) -> str:
+    """Return why no number may lead to a flow, empty where one may."""
+    if flow.for_waiting:
+        return "is for waiting in a queue alone"
+    needed = _needed(flow)
+    return f"needs {one_of(needed)}, which only a flow that calls it gives" if needed else ""
 
 
 def _returned_by(flow: Flow) -> list[str]:

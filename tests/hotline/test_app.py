@@ -302,6 +302,8 @@ async def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> Non
 def test_a_number_that_leads_to_no_flow_and_a_broken_flow_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CannotStart, match=r"`numbers` leads to sales, but .* has only: .*main.*; put the flow there"):
         load_flows(settings_in(tmp_path, "numbers: {'1900': sales}\n"))
+    with pytest.raises(CannotStart, match=r"leads to waiting_room, which is for waiting in a queue alone; let it"):
+        load_flows(settings_in(tmp_path, "numbers: {'1900': main, '1901': waiting_room}\n"))
     flows = tmp_path / "flows"
     flows.mkdir()
     (flows / "main.yaml").write_text("flow: main\nsteps: {}\n", encoding="utf-8")

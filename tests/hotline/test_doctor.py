@@ -151,8 +151,17 @@ async def test_flows_and_what_leads_to_them_are_checked(tmp_path: Path) -> None:
         "  agent:\n    queue: {to: sales}\n    answered: bye\n    timeout: bye\n    full: bye\n    closed: bye\n"
         "  bye:\n    hangup: {en: Goodbye.}\n"
     )
-    (flows / "broken.yaml").write_text("flow: broken\n")
+    (flows / "asked.yaml").write_text(
+        "flow: asked\nlanguages: [en]\nparameters: {times: number}\nstart: away\nsteps:\n"
+        "  away:\n    transfer: {flow: main}\n"
+    )
     (flows / "main.test.yaml").write_text("scenarios: {}")
+    settings = settings_with("flows: flows\nnumbers: {1902: asked}", tmp_path)
+    assert "1902 leads to `asked`, which needs times" in (await only(settings, "numbers")).detail
+    assert "`asked` sends callers to `sales`" in (await only(settings, "queues")).detail
+    (flows / "asked.yaml").unlink()
+
+    (flows / "broken.yaml").write_text("flow: broken\n")
     settings = settings_with("flows: flows\nnumbers: {1900: main, 1901: gone}", tmp_path)
     broken, sound = await findings(settings, "flows")
     assert (broken.state, broken.mend) == ("wrong", f"hotline flow check {flows / 'broken.yaml'}")

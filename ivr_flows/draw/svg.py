@@ -6,7 +6,7 @@ arrow, in the order of the file.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 from xml.sax.saxutils import escape
@@ -34,39 +34,22 @@ FONTS: Final = "system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','DejaVu Sa
 UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML cannot say."""
 
-Colours = Mapping[str, str]
-Tones = Mapping[str, tuple[str, str]]
-
-LIGHT: Final[Colours] = {
-    "page": "#ffffff",
-    "text": "#0f172a",
-    "quiet": "#475569",
-    "way": "#334155",
-    "failing": "#b91c1c",
+LIGHT: Final = 0
+DARK: Final = 1
+COLOURS: Final = {
+    "page": ("#ffffff", "#0f172a"), "text": ("#0f172a", "#f8fafc"), "quiet": ("#475569", "#cbd5e1"),
+    "way": ("#334155", "#cbd5e1"), "failing": ("#b91c1c", "#fca5a5"),
+}  # fmt: skip
+"""What is drawn, where it is light and where it is dark."""
+TONES: Final = {
+    "speak": (("#eff6ff", "#172554"), ("#1d4ed8", "#93c5fd")),
+    "ask": (("#f5f3ff", "#2e1065"), ("#6d28d9", "#c4b5fd")),
+    "decide": (("#fffbeb", "#451a03"), ("#b45309", "#fcd34d")),
+    "person": (("#ecfdf5", "#022c22"), ("#047857", "#6ee7b7")),
+    "fact": (("#f8fafc", "#1e293b"), ("#475569", "#cbd5e1")),
+    "stop": (("#f3f4f6", "#111827"), ("#111827", "#f3f4f6")),
 }
-LIGHT_TONES: Final[Tones] = {
-    "speak": ("#eff6ff", "#1d4ed8"),
-    "ask": ("#f5f3ff", "#6d28d9"),
-    "decide": ("#fffbeb", "#b45309"),
-    "person": ("#ecfdf5", "#047857"),
-    "fact": ("#f8fafc", "#475569"),
-    "stop": ("#f3f4f6", "#111827"),
-}
-DARK: Final[Colours] = {
-    "page": "#0f172a",
-    "text": "#f8fafc",
-    "quiet": "#cbd5e1",
-    "way": "#cbd5e1",
-    "failing": "#fca5a5",
-}
-DARK_TONES: Final[Tones] = {
-    "speak": ("#172554", "#93c5fd"),
-    "ask": ("#2e1065", "#c4b5fd"),
-    "decide": ("#451a03", "#fcd34d"),
-    "person": ("#022c22", "#6ee7b7"),
-    "fact": ("#1e293b", "#cbd5e1"),
-    "stop": ("#111827", "#f3f4f6"),
-}
+"""The inside and the edge of boxes, likewise."""
 LEGENDS: Final = {
     "vi": ("lối đi", "khi hỏng", "cuộc gọi kết thúc"),
     "en": ("way on", "way on when something failed", "the call ends"),
@@ -125,19 +108,19 @@ def _style(boxes: Sequence[Box]) -> str:
         ".failing.way{stroke-dasharray:6 3}.failing.label{font-style:italic}.tag{stroke-width:0.75}"
         ".wire:hover .way{stroke-width:3.2}"
     )
-    dark = _colours(DARK, DARK_TONES, tones)
-    return f"{fixed}{_colours(LIGHT, LIGHT_TONES, tones)}@media (prefers-color-scheme:dark){{{dark}}}"
+    return f"{fixed}{_colours(LIGHT, tones)}@media (prefers-color-scheme:dark){{{_colours(DARK, tones)}}}"
 
 
-def _colours(colours: Colours, tones: Tones, used: AbstractSet[str]) -> str:
-    page, text, quiet, way, failing = (colours[name] for name in ("page", "text", "quiet", "way", "failing"))
+def _colours(shade: int, used: AbstractSet[str]) -> str:
+    page, text, quiet, way, failing = (COLOURS[name][shade] for name in ("page", "text", "quiet", "way", "failing"))
     rules = [
         f".page,.tag{{fill:{page}}}.title,.name,.words,.label{{fill:{text}}}.caption,.quiet{{fill:{quiet}}}",
         f".way,.tag{{stroke:{way}}}.head,.joint{{fill:{way}}}.label.failing,.head.failing,.joint.failing{{fill:{failing}}}",
         f".way.failing,.tag.failing{{stroke:{failing}}}.begin{{fill:{text};stroke:{text}}}.mark{{fill:{page}}}",
     ]
-    for name, (fill, stroke) in tones.items():
+    for name, (inside, edge) in TONES.items():
         if name in used:
+            fill, stroke = inside[shade], edge[shade]
             rules.append(f".{name} .frame{{fill:{fill};stroke:{stroke}}}.{name} .icon{{stroke:{stroke}}}")
             rules.append(f".{name} .core{{fill:{stroke}}}")
     return "".join(rules)

@@ -10,7 +10,7 @@ from ivr_flows.draw.chart import Arrow, Box, Chart, Line
 from ivr_flows.draw.layout import layout
 from ivr_flows.draw.looks import PLAIN
 from ivr_flows.draw.pictures import picture
-from ivr_flows.draw.svg import DARK, DARK_TONES, FONTS, LIGHT, LIGHT_TONES, svg
+from ivr_flows.draw.svg import COLOURS, DARK, FONTS, LIGHT, TONES, svg
 from ivr_flows.load import load
 
 FLOWS = Path(__file__).parent / "flows"
@@ -42,9 +42,11 @@ def test_any_text_is_written_as_text() -> None:
     assert not set("\x00\x1b\ud800") & set(text)
 
 
-@pytest.mark.parametrize(("colours", "tones"), [(LIGHT, LIGHT_TONES), (DARK, DARK_TONES)], ids=["light", "dark"])
-def test_contrast(colours: dict[str, str], tones: dict[str, tuple[str, str]]) -> None:
+@pytest.mark.parametrize("shade", [LIGHT, DARK], ids=["light", "dark"])
+def test_contrast(shade: int) -> None:
     """WCAG 2.2, 1.4.3 and 1.4.11: 4.5 for text, 3 for lines."""
+    colours = {name: both[shade] for name, both in COLOURS.items()}
+    tones = {name: (inside[shade], edge[shade]) for name, (inside, edge) in TONES.items()}
     for fill in (colours["page"], *(fill for fill, _ in tones.values())):
         assert min(contrast(colours["text"], fill), contrast(colours["quiet"], fill)) >= 4.5
     assert contrast(colours["failing"], colours["page"]) >= 4.5

@@ -148,7 +148,7 @@ def amount(text: str) -> str:
         return ""
     if not number.is_finite() or number < 0 or number.adjusted() > MAX_DIGITS:
         return ""
-    return format(number.normalize(), "f")
+    return format(abs(number).normalize(), "f")  # -0 is 0
 
 
 MAX_DIGITS: Final = 17

@@ -1,17 +1,16 @@
-"""A YAML file as nodes that know their place, and a list of everything wrong with it.
-
-Scalars stay as they were written: `0912` is not a number, `no` is not a flag and `1:` is a key called "1" until
-somebody asks for a number or a flag. Places count from 1.
-"""
+"""A YAML file as nodes that know their place (`telephony.written`), and a list of everything wrong with it."""
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from telephony.written import ListNode, MapNode, Node, NotYaml, Scalar, nodes_of, place_in
+
+__all__ = [
+    "Faults", "FlowError", "FlowErrors", "ListNode", "MapNode", "Node", "Scalar", "closest", "did_you_mean", "one_of",
+    "read",
+]  # fmt: skip
 
 MAX_FILE_OCTETS = 2_000_000
 MAX_NODES = 200_000
@@ -44,37 +43,6 @@ class FlowErrors(Exception):
     def __init__(self, errors: Sequence[FlowError]) -> None:
         super().__init__("\n".join(str(error) for error in errors))
         self.errors = tuple(errors)
-
-
-@dataclass(frozen=True)
-class Node:
-    """A piece of YAML and its place."""
-
-    line: int
-    column: int
-
-
-@dataclass(frozen=True)
-class Scalar(Node):
-    """A text as it stands; `empty` where there is nothing at all or `null`; `quoted` where it stands in quotes."""
-
-    text: str
-    empty: bool = False
-    quoted: bool = field(default=False, compare=False)
-
-
-@dataclass(frozen=True)
-class ListNode(Node):
-    """A list."""
-
-    elements: tuple[Node, ...]
-
-
-@dataclass(frozen=True)
-class MapNode(Node):
-    """A mapping: each key once, with its value, in the order of the file."""
-
-    items: dict[str, tuple[Scalar, Node]] = field(default_factory=dict)
 
 
 class Faults:
@@ -119,66 +87,17 @@ def read(path: Path, faults: Faults) -> Node | None:
     if len(octets) > MAX_FILE_OCTETS:
         faults.add(start, "too-long", f"{len(octets)} octets; a flow has at most {MAX_FILE_OCTETS}")
         return None
+
+    def bad_key(key: Node, first: int) -> None:
+        if first and isinstance(key, Scalar):
+            faults.add(key, "duplicate-key", f"'{key.text}' stands here again, first on line {first}")
+        else:
+            faults.add(key, "bad-value", "a key is one word")
+
     try:
-        text = octets.decode("utf-8")
+        return nodes_of(octets.decode("utf-8"), MAX_NODES, bad_key) or Scalar(1, 1, "", empty=True)
     except UnicodeDecodeError as error:
-        line = octets.count(b"\n", 0, error.start) + 1
-        column = error.start - (octets.rfind(b"\n", 0, error.start) + 1) + 1
-        faults.add(Node(line, column), "not-utf-8", "this octet is not UTF-8; save the file as UTF-8")
-        return None
-    try:
-        # The round-trip loader would mark in folded texts where they were folded; places need only the nodes.
-        yaml = YAML(typ="safe", pure=True)
-        yaml.composer.warn_double_anchors = False  # the later one holds, as YAML 1.2 says
-        root = yaml.compose(text)
-        return _Copy(faults).node(root) if root is not None else Scalar(1, 1, "", empty=True)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = start if mark is None else Node(mark.line + 1, mark.column + 1)
-        faults.add(place, "not-yaml", " ".join(filter(None, (error.context, error.problem))))
-    except (YAMLError, RecursionError, ValueError) as error:
-        faults.add(start, "not-yaml", str(error).splitlines()[0] if str(error) else type(error).__name__)
+        faults.add(place_in(octets, error.start), "not-utf-8", "this octet is not UTF-8; save the file as UTF-8")
+    except NotYaml as error:
+        faults.add(error.place, "not-yaml", str(error))
     return None
-
-
-class _Copy:
-    """Copies ruamel's nodes, bounded: an alias can refer to what holds it, or multiply."""
-
-    def __init__(self, faults: Faults) -> None:
-        self.faults = faults
-        self.count = 0
-
-    def node(self, source: object) -> Node:
-        self.count += 1
-        if self.count > MAX_NODES:
-            raise ValueError(f"more than {MAX_NODES} nodes, aliases counted as often as they stand")
-        match source:
-            case ScalarNode():
-                empty = source.ctag.suffix == "null" or (source.tag or "").endswith(":null")
-                return Scalar(*_place(source), str(source.value), empty=empty, quoted=bool(source.style))
-            case SequenceNode():
-                return ListNode(*_place(source), tuple(self.node(element) for element in source.value))
-            case MappingNode():
-                return self.mapping(source)
-        raise ValueError(f"{type(source).__name__} is not known here")
-
-    def mapping(self, source: MappingNode) -> MapNode:
-        items: dict[str, tuple[Scalar, Node]] = {}
-        for key_source, value_source in source.value:
-            key = self.node(key_source)
-            if not isinstance(key, Scalar):
-                self.faults.add(key, "bad-value", "a key is one word")
-                continue
-            if key.text in items:
-                first = items[key.text][0].line
-                self.faults.add(key, "duplicate-key", f"'{key.text}' stands here again, first on line {first}")
-                continue
-            value = self.node(value_source)
-            if isinstance(value, Scalar) and value.empty and not value.text:
-                value = replace(value, line=key.line, column=key.column)  # nothing stands anywhere: its key's place
-            items[key.text] = (key, value)
-        return MapNode(*_place(source), items)
-
-
-def _place(source: ScalarNode | SequenceNode | MappingNode) -> tuple[int, int]:
-    return source.start_mark.line + 1, source.start_mark.column + 1

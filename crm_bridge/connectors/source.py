@@ -1,23 +1,17 @@
-"""A file that people write, such as a connector's, as nodes that know their place, and all that is wrong with it.
-
-Scalars keep both the text as it stands and what YAML makes of it: a phone number is a text, a number of a body is a
-number. Places count from 1.
-"""
+"""A file that people write, such as a connector's, as nodes that know their place (`telephony.written`), and all that
+is wrong with it."""
 
 import difflib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from telephony.written import ListNode, MapNode, Node, NotYaml, Scalar, nodes_of, place_in
+
+__all__ = ["ConnectorErrors", "Faults", "ListNode", "MapNode", "Node", "Scalar", "parse", "read"]
 
 MAX_FILE_OCTETS: Final = 256_000
 MAX_NODES: Final = 20_000
-
-Plain = str | int | float | bool | None
 
 
 class ConnectorErrors(Exception):
@@ -26,36 +20,6 @@ class ConnectorErrors(Exception):
     def __init__(self, errors: Iterable[str]) -> None:
         self.errors = tuple(errors)
         super().__init__("\n".join(self.errors))
-
-
-@dataclass(frozen=True)
-class Node:
-    """A piece of YAML and its place."""
-
-    line: int
-    column: int
-
-
-@dataclass(frozen=True)
-class Scalar(Node):
-    """A text as it stands, and as YAML reads it; `value` is None where there is nothing or `null`."""
-
-    text: str
-    value: Plain
-
-
-@dataclass(frozen=True)
-class ListNode(Node):
-    """A list."""
-
-    elements: tuple[Node, ...]
-
-
-@dataclass(frozen=True)
-class MapNode(Node):
-    """A mapping: each key once, with its own place and its value, in the order of the file."""
-
-    items: Mapping[str, tuple[Scalar, Node]] = field(default_factory=dict)
 
 
 class Faults:
@@ -94,85 +58,28 @@ def read(path: Path, what: str = "a connector", first: str = "title") -> MapNode
     try:
         return parse(octets.decode("utf-8"), str(path), first)
     except UnicodeDecodeError as error:
-        line = octets.count(b"\n", 0, error.start) + 1
-        column = error.start - octets.rfind(b"\n", 0, error.start)
-        raise ConnectorErrors([f"{path}:{line}:{column}: is not UTF-8 text; save it as UTF-8"]) from None
+        place = place_in(octets, error.start)
+        raise ConnectorErrors([f"{path}:{place.line}:{place.column}: is not UTF-8 text; save it as UTF-8"]) from None
 
 
 def parse(text: str, file: str, first: str = "title") -> MapNode:
     """Return the mapping that a text is. Raises `ConnectorErrors`."""
     faults = Faults(file)
-    start = Node(1, 1)
-    try:
-        yaml = YAML(typ="safe", pure=True)
-        yaml.composer.warn_double_anchors = False  # the later one holds, as YAML 1.2 says
-        composed = yaml.compose(text)
-        root = None if composed is None else _Copy(faults).node(composed)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = start if mark is None else Node(mark.line + 1, mark.column + 1)
-        faults.add(place, "this is not YAML: " + " ".join(filter(None, (error.context, error.problem))))
-    except (YAMLError, RecursionError, ValueError) as error:
-        faults.add(start, f"this is not YAML: {str(error).partition(chr(10))[0] or type(error).__name__}")
-    else:
-        if not isinstance(root, MapNode):
-            faults.add(root or start, f"`key: value` lines are due here, the first of them `{first}:`")
+
+    def bad_key(key: Node, before: int) -> None:
+        if before and isinstance(key, Scalar):
+            faults.add(key, f"`{key.text}` stands here twice, first on line {before}")
         else:
+            faults.add(key, "a key is one word")
+
+    try:
+        root = nodes_of(text, MAX_NODES, bad_key)
+    except NotYaml as error:
+        faults.add(error.place, f"this is not YAML: {error}")
+    else:
+        if isinstance(root, MapNode):
             faults.raise_any()
             return root
+        faults.add(root or Node(1, 1), f"`key: value` lines are due here, the first of them `{first}:`")
     faults.raise_any()
     raise AssertionError("a file without a mapping has faults")
-
-
-class _Copy:
-    """Copies ruamel's nodes, bounded: an alias can refer to what holds it, or multiply."""
-
-    def __init__(self, faults: Faults) -> None:
-        self._faults = faults
-        self._count = 0
-
-    def node(self, source: object) -> Node:
-        self._count += 1
-        if self._count > MAX_NODES:
-            raise ValueError(f"more than {MAX_NODES} nodes, aliases counted as often as they stand")
-        match source:
-            case ScalarNode():
-                return Scalar(*_place(source), str(source.value), _plain(source))
-            case SequenceNode():
-                return ListNode(*_place(source), tuple(self.node(element) for element in source.value))
-            case MappingNode():
-                return self._mapping(source)
-        raise ValueError(f"{type(source).__name__} is not known here")
-
-    def _mapping(self, source: MappingNode) -> MapNode:
-        items: dict[str, tuple[Scalar, Node]] = {}
-        for key_source, value_source in source.value:
-            key = self.node(key_source)
-            if not isinstance(key, Scalar):
-                self._faults.add(key, "a key is one word")
-            elif key.text in items:
-                self._faults.add(key, f"`{key.text}` stands here twice, first on line {items[key.text][0].line}")
-            else:
-                items[key.text] = (key, self.node(value_source))
-        return MapNode(*_place(source), items)
-
-
-def _plain(source: ScalarNode) -> Plain:
-    text = str(source.value)
-    match str(source.tag).rpartition(":")[2]:
-        case "null":
-            return None
-        case "bool":
-            return text.lower() in ("true", "yes", "on")
-        case "int" if text.lstrip("+-").isdecimal():
-            return int(text)
-        case "float":
-            try:
-                return float(text)
-            except ValueError:
-                return text
-    return text
-
-
-def _place(source: ScalarNode | SequenceNode | MappingNode) -> tuple[int, int]:
-    return source.start_mark.line + 1, source.start_mark.column + 1

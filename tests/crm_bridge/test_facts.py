@@ -67,7 +67,16 @@ def test_only_what_is_empty_is_filled() -> None:
 
 @pytest.mark.parametrize(
     ("text", "kept"),
-    [("1250000", "1250000"), ("12.50", "12.5"), ("1E+6", "1000000"), ("-1", ""), ("NaN", ""), ("x", ""), ("1e99", "")],
+    [
+        ("1250000", "1250000"),
+        ("12.50", "12.5"),
+        ("1E+6", "1000000"),
+        ("-1", ""),
+        ("NaN", ""),
+        ("x", ""),
+        ("1e99", ""),
+        ("-0", "0"),
+    ],
 )
 def test_an_amount_has_one_spelling(text: str, kept: str) -> None:
     assert facts.amount(text) == kept

@@ -3,7 +3,7 @@
 
     numbers, value      sets of what an expression may be
     world               what is known at a place
-    evaluate, filters   what an expression gives there, and what is wrong with it
+    evaluate, filters   what an expression gives there, and what is wrong with it; compare: of comparisons
     assume              what is known where a condition holds or fails
     transfer, dataflow  what is known after a step, and at every step
     uses, findings      what is wrong with the expressions of a step

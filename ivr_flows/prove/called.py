@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ivr_flows.check import reached
-from ivr_flows.expression import tree_of_condition
 from ivr_flows.flow import Flow, Return, Step, Subflow, exits
 from ivr_flows.flow import Transfer as TransferStep
 from ivr_flows.prove.dataflow import Dataflow, Known
@@ -12,7 +11,7 @@ from ivr_flows.prove.duration import NEVER, Longest
 from ivr_flows.prove.loops import Edge, Loops, is_person
 from ivr_flows.prove.numbers import between
 from ivr_flows.prove.transfer import Returned, Transfer, Way
-from ivr_flows.prove.value import NONE, Value, number
+from ivr_flows.prove.value import NONE, number
 from ivr_flows.prove.world import ASSURANCE, Scope, World
 
 
@@ -139,9 +138,7 @@ def calls(flow: Flow, so_far: Mapping[str, frozenset[str]]) -> list[tuple[str, s
 
 
 def _returned_by(step: Return, world: World, transfer: Transfer) -> Returned:
-    values: dict[str, Value] = {}
-    for name, source in step.values.items():
-        values[name] = transfer.quiet.value(tree_of_condition(source), world)
+    values = {name: transfer.given(source, world) for name, source in step.values.items()}
     return Returned(world.assurance, values)
 
 

@@ -6,11 +6,12 @@ kind that an operator does not take, a place of a list that may not be there, a 
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from jinja2 import nodes
 
-from ivr_flows.prove.assume import ORDERS, Assumption
+from ivr_flows.prove.assume import Assumption
+from ivr_flows.prove.compare import described, hint, why_not_compared
 from ivr_flows.prove.filters import filtered
 from ivr_flows.prove.numbers import ANY_NUMBER, ANY_WHOLE, Numbers, between, only
 from ivr_flows.prove.value import (
@@ -36,15 +37,6 @@ from ivr_flows.prove.world import (
     World,
     joined,
 )
-
-NAMES: Final = {
-    "none": "nothing", "flag": "a flag", "number": "a number", "text": "a text", "list": "a list", "record": "a record",
-    "moment": "a time", "span": "a duration",
-}  # fmt: skip
-
-
-ORDERED: Final = frozenset({"number", "text", "moment", "span"})
-"""The kinds of which one may be less than another."""
 
 
 class Wrong(NamedTuple):
@@ -310,7 +302,7 @@ class Evaluation(Assumption):
         if wrong:
             self.wrong(
                 "wrong-type",
-                f"'{self.scope.term(node)}' reckons with {described(wrong)}; it needs numbers{_hint(wrong)}",
+                f"'{self.scope.term(node)}' reckons with {described(wrong)}; it needs numbers{hint(wrong)}",
             )
         return not wrong
 
@@ -346,41 +338,13 @@ class Evaluation(Assumption):
         truths = {True}
         for operand in node.ops:
             right = self.value(operand.expr, world)
-            self._comparable(node, operand.op, left, right)
+            if why := why_not_compared(operand.op, left, right):
+                self.wrong("wrong-type", f"'{self.scope.term(node)}'{why}")
             truths |= {False}
             left = right
         if self.found is not None:
             return flag()
         return flag(frozenset(truth for truth in truths if self.assume(node, world, truth)))
-
-    def _comparable(self, node: nodes.Compare, operator: str, left: Value, right: Value) -> None:
-        if left.anything or right.anything:
-            return
-        term = self.scope.term(node)
-        if operator in ("in", "notin"):
-            self._can_hold(term, left, right)
-        elif operator in ORDERS:
-            if not (left.kinds == right.kinds and len(left.kinds) == 1 and left.kinds <= ORDERED):
-                pair = left.kinds | right.kinds
-                self.wrong(
-                    "wrong-type",
-                    f"'{term}' compares {described(left.kinds)} with {described(right.kinds)}{_hint(pair)}",
-                )
-        elif not left.kinds & right.kinds and "none" not in left.kinds | right.kinds:
-            pair = left.kinds | right.kinds
-            self.wrong(
-                "wrong-type", f"'{term}' compares {described(left.kinds)} with {described(right.kinds)}{_hint(pair)}"
-            )
-
-    def _can_hold(self, term: str, left: Value, right: Value) -> None:
-        if right.kinds - {"list", "text", "record"}:
-            self.wrong("wrong-type", f"'{term}': nothing is in {described(right.kinds - {'list', 'text', 'record'})}")
-        elif "text" in right.kinds and left.kinds - {"text"}:
-            self.wrong("wrong-type", f"'{term}': only a text is in a text, not {described(left.kinds - {'text'})}")
-        elif right.element and not right.element.anything and not left.kinds & right.element.kinds:
-            self.wrong(
-                "wrong-type", f"'{term}': the list has {described(right.element.kinds)}, not {described(left.kinds)}"
-            )
 
 
 def _is_span(node: nodes.BinExpr, right: Value) -> bool:
@@ -388,14 +352,3 @@ def _is_span(node: nodes.BinExpr, right: Value) -> bool:
     if isinstance(node, nodes.Sub):
         return right.kinds in ({"moment"}, {"span"})
     return isinstance(node, nodes.Add) and right.kinds == {"span"}
-
-
-def described(kinds: frozenset[str] | set[str]) -> str:
-    """Return kinds in words."""
-    return " or ".join(sorted(NAMES.get(kind, kind) for kind in kinds)) or "nothing"
-
-
-def _hint(kinds: frozenset[str] | set[str]) -> str:
-    if "text" in kinds and ("number" in kinds or len(kinds) == 1):
-        return "; digits are a text: compare them with one in quotes, or reckon with | int"
-    return ""

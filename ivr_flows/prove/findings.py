@@ -8,7 +8,8 @@ from jinja2 import nodes
 
 from ivr_flows.expression import tree_of_condition, tree_of_text
 from ivr_flows.flow import MOST_DIGITS, Flow, Gather, Return, Step, Subflow, Variable, When
-from ivr_flows.prove.evaluate import Evaluation, Wrong, described
+from ivr_flows.prove.compare import described
+from ivr_flows.prove.evaluate import Evaluation, Wrong
 from ivr_flows.prove.transfer import Transfer, takes_keys
 from ivr_flows.prove.uses import SAID, Use, later_uses, uses_of
 from ivr_flows.prove.value import DIGITS, Texts, Value, text

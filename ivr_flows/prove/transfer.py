@@ -112,10 +112,14 @@ class Transfer:
         """Go on in another language."""
         yield world.without({"call"}, self.scope).with_term(LANGUAGE, words(step.to))
 
+    def given(self, source: str, world: World) -> Value:
+        """Return what comes of an expression that is given to a variable: of numbers none is greater than it may be."""
+        value = self.quiet.value(tree_of_condition(source), world)
+        return replace(value, numbers=value.numbers.within(-MOST_NUMBER, MOST_NUMBER))
+
     def assigned(self, name: str, source: str, world: World) -> Value:
         """Return what a variable holds once it is set: within its kind, whatever the expression gives."""
-        given = self.quiet.value(tree_of_condition(source), world)
-        given = replace(given, numbers=given.numbers.within(-MOST_NUMBER, MOST_NUMBER))
+        given = self.given(source, world)
         kept = replace(given, unset=False).meet(replace(self.scope.declared(name), unset=False))
         return kept if kept.is_defined() else self.scope.declared(name).telling(given.tells)
 

@@ -74,7 +74,7 @@ def _check_waited_in(faults: Faults, named: Named, sound: Mapping[str, Flow]) ->
     for part in {other.name: other, **closure(other, sound)}.values():
         for name, step in part.steps.items():
             if isinstance(step, NOT_WHILE_WAITING):
-                what = f"{step.__struct_config__.tag} ('{name}' of flow '{part.name}')"
+                what = f"{model.verb_of(step)} ('{name}' of flow '{part.name}')"
                 faults.add(named.place, "not-while-waiting", f"{what} cannot be done while waiting in a queue")
 
 

@@ -324,6 +324,8 @@ WHO: dict[str, str] = {
     "POST /api/v1/calls/{call}/transfer": "agent supervisor admin",
     "POST /api/v1/calls/{call}/wrap_up": "agent supervisor admin",
     "POST /api/v1/customers/{customer_id}/messages": "agent supervisor admin",
+    "POST /api/v1/customers/{customer_id}/codes": "agent supervisor admin",
+    "POST /api/v1/customers/{customer_id}/codes/check": "agent supervisor admin",
     "GET /api/v1/messages": "supervisor admin",
     "POST /api/v1/messages/replay": "supervisor admin",
     "POST /api/v1/messages/{interaction_id}/replay": "supervisor admin",

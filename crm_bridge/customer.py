@@ -6,7 +6,7 @@ A person whose profiles somebody put together is read and found as one, by which
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -27,6 +27,14 @@ class Profile:
     uses: tuple[IdentityUser, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What somebody typed to find a person: words of a name, or an identity, which `identities` are by kind."""
+
+    text: str
+    identities: tuple[tuple[Kind, str], ...]
+
+
 async def read(session: AsyncSession, customer_id: str) -> Profile | None:
     """Return the person of a profile, or None if there is no such customer."""
     found = await person.read(session, customer_id)
@@ -38,17 +46,22 @@ async def find(
     identities: Sequence[tuple[Kind, str]],
     name: str = "",
     *,
+    anyhow: Written | None = None,
     after: tuple[str, str] | None = None,
     limit: int,
 ) -> list[Profile]:
     """Return the people who own every one of `identities` (normalised) and of whom a profile's name holds every word of
-    `name`, whatever its case and diacritics; by the name of their oldest profile. `after` is the (name_folded, id) of
-    the last one seen. A visitor of whom nothing but browsers is known is nobody yet, and is found by those alone."""
+    `name`, whatever its case and diacritics; with `anyhow`, also who owns one of its identities or is called by its
+    words. They come by the name of their oldest profile; `after` is the (name_folded, id) of the last one seen. A
+    visitor of whom nothing but browsers is known is nobody yet, and is found by those alone."""
     # One row a person: the profile that is alone, or the oldest.
     conditions: list[ColumnElement[bool]] = [or_(Customer.person_id.is_(None), Customer.person_id == Customer.id)]
-    conditions += [_owns(kind, value) for kind, value in identities] or [_is_somebody()]
+    conditions += [_owns(kind, value) for kind, value in identities] or ([] if anyhow else [_is_somebody()])
     if words := fold(name).split():
         conditions.append(_is_called(words))
+    if anyhow is not None:
+        called = [_is_called(words)] if (words := fold(anyhow.text).split()) else []
+        conditions.append(or_(false(), *called, *(_owns(kind, value) for kind, value in anyhow.identities)))
     if after is not None:
         conditions.append(tuple_(Customer.name_folded, Customer.id) > after)
     found = await session.scalars(

@@ -160,6 +160,7 @@ def _identity_out(row: Identity, assurance: int, confidence: float) -> IdentityO
         assurance=assurance,
         confidence=confidence,
         source=row.source,
+        profile=row.customer_id,
         created_at=iso(row.created_at),
         shared=row.shared_at is not None,
     )

@@ -101,8 +101,16 @@ async def list_customers(request: Request, session: Reading, wanted: Annotated[C
             if not value:
                 raise invalid(("query", kind), HOW_TO_MEND[kind].format(region=region))
             identities.append((kind, value))
+    either = [(kind, normalise(kind, wanted.anyhow, region)) for kind in KINDS] if wanted.anyhow.strip() else []
     after = _place(wanted.cursor) if wanted.cursor else None
-    found = await customer.find(session, identities, wanted.q, after=after, limit=wanted.limit + 1)
+    found = await customer.find(
+        session,
+        identities,
+        wanted.q,
+        anyhow=customer.Written(wanted.anyhow, tuple(each for each in either if each[1])) if either else None,
+        after=after,
+        limit=wanted.limit + 1,
+    )
     page = found[: wanted.limit]
     return CustomerPage(
         items=await shown(session, page, request.app.state.clock.now()),

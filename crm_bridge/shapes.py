@@ -103,6 +103,9 @@ class CustomerQuery(Shape):
     web: Annotated[str, Field(max_length=255)] | None = None
     external: Annotated[str, Field(max_length=255)] | None = None
     q: Annotated[Text, Field(max_length=200, description="Words of the name, whatever their case and accents.")] = ""
+    anyhow: Annotated[
+        Text, Field(alias="any", max_length=200, description="An identity of any kind, or words of the name.")
+    ] = ""
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     cursor: Annotated[str, Field(max_length=1024, description="`next` of the page before.")] = ""
 
@@ -157,11 +160,12 @@ class CaseCorrection(Shape):
 
 class IdentityOut(IdentityKey):
     """An identity and the grounds for it: `assurance` 0 claimed, 1 carried by the channel, 2 signed, 3 verified.
-    `shared`: several people use it, and it identifies none of them."""
+    `profile`: which of the person's has it. `shared`: several people use it, and it identifies none of them."""
 
     assurance: int
     confidence: float
     source: str
+    profile: str
     created_at: str
     shared: bool = False
 

@@ -36,7 +36,8 @@ from hotline.throttle import Throttle
 log = structlog.get_logger("hotline.web")
 
 OPEN: Final = frozenset({"/healthz", "/readyz", "/api/v1/hotline"})
-PAGES: Final = frozenset({"/", "/sign-in", "/desk", "/supervise", "/call"})
+PAGES: Final = frozenset({"/", "/sign-in", "/desk", "/customers", "/tasks", "/supervise", "/call"})
+AREAS: Final = ("/customers/", "/supervise/")
 CHANNELS: Final = re.compile(r"/hooks/[a-z][a-z0-9_-]{0,63}")
 """Whoever knocks here has no token: `crm_bridge.channels` looks at signatures and origins."""
 SIGN_IN: Final = "/api/v1/session"
@@ -220,7 +221,7 @@ class Guard:
         path = scope["path"]
         if CHANNELS.fullmatch(path):
             return scope["method"] in ("GET", "POST", "OPTIONS")
-        is_page = path in PAGES or path in self._pages or path.startswith("/supervise/")
+        is_page = path in PAGES or path in self._pages or path.startswith(AREAS)
         return (is_page or path in OPEN) and scope["method"] in ("GET", "HEAD")
 
     async def _ask(self, scope: Scope) -> auth.Principal | Problem | None:

@@ -17,7 +17,17 @@ from starlette.routing import Route
 
 FOLDER: Final = Path(__file__).parent / "pages"
 NONCE: Final = "__NONCE__"
-PATHS: Final = ("/", "/sign-in", "/desk", "/supervise", "/supervise/{rest:path}", "/call")
+PATHS: Final = (
+    "/",
+    "/sign-in",
+    "/desk",
+    "/customers",
+    "/customers/{rest:path}",
+    "/tasks",
+    "/supervise",
+    "/supervise/{rest:path}",
+    "/call",
+)
 UNBUILT: Final = "The pages are not built yet: run `make ui` where the hotline was installed from, then start it again."
 SMALL: Final = 1024
 PERMISSIONS: Final = "microphone=(self), speaker-selection=(self), camera=(), geolocation=(), payment=(), usb=()"

@@ -211,6 +211,11 @@ async def test_any_event_is_taken_or_refused_with_a_reason(api: Api, event: dict
         {"external": "crm:7"},
         {"q": "NGUYEN an"},
         {"phone": "0912345678", "zalo": "z1", "q": "an"},
+        {"any": "0912 345 678"},
+        {"any": "An@example.vn "},
+        {"any": "crm:7"},
+        {"any": "nguyen an"},
+        {"any": "f1", "phone": "0912345678"},
     ],
 )
 async def test_one_person_is_found_by_any_identity(api: Api, query: dict[str, str]) -> None:
@@ -238,7 +243,11 @@ async def test_a_wrong_question_is_told_from_an_empty_answer(api: Api, query: di
 
 
 async def test_nobody_found_is_an_empty_list(api: Api) -> None:
-    assert await api.get("/customers", phone="0912345678") == {"items": [], "next": None}
+    await api.post(identities=[{"kind": "web", "value": "visitor-1"}], channel="webchat")
+    for query in ({"phone": "0912345678"}, {"any": "0912345678"}, {"any": "%"}):
+        assert await api.get("/customers", query=query) == {"items": [], "next": None}
+    assert len((await api.get("/customers", any="visitor-1"))["items"]) == 1
+    assert (await api.get("/customers", any=" "))["items"] == []
 
 
 async def test_lists_are_walked_page_by_page(api: Api) -> None:

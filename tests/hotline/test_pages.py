@@ -50,7 +50,9 @@ def directives(policy: str) -> dict[str, list[str]]:
     return {part[0]: part[1:] for part in parts}
 
 
-@pytest.mark.parametrize("path", [*(path for path in PATHS if "{" not in path), "/supervise/recordings/1"])
+@pytest.mark.parametrize(
+    "path", [*(path for path in PATHS if "{" not in path), "/supervise/recordings/1", "/customers/1"]
+)
 async def test_every_page_comes_with_its_policy(app: FastAPI, path: str) -> None:
     async with client_of(app) as client:
         answer = await client.get(path)

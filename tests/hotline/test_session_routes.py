@@ -15,7 +15,7 @@ from hotline import sessions as web_sessions
 from hotline.auth import ROLES, Role
 from hotline.config import Settings, load
 from hotline.database import Sessions
-from hotline.guard import OPEN, PAGES, scopes_for
+from hotline.guard import AREAS, OPEN, PAGES, scopes_for
 from hotline.session_routes import HASHING_AT_ONCE
 from hotline.sessions import IDLE_S, LONGEST_S, ROLE_SCOPES, Begun
 from hotline.tables import AuditEntry, WebSession
@@ -402,8 +402,7 @@ def routes_of(app: FastAPI) -> list[tuple[str, str]]:
     return [
         (method, path)
         for method, path in every_route(app)
-        if method != "HEAD"
-        and not (path in PAGES or path.startswith(("/supervise/", "/assets/")) or path in app_files(app))
+        if method != "HEAD" and not (path in PAGES or path.startswith((*AREAS, "/assets/")) or path in app_files(app))
     ]
 
 

@@ -27,7 +27,7 @@ from websockets.exceptions import InvalidStatus
 
 from hotline import database
 from hotline.config import Settings
-from hotline.guard import OPEN, PAGES
+from hotline.guard import AREAS, OPEN, PAGES
 from hotline.pages import Pages
 from hotline.web import SECURITY_HEADERS, create_app
 from tests.hotline.conftest import StandingClock, TokenMaker
@@ -106,7 +106,7 @@ async def test_every_route_needs_a_token(app: FastAPI, stranger: httpx.AsyncClie
             assert (await knock(app, path))[0]["type"] == "websocket.close", address  # SIP has passwords of its own
         elif (method, path) == ("POST", "/api/v1/session"):
             assert (await stranger.post(path, json={})).status_code == 422
-        elif path in PAGES | Pages().paths() or path.startswith("/supervise/"):
+        elif path in PAGES | Pages().paths() or path.startswith(AREAS):
             assert (await stranger.get(path)).status_code in (200, 503), address
         elif method == "WEBSOCKET":
             assert await knock(app, path) == [{"type": "websocket.close", "code": 1008}], address

@@ -55,6 +55,20 @@ def test_what_is_of_no_concern_to_an_agent_is_kept_from_it(other: dict[str, Any]
     assert seen_by("lan", other) is None
 
 
+def test_of_customers_an_agent_learns_that_something_happened_and_with_whom() -> None:
+    told = {"seq": 7, "at": "", "type": "interaction.created", "customer": "p1", "text": "Xin chào", "channel": "zalo"}
+    merged = {
+        "seq": 8,
+        "at": "",
+        "type": "customer.merged",
+        "link": "l1",
+        "persons": [{"id": "p1", "profiles": ["p1"]}],
+    }
+
+    assert seen_by("lan", told) == {"seq": 7, "at": "", "type": "interaction.created", "customer": "p1"}
+    assert seen_by("lan", merged) == {"seq": 8, "at": "", "type": "customer.merged"}
+
+
 def test_of_a_callback_an_agent_learns_that_its_queue_changed() -> None:
     told = {"seq": 7, "at": "", "type": "callback.changed", "callback": {"queue": "care", "number": "+84912345678"}}
     assert seen_by("lan", told) == {"seq": 7, "at": "", "type": "queue.changed", "queue": "care"}

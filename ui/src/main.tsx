@@ -8,6 +8,7 @@ import "./i18n";
 import { live } from "./live/live";
 import { Boundary } from "./shell/Boundary";
 import { go, useLocation } from "./shell/path";
+import { SignedIn } from "./shell/session";
 
 const SignIn = lazy(() => import("./signin/SignIn"));
 const CallPage = lazy(() => import("./call/CallPage"));
@@ -23,7 +24,7 @@ const home = (session: Session): string => (session.role === "agent" ? "/desk" :
 /** Where somebody wanted to go before signing in; only pages of ours. */
 function wanted(session: Session): string {
   const back = new URLSearchParams(window.location.search).get("back") ?? "";
-  return /^\/(desk|supervise)([/?]|$)/.test(back) ? back : home(session);
+  return /^\/(desk|customers|tasks|supervise)([/?]|$)/.test(back) ? back : home(session);
 }
 
 function App(): ReactElement | null {
@@ -57,8 +58,9 @@ function App(): ReactElement | null {
   if (path === "/call") return <CallPage />;
   if (session === undefined) return null;
   if (session === null) return <SignIn onSignedIn={take} />;
-  if (path.startsWith("/supervise")) return <Supervise session={session} />;
-  return <Desk session={session} />;
+  // An agent's phone stays, whatever page is shown beside it; the desk is the frame of all of them.
+  const isDesk = session.role === "agent" || path.startsWith("/desk");
+  return <SignedIn value={session}>{isDesk ? <Desk session={session} /> : <Supervise session={session} />}</SignedIn>;
 }
 
 showTheme();

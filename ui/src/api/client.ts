@@ -14,6 +14,8 @@ export type Agent = Schemas["AgentBody"];
 export type Hours = Schemas["HoursBody"];
 export type Queue = Schemas["QueueBody"];
 export type Customer = Schemas["CustomerOut"];
+export type Identity = Schemas["IdentityOut"];
+export type Case = Schemas["CaseOut"];
 export type Interaction = Schemas["InteractionOut"];
 export type Recording = Schemas["RecordingOut"];
 export type Transcript = Schemas["TranscriptOut"];
@@ -113,8 +115,9 @@ export async function unwrap<T>(answer: Promise<Answer<T>>): Promise<T> {
     throw new Problem(0, "");
   }
   if (!given.response.ok) {
-    const said = (given.error ?? {}) as { detail?: unknown };
-    throw new Problem(given.response.status, typeof said.detail === "string" ? said.detail : "");
+    const said = (given.error ?? {}) as { detail?: unknown; errors?: { detail?: unknown }[] };
+    const faults = (said.errors ?? []).map((each) => String(each.detail ?? "")).join("; ");
+    throw new Problem(given.response.status, faults || (typeof said.detail === "string" ? said.detail : ""));
   }
   return given.data as T;
 }

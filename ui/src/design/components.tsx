@@ -19,6 +19,7 @@ import {
   TooltipTrigger,
 } from "react-aria-components";
 import { useTranslation } from "react-i18next";
+import { Problem } from "../api/client";
 import { serverNow } from "../api/clock";
 import { duration } from "../i18n/format";
 
@@ -241,6 +242,32 @@ export function Notice({
 
 export function Empty({ children }: { children: ReactNode }): ReactElement {
   return <p className="empty">{children}</p>;
+}
+
+/** What is on its way; said only when it takes a moment. */
+export function Loading(): ReactElement {
+  const { t } = useTranslation();
+  return (
+    <p className="empty loading" role="status">
+      {t("problem.loading")}
+    </p>
+  );
+}
+
+/** What went wrong, in words that say what to do. A deed of which no answer came may have been done. */
+export function Trouble(props: { error: unknown; again?: () => void; deed?: boolean }): ReactElement {
+  const { t } = useTranslation();
+  const problem = props.error instanceof Problem ? props.error : new Problem(0, "");
+  const status = props.deed && [0, 409].includes(problem.status) ? `deed${problem.status}` : problem.status;
+  const text = t(`problem.${status || "away"}`, {
+    detail: problem.detail,
+    defaultValue: t("problem.other", { detail: problem.detail || problem.status }),
+  });
+  return (
+    <Notice bad>
+      {text} {props.again && <Button onPress={props.again}>{t("problem.again")}</Button>}
+    </Notice>
+  );
 }
 
 /** A part that scrolls sideways where the page is narrow; the keyboard scrolls it too. */

@@ -1,16 +1,21 @@
-import { type ReactElement, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import type { TFunction } from "i18next";
+import { type ReactElement, useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { api, type CallerContext, customerNumber, type Desk as DeskState, type Session, unwrap } from "../api/client";
-import { Empty, Notice, Select, StateBadge, Timer } from "../design/components";
+import { api, type CallerContext, customerNumber, type DeskCall, type Session, unwrap } from "../api/client";
+import { Empty, Notice } from "../design/components";
 import { phoneNumber } from "../i18n/format";
 import { useKeys } from "../keys/keys";
 import { usePhone } from "../phone/hooks";
 import { Phone } from "../phone/phone";
 import { useQualities } from "../quality/hooks";
+import { useLocation } from "../shell/path";
 import { Shell } from "../shell/Shell";
+import { To } from "../shell/To";
+import { Beside, hereOf } from "./Beside";
 import { CustomerPanel } from "./CustomerPanel";
 import { PhoneColumn } from "./PhoneColumn";
-import { mayNotify, ring } from "./ring";
+import { ring } from "./ring";
+import { StateBar } from "./StateBar";
 import { Transcript } from "./Transcript";
 import { useDeed, useDesk } from "./useDesk";
 import { useTheOnlyTab } from "./useTheOnlyTab";
@@ -27,6 +32,9 @@ const SHORTCUTS: [string, string][] = [
   ["k", "keys.keypad"],
   ["r", "keys.ready"],
 ];
+
+const nameOf = (call: DeskCall, t: TFunction): string =>
+  (call.context as unknown as CallerContext).name || phoneNumber(customerNumber(call)) || t("phone.withheld");
 
 export default function Desk({ session }: { session: Session }): ReactElement {
   const { t } = useTranslation();
@@ -52,14 +60,15 @@ function AgentDesk({ session }: { session: Session }): ReactElement {
   const [keypad, setKeypad] = useState(false);
   const pressed = useRef<Promise<unknown>>(Promise.resolve());
   const call = desk?.call ?? null;
-  const context = call?.context as CallerContext | undefined;
-  const who = context?.name || phoneNumber(call && customerNumber(call)) || t("phone.withheld");
+  const who = call ? nameOf(call, t) : "";
   const shown = call ?? desk?.wrap_up ?? null;
+  const path = useLocation().split("?")[0] ?? "";
+  const here = hereOf(path);
   const shownContext = shown?.context as CallerContext | undefined;
 
   useEffect(() => {
-    document.title = `${t("desk.title")} · hotline`;
-  }, [t]);
+    if (here === "desk") document.title = `${t("desk.title")} · hotline`;
+  }, [t, here]);
 
   // The phone is this page's as long as the page is the only one; it registers with a secret of the session alone.
   useEffect(() => {
@@ -102,23 +111,23 @@ function AgentDesk({ session }: { session: Session }): ReactElement {
         }),
       ),
     );
-  const path = { path: { call: call?.id ?? "" } };
+  const params = { path: { call: call?.id ?? "" } };
   const talks = call?.state === "talking" || call?.state === "held";
   const calls = call?.state === "calling";
   const toggleHold = (): void =>
     deed.run(() =>
       unwrap(
         call?.state === "held"
-          ? api.POST("/api/v1/calls/{call}/resume", { params: path })
-          : api.POST("/api/v1/calls/{call}/hold", { params: path }),
+          ? api.POST("/api/v1/calls/{call}/resume", { params })
+          : api.POST("/api/v1/calls/{call}/hold", { params }),
       ),
     );
   const togglePause = (): void =>
     deed.run(() =>
       unwrap(
         call?.recording_paused_at
-          ? api.POST("/api/v1/calls/{call}/recording/resume", { params: path })
-          : api.POST("/api/v1/calls/{call}/recording/pause", { params: path }),
+          ? api.POST("/api/v1/calls/{call}/recording/resume", { params })
+          : api.POST("/api/v1/calls/{call}/recording/pause", { params }),
       ),
     );
   // The page's phone keeps keys in their order; the server is asked where another phone has the talk, or to say why not.
@@ -128,14 +137,14 @@ function AgentDesk({ session }: { session: Session }): ReactElement {
       deed.run(() => {
         const after = pressed.current.catch(() => undefined);
         pressed.current = after.then(() =>
-          unwrap(api.POST("/api/v1/calls/{call}/keys", { params: path, body: { keys: key } })),
+          unwrap(api.POST("/api/v1/calls/{call}/keys", { params, body: { keys: key } })),
         );
         return pressed.current;
       });
   };
   const hangUp = (): void => {
     if (phone.state === "ringing") phone.reject();
-    else if (talks || calls) deed.run(() => unwrap(api.POST("/api/v1/calls/{call}/hangup", { params: path })));
+    else if (talks || calls) deed.run(() => unwrap(api.POST("/api/v1/calls/{call}/hangup", { params })));
   };
 
   useKeys({
@@ -151,14 +160,14 @@ function AgentDesk({ session }: { session: Session }): ReactElement {
 
   const bar = desk && <StateBar desk={desk} onState={setState} />;
   return (
-    <Shell session={session} here="desk" shortcuts={SHORTCUTS} bar={bar} onSignOut={() => phone.stop()}>
-      <h1 className="unseen">{t("desk.title")}</h1>
+    <Shell session={session} here={here} shortcuts={SHORTCUTS} bar={bar} onSignOut={() => phone.stop()}>
+      <h1 className="unseen">{t(here === "desk" ? "desk.title" : `nav.${here}`)}</h1>
       {problem && (
         <Notice bad>{problem.status ? t("problem.other", { detail: problem.detail }) : t("problem.away")}</Notice>
       )}
       {deed.problem && <Notice bad>{deed.problem.status ? deed.problem.detail : t("problem.away")}</Notice>}
       {desk && (
-        <div className="desk">
+        <div className={here === "desk" ? "desk" : "desk beside"}>
           <div className="column">
             <PhoneColumn
               desk={desk}
@@ -177,75 +186,32 @@ function AgentDesk({ session }: { session: Session }): ReactElement {
               me={session.user}
               quality={call ? qualities.get(call.id) : undefined}
             />
+            {shown && here !== "desk" && <To to="/desk">{t("desk.showCaller", { who: nameOf(shown, t) })}</To>}
             {!call && desk.wrap_up && <WrapUp key={desk.wrap_up.id} desk={desk} call={desk.wrap_up} deed={deed} />}
           </div>
-          <div className="column">
-            {shown?.customer ? (
-              <CustomerPanel key={shown.customer} customer={shown.customer} context={shownContext} call={call?.id} />
-            ) : (
-              <Empty>{t("desk.noCustomer")}</Empty>
-            )}
-          </div>
-          <div className="column alongside">
-            <Transcript call={shown} />
-          </div>
+          {here === "desk" ? (
+            <>
+              <div className="column">
+                {shown?.customer ? (
+                  <CustomerPanel
+                    key={shown.customer}
+                    customer={shown.customer}
+                    context={shownContext}
+                    call={call?.id}
+                  />
+                ) : (
+                  <Empty>{t("desk.noCustomer")}</Empty>
+                )}
+              </div>
+              <div className="column alongside">
+                <Transcript call={shown} />
+              </div>
+            </>
+          ) : (
+            <Beside here={here} />
+          )}
         </div>
       )}
     </Shell>
-  );
-}
-
-function StateBar({
-  desk,
-  onState,
-}: {
-  desk: DeskState;
-  onState: (state: "ready" | "not_ready", reason?: string) => void;
-}): ReactElement {
-  const { t } = useTranslation();
-  const agent = desk.agent;
-  const choose = useCallback(
-    (id: string) => {
-      mayNotify();
-      if (id === "ready") onState("ready");
-      else onState("not_ready", id);
-    },
-    [onState],
-  );
-  const chosen = useRef("");
-  chosen.current = agent.reason || "ready";
-  const options = [
-    { id: "ready", text: t("desk.ready") },
-    ...desk.reasons.map((reason) => ({ id: reason, text: t(`reason.${reason}`, { defaultValue: reason }) })),
-  ];
-  const waiting = desk.queues.filter((queue) => queue.waiting > 0);
-  return (
-    <div className="row wrap">
-      <StateBadge state={agent.state} />
-      <span className="small soft">
-        {agent.until ? (
-          <>
-            {t("desk.until")} <Timer until={agent.until} />
-          </>
-        ) : (
-          <Timer since={agent.since} />
-        )}
-      </span>
-      <div style={{ width: 150 }}>
-        <Select
-          label={t("supervise.state")}
-          hideLabel
-          options={options}
-          value={chosen.current}
-          onChange={choose}
-          placeholder={t(`reason.${agent.reason}`, { defaultValue: t("desk.notReady") })}
-        />
-      </div>
-      <span className="small soft">
-        {waiting.length === 0
-          ? t("desk.waitingNone")
-          : waiting.map((queue) => t("desk.waiting", { title: queue.title, count: queue.waiting })).join(" · ")}
-      </span>
-    </div>
   );
 }

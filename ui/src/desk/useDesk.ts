@@ -2,6 +2,7 @@ import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-quer
 import { useCallback, useState } from "react";
 import { api, type Desk, Problem, unwrap } from "../api/client";
 import { learnServerTime } from "../api/clock";
+import { followCustomers } from "../customers/follow";
 import { useLive } from "../live/hooks";
 import { type LiveEvent, REFRESH } from "../live/live";
 
@@ -39,11 +40,9 @@ function follow(client: QueryClient, event: LiveEvent): void {
     return;
   }
   if (event.type === "call.quality") return; // nothing of the desk itself (ui/src/quality)
+  if (followCustomers(client, event)) return;
   if (event.type === REFRESH) void client.invalidateQueries();
   else void client.invalidateQueries({ queryKey: KEY });
-  if (event.type.startsWith("call.") || event.type.startsWith("interaction.")) {
-    void client.invalidateQueries({ queryKey: ["timeline"] });
-  }
 }
 
 /** A phrase comes again and again while it is understood better. */

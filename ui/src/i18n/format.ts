@@ -44,6 +44,13 @@ export function day(iso: string, now: Date = new Date()): string {
   return date(iso);
 }
 
+/** A day of the local calendar as the instant at which it begins, a day later for the end of a span. */
+export function instant(day: string, later = 0): string | undefined {
+  const [year, month, date] = day.split("-").map(Number);
+  if (!year || !month || !date) return undefined;
+  return new Date(year, month - 1, date + later).toISOString();
+}
+
 /** A measured figure: 4.3 in English, 4,3 in Vietnamese. */
 export function figure(value: number, digits = 0): string {
   const form = { minimumFractionDigits: digits, maximumFractionDigits: digits };

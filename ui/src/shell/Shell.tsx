@@ -8,11 +8,13 @@ import { setLanguage } from "../i18n";
 import { time } from "../i18n/format";
 import { keysAreOn, switchKeys, useKeys } from "../keys/keys";
 import { useStale } from "../live/hooks";
-import { go } from "./path";
+import { To } from "./To";
+
+export type Here = "desk" | "customers" | "tasks" | "supervise";
 
 interface Props {
   session: Session;
-  here: "desk" | "supervise";
+  here: Here;
   /** Of this page: key and what it does (a translation key). */
   shortcuts: [string, string][];
   children: ReactNode;
@@ -26,21 +28,6 @@ export function LanguageButton(): ReactElement {
     <Button look="quiet" icon={<Languages />} onPress={() => setLanguage(i18n.language === "vi" ? "en" : "vi")}>
       <span lang={i18n.language === "vi" ? "en" : "vi"}>{t("nav.language")}</span>
     </Button>
-  );
-}
-
-function Link({ to, current, children }: { to: string; current: boolean; children: ReactNode }): ReactElement {
-  return (
-    <a
-      href={to}
-      aria-current={current ? "page" : undefined}
-      onClick={(event) => {
-        event.preventDefault();
-        go(to);
-      }}
-    >
-      {children}
-    </a>
   );
 }
 
@@ -63,16 +50,18 @@ export function Shell({ session, here, shortcuts, children, bar, onSignOut }: Pr
           hotline
         </a>
         <nav aria-label={t("nav.areas")}>
-          {session.role === "agent" && (
-            <Link to="/desk" current={here === "desk"}>
+          {session.role === "agent" ? (
+            <To to="/desk" current={here === "desk"}>
               {t("nav.desk")}
-            </Link>
-          )}
-          {session.role !== "agent" && (
-            <Link to="/supervise" current={here === "supervise"}>
+            </To>
+          ) : (
+            <To to="/supervise" current={here === "supervise"}>
               {t("nav.supervise")}
-            </Link>
+            </To>
           )}
+          <To to="/customers" current={here === "customers"}>
+            {t("nav.customers")}
+          </To>
         </nav>
         {bar}
         <span className="grow" />

@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import { api, unwrap } from "../api/client";
 import { Empty, Scroll } from "../design/components";
 import { dateTime } from "../i18n/format";
-import { To } from "./Supervise";
+import { To } from "../shell/To";
 
 /** Who heard and read what, and who signed in. */
 export function Listenings(): ReactElement {

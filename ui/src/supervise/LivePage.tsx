@@ -6,8 +6,8 @@ import { Empty, Notice, Scroll, StateBadge, Timer } from "../design/components";
 import { byName, duration, phoneNumber } from "../i18n/format";
 import { useQualities } from "../quality/hooks";
 import { QualityMark } from "../quality/QualityMark";
+import { To } from "../shell/To";
 import { Opening } from "./Opening";
-import { To } from "./Supervise";
 
 /** Who is ready, who talks, who waits: now. */
 export function LivePage(): ReactElement {
@@ -121,7 +121,7 @@ export function LivePage(): ReactElement {
                       <tr key={call.id}>
                         <td className="strong one-line">
                           {call.customer ? (
-                            <To to={`/supervise/customers/${call.customer}`}>{name || t("phone.noName")}</To>
+                            <To to={`/customers/${call.customer}`}>{name || t("phone.noName")}</To>
                           ) : (
                             t("phone.withheld")
                           )}

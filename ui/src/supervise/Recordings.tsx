@@ -3,10 +3,10 @@ import { type FormEvent, type ReactElement, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, type Recording, unwrap } from "../api/client";
 import { Badge, Button, Empty, Field, Notice, Scroll } from "../design/components";
-import { dateTime, duration, phoneNumber } from "../i18n/format";
+import { dateTime, duration, instant, phoneNumber } from "../i18n/format";
 import { useKeys } from "../keys/keys";
 import { go, useLocation } from "../shell/path";
-import { To } from "./Supervise";
+import { To } from "../shell/To";
 
 const FIELDS = ["q", "person", "number", "agent", "from", "to"] as const;
 type Filters = Record<(typeof FIELDS)[number], string>;
@@ -14,13 +14,6 @@ type Filters = Record<(typeof FIELDS)[number], string>;
 function filtersIn(location: string): Filters {
   const query = new URLSearchParams(location.split("?")[1] ?? "");
   return Object.fromEntries(FIELDS.map((name) => [name, query.get(name) ?? ""])) as Filters;
-}
-
-/** A day of the local calendar as the instant at which it begins, a day later for the end of a span. */
-function instant(day: string, later = 0): string | undefined {
-  const [year, month, date] = day.split("-").map(Number);
-  if (!year || !month || !date) return undefined;
-  return new Date(year, month - 1, date + later).toISOString();
 }
 
 /** Recordings, found by person, number, agent, date and words said. The search is the address, so it can be shared. */
@@ -128,11 +121,7 @@ function Row({ item }: { item: Recording }): ReactElement {
         <To to={`/supervise/recordings/${item.id}`}>{dateTime(item.started_at)}</To>
       </td>
       <td className="strong one-line">
-        {item.customer ? (
-          <To to={`/supervise/customers/${item.customer}`}>{item.person || t("phone.noName")}</To>
-        ) : (
-          item.person
-        )}
+        {item.customer ? <To to={`/customers/${item.customer}`}>{item.person || t("phone.noName")}</To> : item.person}
       </td>
       <td className="tabular one-line">{phoneNumber(item.ani)}</td>
       <td>{item.agent}</td>

@@ -8,7 +8,7 @@ import { Button, Empty, Notice, Select } from "../design/components";
 import { CustomerPanel } from "../desk/CustomerPanel";
 import { dateTime, duration, phoneNumber } from "../i18n/format";
 import { useKeys } from "../keys/keys";
-import { To } from "./Supervise";
+import { To } from "../shell/To";
 import { silences, skipTo, spoken, turns, wordsAt } from "./turns";
 
 const SPEEDS = ["0.75", "1", "1.25", "1.5", "2"];

@@ -1,13 +1,12 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { type ReactElement, type ReactNode, useCallback, useEffect } from "react";
+import { lazy, type ReactElement, Suspense, useCallback, useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import type { Session } from "../api/client";
-import { Empty } from "../design/components";
-import { CustomerPanel } from "../desk/CustomerPanel";
 import { useLive } from "../live/hooks";
 import { REFRESH } from "../live/live";
 import { go, useLocation } from "../shell/path";
 import { Shell } from "../shell/Shell";
+import { To } from "../shell/To";
 import { Listenings } from "./Listenings";
 import { LivePage } from "./LivePage";
 import { Recordings } from "./Recordings";
@@ -22,31 +21,20 @@ const SHORTCUTS: [string, string][] = [
   ["/", "keys.search"],
 ];
 
-export function To({ to, current, children }: { to: string; current?: boolean; children: ReactNode }): ReactElement {
-  return (
-    <a
-      href={to}
-      aria-current={current ? "page" : undefined}
-      onClick={(event) => {
-        if (event.metaKey || event.ctrlKey) return;
-        event.preventDefault();
-        go(to);
-      }}
-    >
-      {children}
-    </a>
-  );
-}
+const Customers = lazy(() => import("../customers/Customers"));
 
 export default function Supervise({ session }: { session: Session }): ReactElement {
   const { t } = useTranslation();
   const path = useLocation().split("?")[0] ?? "";
   const client = useQueryClient();
-  const [, , area = "", id = ""] = path.split("/");
+  const [, root = "", area = "", id = ""] = path.split("/");
 
   useEffect(() => {
-    document.title = `${t("supervise.title")} · hotline`;
-  }, [t]);
+    if (root === "supervise") document.title = `${t("supervise.title")} · hotline`;
+  }, [t, root]);
+  useEffect(() => {
+    if (root === "supervise" && area === "customers") go(`/customers/${id}`, true); // where customers were before
+  }, [root, area, id]);
   useLive(
     useCallback(
       (event) => {
@@ -66,14 +54,6 @@ export default function Supervise({ session }: { session: Session }): ReactEleme
     ),
   );
 
-  if (session.role === "agent") {
-    return (
-      <Shell session={session} here="supervise" shortcuts={[]}>
-        <h1 className="unseen">{t("supervise.title")}</h1>
-        <Empty>{t("supervise.you")}</Empty>
-      </Shell>
-    );
-  }
   const tabs = (
     <nav className="area-tabs" aria-label={t("supervise.title")}>
       <To to="/supervise" current={area === ""}>
@@ -87,14 +67,22 @@ export default function Supervise({ session }: { session: Session }): ReactEleme
       </To>
     </nav>
   );
+  const here = root === "customers" ? root : "supervise";
   return (
-    <Shell session={session} here="supervise" shortcuts={SHORTCUTS} bar={tabs}>
-      <h1 className="unseen">{t("supervise.title")}</h1>
+    <Shell session={session} here={here} shortcuts={SHORTCUTS} bar={here === "supervise" && tabs}>
+      <h1 className="unseen">{t(`nav.${here}`)}</h1>
       <div className="supervise">
-        {area === "" && <LivePage />}
-        {area === "recordings" && (id ? <Replay key={id} id={id} /> : <Recordings />)}
-        {area === "customers" && <CustomerPanel customer={id} />}
-        {area === "log" && <Listenings />}
+        {here === "customers" ? (
+          <Suspense fallback={null}>
+            <Customers />
+          </Suspense>
+        ) : (
+          <>
+            {area === "" && <LivePage />}
+            {area === "recordings" && (id ? <Replay key={id} id={id} /> : <Recordings />)}
+            {area === "log" && <Listenings />}
+          </>
+        )}
       </div>
     </Shell>
   );

@@ -1,0 +1,93 @@
+"""Customers on the pages: found by whatever is known of them, and each shown whole to whom it is allowed."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Playwright, expect
+
+from hotline.auth import Role
+from tests.end_to_end.browser import Tab, chromium
+from tests.end_to_end.desks import SETTINGS, Person, add_person, sign_in
+from tests.end_to_end.people import LAN, Known, tell, tell_of_people
+from tests.end_to_end.running import Server, running_server
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running_server(tmp_path_factory.mktemp("server"), SETTINGS) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def people(server: Server) -> dict[str, Person]:
+    roles: dict[str, Role] = {"thanh": "agent", "huong": "supervisor"}
+    return {name: add_person(server, name, role) for name, role in roles.items()}
+
+
+@pytest.fixture(scope="module")
+def known(server: Server) -> Known:
+    return tell_of_people(server)
+
+
+@pytest.fixture(scope="module")
+def agent(
+    playwright: Playwright, server: Server, people: dict[str, Person], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Tab]:
+    with chromium(playwright, server, tmp_path_factory.mktemp("agent")) as tab:
+        sign_in(tab, people["thanh"], "/customers")
+        yield tab
+
+
+@pytest.fixture(scope="module")
+def supervisor(
+    playwright: Playwright, server: Server, people: dict[str, Person], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Tab]:
+    with chromium(playwright, server, tmp_path_factory.mktemp("supervisor")) as tab:
+        sign_in(tab, people["huong"], "/customers")
+        yield tab
+
+
+def test_an_agent_finds_a_customer_by_anything_and_sees_what_comes_in(server: Server, known: Known, agent: Tab) -> None:
+    page = agent.page
+    for typed in ("0912 345 678", "lan.pham@example.com", "lan-zalo"):
+        page.get_by_label("Find a customer").fill(typed)
+        expect(page.get_by_role("list", name="Customers").get_by_role("listitem")).to_have_count(1)
+        expect(page.get_by_role("list", name="Customers").get_by_role("link", name="Phạm Thị Lan")).to_be_visible()
+    page.get_by_label("Find a customer").fill("nobody at all")
+    expect(page.get_by_text("Nobody is known by “nobody at all”.")).to_be_visible()
+    page.get_by_label("Find a customer").fill("tran binh")
+    expect(page.get_by_role("link", name="Trần Văn Bình")).to_be_visible()
+    page.get_by_label("Find a customer").fill(LAN)
+    expect(page.get_by_role("list", name="Customers").get_by_role("listitem")).to_have_count(1)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/customers/{known.lan}")
+    # Who, how sure we are, what is open, what was bought and agreed to; and the phone is beside it.
+    identities = page.get_by_role("region", name="Known by")
+    expect(identities.get_by_role("listitem").filter(has_text="lan-zalo")).to_contain_text("Seen by the channel")
+    expect(identities.get_by_role("listitem").filter(has_text="0912 345 678")).to_contain_text("Only claimed")
+    expect(page.get_by_role("region", name="Requests")).to_contain_text("Hoàn tiền đơn 4561")
+    expect(page.get_by_role("region", name="Payments")).to_contain_text("MoMo")
+    expect(page.get_by_role("region", name="Consents")).to_contain_text("Offers and news")
+    expect(page.get_by_role("region", name="Phone")).to_be_visible()
+    timeline = page.get_by_role("region", name="Timeline")
+    expect(timeline.get_by_role("listitem")).to_have_count(3)
+    # The filter is in the address, and what comes in meanwhile appears by itself.
+    timeline.get_by_role("button", name="Zalo").click()
+    expect(timeline.get_by_role("listitem")).to_have_count(1)
+    page.reload()
+    expect(timeline.get_by_role("listitem")).to_have_count(1)
+    tell(server, "zalo", "2026-11-23T01:00:00Z", {"zalo": "lan-zalo"}, "Còn hàng không?")
+    expect(timeline.get_by_role("listitem")).to_have_count(2, timeout=2_000)
+    timeline.get_by_label("From").fill("2026-11-22")
+    expect(timeline.get_by_role("listitem")).to_have_count(1)
+    timeline.get_by_role("button", name="Clear").click()
+    expect(timeline.get_by_role("listitem")).to_have_count(4)
+    assert not [line for line in agent.console if "401" not in line]
+
+
+def test_an_address_of_nobody_says_so(supervisor: Tab) -> None:
+    supervisor.go("/supervise/customers/0000")
+    expect(supervisor.page.get_by_text("There is no such customer.")).to_be_visible()
+    assert supervisor.page.url.endswith("/customers/0000")

@@ -7,7 +7,7 @@ Rule 2: a claim proves nothing. In that person the claimant's profile is a guest
 worth, and whoever calls by an identity of it is told nothing of the others (`Person.guests`).
 Rule 3: what speaks against it is shown to a person instead (`crm_bridge.suggestion`): a claimant who has a number or an
 address already, another account of the same network that is known for the person's own, identities of several people,
-and two whom somebody took apart before.
+and two whom somebody took apart before, or holds for two people.
 Rule 4: a visitor of a website, of whom nothing but browsers is known, becomes whoever signs in there: an event that
 proves to be of a person and names the browser merges the two, and the visitor is no guest.
 """
@@ -82,7 +82,7 @@ async def join(session: AsyncSession, match: Match, evidence: str, now: float) -
     if contradicts(mine, theirs, by.kind):
         return None
     links = [person.as_link(row) for row in await person.history(session, [home.id])]
-    if not link.once(links, home.id).isdisjoint(other.ids):
+    if not link.once(links, home.id).isdisjoint(other.ids) or link.judged(links, [home.id], other.ids):
         return None
     try:
         return await person.merge(session, home.id, other.id, Grounds(evidence[:500], CLAIM, ""), now)
@@ -97,7 +97,7 @@ async def _signed_in(session: AsyncSession, match: Match, evidence: str, now: fl
     if any(each.kind != BROWSER for each in await _identities(session, visitor.ids)):
         return None
     links = [person.as_link(row) for row in await person.history(session, visitor.ids)]
-    if match.customer in link.once(links, visitor.id):
+    if match.customer in link.once(links, visitor.id) or link.judged(links, visitor.ids, [match.customer]):
         return None
     try:
         return await person.merge(session, visitor.id, match.customer, Grounds(evidence[:500], SIGN_IN, ""), now)

@@ -7,13 +7,14 @@ merge makes one person of the two its profiles belong to; a split takes one prof
 rest of that person together. So whatever is undone is as if it had never been.
 Rule 3: a merge never parts anybody and a split never joins anybody, nor does what comes after turn that round. Hence
 undoing a merge can only part, and undoing a split can only join.
+Rule 4: that two are held `apart` changes nobody: it is a judgement, which stands in the way of merges (`judged`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-LinkKind = Literal["merge", "split", "undo"]
+LinkKind = Literal["merge", "split", "undo", "apart"]
 Effect = Literal["merged", "split", "none"]
 Persons = Mapping[str, frozenset[str]]
 """The profiles of the person that each profile belongs to, itself included."""
@@ -21,8 +22,8 @@ Persons = Mapping[str, frozenset[str]]
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One event. `customer` is a profile; `other` the second one of a merge. An undo names what it takes back in
-    `undoes`, and the same profiles."""
+    """One event. `customer` is a profile; `other` the second one of a merge, or of two who are held apart. An undo
+    names what it takes back in `undoes`, and the same profiles."""
 
     id: str
     kind: LinkKind
@@ -68,6 +69,27 @@ def once(links: Sequence[Link], profile: str) -> frozenset[str]:
     """Return everybody who was the same person as `profile` at one time or another, itself included."""
     states = (persons(links[:length]) for length in range(len(links) + 1))
     return frozenset({profile}).union(*(state.get(profile, ()) for state in states))
+
+
+def judged(links: Sequence[Link], ones: Collection[str], others: Collection[str]) -> str | None:
+    """Return the live event by which somebody holds one of `ones` and one of `others` for two people, if there is any.
+    `links` are in their order."""
+    holding = live(links)
+    for link in links:
+        pair = link.profiles
+        if link.kind == "apart" and link.id in holding and not (pair.isdisjoint(ones) or pair.isdisjoint(others)):
+            return link.id
+    return None
+
+
+def judgements(links: Sequence[Link]) -> frozenset[str]:
+    """Return the ids of the events that hold people apart, and of those that take such back. Nobody's person hangs on
+    them. `links` are in their order."""
+    found: set[str] = set()
+    for link in links:
+        if link.kind == "apart" or link.undoes in found:
+            found.add(link.id)
+    return frozenset(found)
 
 
 def effect(before: Persons, after: Persons) -> Effect:

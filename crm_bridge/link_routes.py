@@ -35,6 +35,10 @@ class MergeIn(Shape):
     evidence: Annotated[Evidence, Field(min_length=1)]
 
 
+class ApartIn(MergeIn):
+    """The other profile, by its id, and why both are not one person."""
+
+
 class SplitIn(Shape):
     """The profile to take out of the person (the one in the address unless it is given), and why."""
 
@@ -49,7 +53,8 @@ class UndoIn(Shape):
 
 
 class LinkOut(Shape):
-    """An event: `customer` and `with` (null but for a merge) are profiles. `live` is false for one that is undone."""
+    """An event: `customer` and `with` (null but for a merge and for `apart`) are profiles. `live` is false for one that
+    is undone."""
 
     id: str
     kind: LinkKind
@@ -95,13 +100,15 @@ class ClaimOut(Shape):
 
 
 class SuggestionOut(Shape):
-    """Somebody who might be the same person. `parted`: they were one once, until somebody took them apart."""
+    """Somebody who might be the same person. `parted`: they were one once, until somebody took them apart. `apart` is
+    the link by which somebody holds them for two people, null where nobody does."""
 
     customer: str
     name: str
     grounds: list[suggestion.Ground]
     claims: list[ClaimOut]
     parted: bool
+    apart: str | None
 
 
 class SeemsSharedOut(Shape):
@@ -131,9 +138,35 @@ class SuggestionList(Shape):
 )
 async def merge_customers(request: Request, response: Response, customer_id: ProfileId, body: MergeIn) -> LinkedOut:
     """Make one person of two. Nothing is rewritten: it can be undone at any time."""
+    return await _of_two(request, response, customer_id, body, person.merge)
 
+
+@router.post(
+    "/customers/{customer_id}/apart",
+    status_code=201,
+    responses={
+        200: {"model": LinkedOut, "description": "These two were held apart before; nothing changed."},
+        **NOT_THERE,
+        **REFUSED,
+    },
+)
+async def hold_customers_apart(
+    request: Request, response: Response, customer_id: ProfileId, body: ApartIn
+) -> LinkedOut:
+    """Say that two are not the same person, however alike they look: they are suggested to nobody as open any more, and
+    nobody merges them until this is undone."""
+    return await _of_two(request, response, customer_id, body, person.hold_apart)
+
+
+async def _of_two(
+    request: Request,
+    response: Response,
+    customer_id: str,
+    body: MergeIn,
+    judge: Callable[[AsyncSession, str, str, Grounds, float], Awaitable[Linked]],
+) -> LinkedOut:
     async def write(session: AsyncSession, grounds: Grounds, now: float) -> Linked:
-        return await person.merge(session, customer_id, body.with_, grounds, now)
+        return await judge(session, customer_id, body.with_, grounds, now)
 
     try:
         linked = await _write(request, write, body.evidence)
@@ -210,6 +243,7 @@ async def list_suggestions(session: Reading, customer_id: str) -> SuggestionList
                     for one in each.claims
                 ],
                 parted=each.parted,
+                apart=each.apart,
             )
             for each in found
         ],

@@ -12,7 +12,7 @@ Rule 4: writers of links take turns, so that the order of the events is one that
 import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from sqlalchemy import ColumnElement, CompoundSelect, and_, exists, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -198,6 +198,24 @@ async def merge(session: AsyncSession, one: str, other: str, grounds: Grounds, n
     return await _append(session, rows, "merge", one, other, None, grounds, now)
 
 
+async def hold_apart(session: AsyncSession, one: str, other: str, grounds: Grounds, now: float) -> Linked:
+    """Keep that two people are not the same: nobody merges them until that is undone. The same again changes nothing.
+
+    Writes without committing. Raises `NoProfile` and `LinkRefused`.
+    """
+    await _turn(session)
+    whole = await of(session, await _existing(session, one))
+    theirs = await of(session, await _existing(session, other))
+    if other in whole.ids:
+        raise LinkRefused("these two are one person now: split one off, or undo what put them together")
+    rows = await history(session, {one, other})
+    known = link.judged([as_link(row) for row in rows], whole.ids, theirs.ids)
+    if known is not None:
+        row = next(each for each in rows if each.id == known)
+        return Linked(row, "none", (whole.ids, theirs.ids), repeated=True)
+    return await _append(session, rows, "apart", one, other, None, grounds, now)
+
+
 async def split(session: AsyncSession, customer_id: str, profile: str, grounds: Grounds, now: float) -> Linked:
     """Take one profile out of the person of `customer_id`; the rest of the person stays together.
 
@@ -229,7 +247,7 @@ async def undo(session: AsyncSession, link_id: str, grounds: Grounds, now: float
 
 async def history(session: AsyncSession, profiles: Collection[str]) -> list[CustomerLink]:
     """Return every event that bears on who these profiles are, oldest first: theirs, and those of all profiles that
-    were ever put together with them, however far."""
+    were ever put together with them, however far. Whom they are held apart from is named, and goes no further."""
     known: set[str] = set()
     found: dict[str, CustomerLink] = {}
     wanted = set(profiles)
@@ -241,8 +259,14 @@ async def history(session: AsyncSession, profiles: Collection[str]) -> list[Cust
             )
         )
         found |= {row.id: row for row in rows}
-        wanted = {profile for row in found.values() for profile in as_link(row).profiles} - known
-    return sorted(found.values(), key=lambda row: (row.at, row.id))
+        links = [as_link(row) for row in _in_order(found.values())]
+        aside = link.judgements(links)
+        wanted = {profile for each in links if each.id not in aside for profile in each.profiles} - known
+    return _in_order(found.values())
+
+
+def _in_order(rows: Iterable[CustomerLink]) -> list[CustomerLink]:
+    return sorted(rows, key=lambda row: (row.at, row.id))
 
 
 def as_link(row: CustomerLink) -> Link:
@@ -250,7 +274,7 @@ def as_link(row: CustomerLink) -> Link:
     return Link(row.id, _KINDS[row.kind], row.customer_id, row.other_id, row.undoes)
 
 
-_KINDS: Final[dict[str, LinkKind]] = {"merge": "merge", "split": "split", "undo": "undo"}
+_KINDS: Final[dict[str, LinkKind]] = {each: each for each in get_args(LinkKind)}
 
 
 async def _append(
@@ -278,6 +302,7 @@ async def _append(
     )
     before = link.persons([as_link(each) for each in rows])
     after = link.persons([as_link(each) for each in (*rows, row)])
+    _respect_judgements(rows, after)
     changed = {profile for profile, whole in after.items() if whole != before.get(profile, frozenset({profile}))}
     if any(len(after[profile]) > MAX_PROFILES for profile in changed):
         raise LinkRefused(f"one person would have more than {MAX_PROFILES} profiles: split off what is not theirs")
@@ -286,6 +311,17 @@ async def _append(
     await _point(session, {after[profile] for profile in changed})
     concerned = changed | as_link(row).profiles
     return Linked(row, link.effect(before, after), await _heads(session, after, concerned))
+
+
+def _respect_judgements(rows: Sequence[CustomerLink], after: Persons) -> None:
+    """Raise `LinkRefused` where two would become one person whom somebody holds apart, by whatever way."""
+    holding = link.live([as_link(row) for row in rows])
+    for row in rows:
+        if row.kind == "apart" and row.id in holding and row.other_id in after[row.customer_id]:
+            raise LinkRefused(
+                f"{row.by or 'somebody'} holds them for different people ({row.evidence}): undo that first, "
+                f"POST /api/v1/merges/{row.id}/undo"
+            )
 
 
 async def _point(session: AsyncSession, wholes: Iterable[frozenset[str]]) -> None:

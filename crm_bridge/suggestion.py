@@ -50,12 +50,13 @@ class ContradictingClaim:
 @dataclass(frozen=True, slots=True)
 class Suggestion:
     """Somebody who might be the same person, and why. `parted`: they were one person once, until somebody split them
-    or took the merge back."""
+    or took the merge back. `apart` is the event by which somebody holds them for two people."""
 
     person: Person
     grounds: tuple[Ground, ...]
     claims: tuple[ContradictingClaim, ...]
     parted: bool
+    apart: str | None = None
 
 
 class Traces(NamedTuple):
@@ -99,7 +100,7 @@ def second_grounds(one: Traces, other: Traces) -> list[Ground]:
 
 
 async def read(session: AsyncSession, who: Person) -> list[Suggestion]:
-    """Return who might be the same person as `who`, the best grounded first."""
+    """Return who might be the same person as `who`, the best grounded first, those who were judged last."""
     claims = await _claims(session, who)
     second = await _namesakes(session, who)
     named = {owner for _, owner in claims}
@@ -111,8 +112,9 @@ async def read(session: AsyncSession, who: Person) -> list[Suggestion]:
         grounds: list[Ground] = ["same_name", *second[each.id]] if each.id in second else []
         if its_claims:
             grounds.append("contradicting_claim")
-        found.append(Suggestion(each, tuple(grounds), its_claims, not parted.isdisjoint(each.ids)))
-    return sorted(found, key=lambda each: (-len(each.grounds), each.person.id))
+        judgement = link.judged(links, who.ids, each.ids)
+        found.append(Suggestion(each, tuple(grounds), its_claims, not parted.isdisjoint(each.ids), judgement))
+    return sorted(found, key=lambda each: (each.apart is not None, -len(each.grounds), each.person.id))
 
 
 def _bare(mailbox: str) -> str:

@@ -66,8 +66,9 @@ class Customer(Base):
 
 
 class CustomerLink(Base):
-    """Somebody put two profiles together (`merge`, with `other_id`), took one out of its person (`split`), or took such
-    an event back (`undo`, of `undoes`). Rows are only ever added; `crm_bridge.link` says who is one person by them.
+    """Somebody put two profiles together (`merge`, with `other_id`), took one out of its person (`split`), holds two
+    for different people (`apart`, with `other_id`), or took such an event back (`undo`, of `undoes`). Rows are only
+    ever added; `crm_bridge.link` says who is one person by them.
 
     `by` is who did it, `source` by what way, `evidence` why, in words. A link outlives a profile that is erased: what
     it says of others still holds (docs/privacy.md).

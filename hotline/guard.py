@@ -49,6 +49,7 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("POST", "/api/v1/interactions/*/case", ("interactions", "desk")),
     ("PATCH", "/api/v1/customers/*", ("customers", "desk")),
     ("POST", "/api/v1/customers/*/merge", ("customers",)),
+    ("POST", "/api/v1/customers/*/apart", ("customers",)),
     ("POST", "/api/v1/customers/*/split", ("customers",)),
     ("POST", "/api/v1/customers/*/identities/share", ("customers",)),
     ("POST", "/api/v1/customers/*/identities/unshare", ("customers",)),

@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from crm_bridge import person
+from crm_bridge import link, person
 from crm_bridge.person import NoProfile
 from crm_bridge.privacy import certificate, hold, reach
 from crm_bridge.privacy.files import Files, KeptFile
@@ -313,12 +313,15 @@ async def _loosen(session: AsyncSession, tables: Tables, found: Reach) -> None:
 async def _empty_links(session: AsyncSession, profiles: Sequence[str]) -> int:
     """Delete the links of the person, where nobody else hangs on them; where others do, only the words go."""
     rows = await person.history(session, profiles)
+    aside = link.judgements([person.as_link(row) for row in rows])  # nobody else's person hangs on these
+    gone = await _changed(session, delete(CustomerLink).where(CustomerLink.id.in_(aside)))
+    rows = [row for row in rows if row.id not in aside]
     involved = {profile for row in rows for profile in person.as_link(row).profiles} - set(profiles)
     others = await session.scalar(select(Customer.id).where(Customer.id.in_(involved)).limit(1)) if involved else None
     theirs = [row.id for row in rows if person.as_link(row).profiles & set(profiles)]
     if others is None:
-        return await _changed(session, delete(CustomerLink).where(CustomerLink.id.in_([row.id for row in rows])))
-    return await _changed(session, update(CustomerLink).where(CustomerLink.id.in_(theirs)).values(evidence=""))
+        return gone + await _changed(session, delete(CustomerLink).where(CustomerLink.id.in_([row.id for row in rows])))
+    return gone + await _changed(session, update(CustomerLink).where(CustomerLink.id.in_(theirs)).values(evidence=""))
 
 
 async def _drop_what_names(session: AsyncSession, tables: Tables, found: Reach) -> int:

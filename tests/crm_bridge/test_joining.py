@@ -70,6 +70,14 @@ async def test_what_speaks_against_it_is_left_to_a_person(session: AsyncSession,
     assert given.interaction.outcome["conflicts"]
 
 
+async def test_a_claim_puts_nobody_together_whom_somebody_holds_apart(session: AsyncSession) -> None:
+    known = await said(session, "zalo", ("zalo", "z1"), ("phone", PHONE))
+    guest = await said(session, "facebook", ("facebook", "f1"), at=2.0)
+    await person.hold_apart(session, known.person, guest.person, Grounds("his wife", "page", "hoa"), 2.5)
+    given = await said(session, "facebook", ("facebook", "f1"), ("phone", PHONE), at=3.0)
+    assert (given.linked, given.person) == (None, guest.person)
+
+
 async def test_what_a_claim_put_together_somebody_confirms(session: AsyncSession) -> None:
     known = await said(session, "zalo", ("zalo", "z1"), ("phone", PHONE))
     guest = await said(session, "facebook", ("facebook", "f1"), at=2.0)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_bridge.link import Link, effect, live, once, persons, repeated
+from crm_bridge.link import Link, effect, judged, judgements, live, once, persons, repeated
 
 PROFILES = "abcdef"
 
@@ -144,6 +144,22 @@ def test_who_was_one_person_once_is_remembered() -> None:
     assert once(links, "a") == set("ab")
     assert once(links, "b") == set("abc")
     assert once(links, "x") == {"x"}
+
+
+@given(histories(), st.data())
+def test_that_two_are_held_apart_changes_nobody_and_is_known_until_it_is_undone(
+    links: list[Link], data: st.DataObject
+) -> None:
+    one, other = data.draw(st.permutations(PROFILES))[:2]
+    apart = Link("apart", "apart", one, other)
+    at = data.draw(st.integers(0, len(links)))
+    judging = [*links[:at], apart, *links[at:]]
+    assert groups(judging) == groups(links)
+    assert judged(judging, {one}, {other, "z"}) == judged(judging, {other}, {one}) == "apart"
+    assert judged(judging, {one}, set(PROFILES) - {one, other}) is None
+    taken_back = [*judging, undo("undone", apart)]
+    assert judged(taken_back, {one}, {other}) is None
+    assert judgements(taken_back) == {"apart", "undone"}
 
 
 def test_a_merge_is_repeated_only_while_the_two_are_one_person() -> None:

@@ -69,6 +69,7 @@ async def test_a_name_and_a_similar_address_suggest_somebody_and_merge_nobody(ap
         "grounds": ["same_name", "similar_email"],
         "claims": [],
         "parted": False,
+        "apart": None,
     }
     assert await suggestions(api, first) == [expected]
     assert [each["customer"] for each in await suggestions(api, second)] == [first]
@@ -123,3 +124,40 @@ async def test_who_is_one_person_is_suggested_no_more_and_who_was_is_marked(api:
     await api.client.post(f"/merges/{merged.json()['link']['id']}/undo")
     found = {each["customer"]: each["parted"] for each in await suggestions(api, first)}
     assert found == {second: True, third: False}
+
+
+async def test_who_is_held_apart_is_suggested_last_and_not_merged_until_somebody_undoes_it(api: Api) -> None:
+    first = await writer(api, "an.nguyen@example.vn", name="Nguyễn Văn An", address="12 Lê Lợi")
+    second = await writer(api, "annguyen@other.com", name="Nguyễn Văn An", address="12 Lê Lợi")
+    third = await writer(api, "an-nguyen@third.com", name="Nguyễn Văn An")
+    api.published.clear()
+    said = {"with": second, "evidence": "father and son"}
+    answer = await api.client.post(f"/customers/{first}/apart", json=said)
+    assert (answer.status_code, answer.json()["effect"]) == (201, "none")
+    judgement = answer.json()["link"]["id"]
+    again = await api.client.post(f"/customers/{second}/apart", json={"with": first, "evidence": "again"})
+    assert (again.status_code, again.json()["link"]["id"]) == (200, judgement)
+    assert api.published == []
+    for one, other in ((first, second), (second, first)):
+        found = [(each["customer"], each["apart"]) for each in await suggestions(api, one)]
+        assert found == [(third, None), (other, judgement)]
+
+    # Nobody makes one person of them, neither at once nor by a third.
+    refused = await api.client.post(f"/customers/{second}/merge", json={"with": first, "evidence": "x"})
+    assert refused.status_code == 409
+    assert "father and son" in refused.json()["detail"]
+    assert judgement in refused.json()["detail"]
+    by_third = await api.client.post(f"/customers/{third}/merge", json={"with": second, "evidence": "x"})
+    assert by_third.status_code == 201
+    assert (
+        await api.client.post(f"/customers/{third}/merge", json={"with": first, "evidence": "x"})
+    ).status_code == 409
+    links = (await api.get(f"/customers/{first}/links"))["items"]
+    assert [(each["kind"], each["with"]) for each in links] == [("apart", second)]
+
+    assert (await api.client.post(f"/merges/{judgement}/undo", json={"evidence": "one card"})).status_code == 201
+    merged = await api.client.post(f"/customers/{third}/merge", json={"with": first, "evidence": "x"})
+    (whole,) = merged.json()["persons"]
+    assert set(whole["profiles"]) == {first, second, third}
+    together = await api.client.post(f"/customers/{first}/apart", json={"with": second, "evidence": "x"})
+    assert together.status_code == 409

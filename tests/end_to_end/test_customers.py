@@ -87,6 +87,64 @@ def test_an_agent_finds_a_customer_by_anything_and_sees_what_comes_in(server: Se
     assert not [line for line in agent.console if "401" not in line]
 
 
+def test_a_supervisor_decides_whether_two_are_one_person_and_takes_it_back(
+    server: Server, known: Known, supervisor: Tab
+) -> None:
+    page = supervisor.page
+    supervisor.go(f"/customers/{known.lan}")
+    expect(page.get_by_text("1 might be the same")).to_be_visible()
+    page.get_by_role("link", name="One person or two?").click()
+    maybe = page.get_by_role("region", name="Might be the same person")
+    expect(maybe).to_contain_text("same name; similar e-mail address; same postal address")
+    maybe.get_by_role("link", name="Phạm Thị Lan").click()
+    compared = page.get_by_role("region", name="Side by side")
+    expect(compared).to_contain_text("Gọi lại tôi")
+    expect(compared).to_contain_text("Hoàn tiền đơn 4561")
+
+    # Without a network nothing is lost, and nothing is done later behind anybody's back.
+    compared.get_by_role("button", name="One person: put together").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("one person with 2 profiles, 5 identities and 1 requests")
+    dialog.get_by_label("How do you know?").fill("she said so on the phone")
+    supervisor.context.set_offline(True)
+    dialog.get_by_role("button", name="One person: put together").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("not certain whether it was done")
+    supervisor.context.set_offline(False)
+    expect(dialog.get_by_label("How do you know?")).to_have_value("she said so on the phone")
+    assert server.get(f"/customers/{known.lan}/links")["items"] == []
+    # Two clicks are one merge.
+    dialog.get_by_role("button", name="One person: put together").dblclick()
+    expect(page.get_by_text("They are one person now.")).to_be_visible()
+    (merge,) = server.get(f"/customers/{known.lan}/links")["items"]
+    assert (merge["kind"], merge["by"], merge["evidence"]) == ("merge", "huong", "she said so on the phone")
+    expect(page.get_by_role("region", name="Put together of these profiles").get_by_role("listitem")).to_have_count(2)
+    history = page.get_by_role("region", name="What was decided")
+    expect(history).to_contain_text("huong · she said so on the phone")
+
+    # Somebody else was quicker: it is said, and the page shows what is.
+    history.get_by_role("button", name="Undo").click()
+    server.post(f"/merges/{merge['id']}/undo", {"evidence": "twins"})
+    dialog.get_by_role("button", name="Undo").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("undone already")
+    page.keyboard.press("Escape")
+    expect(history).to_contain_text("twins")
+    expect(page.get_by_text("Was one person before")).to_be_visible()
+
+    # Two people: suggested as judged, and not to be put together until that is undone.
+    maybe.get_by_role("link", name="Phạm Thị Lan").click()
+    compared.get_by_role("button", name="Two different people").click()
+    dialog.get_by_label("How do you know?").fill("two identity cards")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("They are held for two people now.")).to_be_visible()
+    expect(maybe).to_contain_text("Different people")
+    maybe.get_by_role("link", name="Phạm Thị Lan").click()
+    expect(compared.get_by_role("button", name="One person: put together")).to_be_disabled()
+    history.get_by_role("button", name="Undo: Held for two people").click()
+    dialog.get_by_role("button", name="Undo").click()
+    expect(compared.get_by_role("button", name="One person: put together")).to_be_enabled()
+    assert not [line for line in supervisor.console if not any(said in line for said in ("401", "409", "DISCONNECTED"))]
+
+
 def test_an_address_of_nobody_says_so(supervisor: Tab) -> None:
     supervisor.go("/supervise/customers/0000")
     expect(supervisor.page.get_by_text("There is no such customer.")).to_be_visible()

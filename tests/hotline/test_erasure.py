@@ -312,6 +312,24 @@ async def test_whoever_hangs_together_by_the_erased_stays_together(
             await person.merge(session, left, middle, GROUNDS, NOW + 5)
 
 
+async def test_that_somebody_was_held_apart_from_the_erased_goes_with_them(
+    settings: Settings, sessions: Sessions, eraser: Eraser
+) -> None:
+    one, other, third = [
+        (await someone(settings, sessions, NOW + n, mark=mark, number=f"098765432{n}", e164=f"+8498765432{n}")).customer
+        for n, mark in enumerate("adg")
+    ]
+    async with sessions.begin() as session:
+        judged = await person.hold_apart(session, one, other, GROUNDS, NOW)
+        await person.undo(session, judged.row.id, GROUNDS, NOW + 1)
+        await person.hold_apart(session, other, one, GROUNDS, NOW + 2)
+        await person.merge(session, other, third, GROUNDS, NOW + 3)
+    await eraser.erase(one, "huong", now)
+    async with sessions() as session:
+        assert [row.kind for row in await session.scalars(select(CustomerLink))] == ["merge"]
+        assert (await session.scalars(select(CustomerLink.evidence))).one() == GROUNDS.evidence
+
+
 @pytest.mark.parametrize("running", ["call", "recording"])
 async def test_what_is_under_way_is_not_erased(
     settings: Settings, sessions: Sessions, eraser: Eraser, running: str

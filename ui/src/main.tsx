@@ -16,7 +16,11 @@ const Desk = lazy(() => import("./desk/Desk"));
 const Supervise = lazy(() => import("./supervise/Supervise"));
 
 const queries = new QueryClient({
-  defaultOptions: { queries: { retry: 2, staleTime: 5_000, refetchOnWindowFocus: true } },
+  // "always": what cannot be asked or done is said at once, and nothing is done later, behind somebody's back.
+  defaultOptions: {
+    queries: { retry: 2, staleTime: 5_000, refetchOnWindowFocus: true, networkMode: "always" },
+    mutations: { networkMode: "always" },
+  },
 });
 
 const home = (session: Session): string => (session.role === "agent" ? "/desk" : "/supervise");

@@ -15,6 +15,9 @@ export type Hours = Schemas["HoursBody"];
 export type Queue = Schemas["QueueBody"];
 export type Customer = Schemas["CustomerOut"];
 export type Identity = Schemas["IdentityOut"];
+export type Link = Schemas["LinkOut"];
+export type Linked = Schemas["LinkedOut"];
+export type Suggestion = Schemas["SuggestionOut"];
 export type Case = Schemas["CaseOut"];
 export type Interaction = Schemas["InteractionOut"];
 export type Recording = Schemas["RecordingOut"];
@@ -97,7 +100,10 @@ const own: Middleware = {
   },
 };
 
-export const api = createClient<paths>({ baseUrl: "" });
+const PATIENCE_MS = 30_000;
+const patient = (request: Request): Promise<Response> => fetch(request, { signal: AbortSignal.timeout(PATIENCE_MS) });
+
+export const api = createClient<paths>({ baseUrl: "", fetch: patient });
 api.use(own);
 
 interface Answer<T> {

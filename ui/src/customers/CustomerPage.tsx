@@ -1,59 +1,21 @@
-import { useQuery } from "@tanstack/react-query";
-import { type ReactElement, useEffect } from "react";
+import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
-import { api, type Customer, Problem, unwrap } from "../api/client";
-import { Badge, Empty, Loading, Trouble } from "../design/components";
+import type { Customer } from "../api/client";
+import { Badge } from "../design/components";
 import { Known } from "../desk/Known";
-import { date } from "../i18n/format";
+import { date, languageName } from "../i18n/format";
 import { go, useLocation } from "../shell/path";
+import { useDecides } from "../shell/session";
 import { To } from "../shell/To";
 import { Cases } from "./Cases";
 import { Consents } from "./Consents";
 import { Identities } from "./Identities";
+import { MaybeSame } from "./MaybeSame";
 import { Payments } from "./Payments";
 import { EVERYTHING, type Filter, Timeline } from "./Timeline";
 
-/** A person, whole, by the id of any of their profiles. */
-export function useCustomer(id: string) {
-  return useQuery({
-    queryKey: ["customer", id],
-    queryFn: () => unwrap(api.GET("/api/v1/customers/{customer_id}", { params: { path: { customer_id: id } } })),
-    retry: (count, error) => count < 2 && !(error instanceof Problem && error.status === 404),
-  });
-}
-
 /** Everything that is known of one person, and everything that happened. */
-export function CustomerPage({ id }: { id: string }): ReactElement {
-  const { t } = useTranslation();
-  const found = useCustomer(id);
-  const customer = found.data;
-  const title = customer ? customer.name || t("customers.noName") : t("nav.customers");
-
-  useEffect(() => {
-    document.title = `${title} · hotline`;
-  }, [title]);
-  useEffect(() => {
-    // Of several profiles the oldest gives its name to the address.
-    if (customer && customer.id !== id) go(window.location.pathname.replace(id, customer.id), true);
-  }, [customer, id]);
-
-  if (found.error instanceof Problem && found.error.status === 404) {
-    return (
-      <Empty>
-        {t("customers.gone")} <To to="/customers">{t("customers.findOne")}</To>
-      </Empty>
-    );
-  }
-  return (
-    <>
-      {found.isPending && <Loading />}
-      {found.isError && <Trouble error={found.error} again={() => void found.refetch()} />}
-      {customer && <Whole customer={customer} />}
-    </>
-  );
-}
-
-function Whole({ customer }: { customer: Customer }): ReactElement {
+export function CustomerPage({ customer }: { customer: Customer }): ReactElement {
   const { t } = useTranslation();
   const [filter, setFilter] = useFilter();
   return (
@@ -103,22 +65,14 @@ function Head({ customer }: { customer: Customer }): ReactElement {
         ))}
         <span className="small soft">
           {[
-            customer.language &&
-              t("customers.speaks", { language: languageName(customer.language, t("customers.locale")) }),
+            customer.language && t("customers.speaks", { language: languageName(customer.language) }),
             t("customers.since", { date: date(customer.created_at) }),
           ]
             .filter(Boolean)
             .join(" · ")}
         </span>
+        {useDecides() && <MaybeSame customer={customer} />}
       </div>
     </header>
   );
-}
-
-function languageName(code: string, locale: string): string {
-  try {
-    return new Intl.DisplayNames(locale, { type: "language" }).of(code) ?? code;
-  } catch {
-    return code; // not one that browsers know
-  }
 }

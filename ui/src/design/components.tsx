@@ -94,6 +94,7 @@ interface FieldProps {
   inputMode?: "tel" | "text";
   hideLabel?: boolean;
   name?: string;
+  maxLength?: number;
 }
 
 export function Field(props: FieldProps): ReactElement {
@@ -107,6 +108,7 @@ export function Field(props: FieldProps): ReactElement {
       autoComplete={props.autoComplete ?? "off"}
       isInvalid={props.wrong ?? false}
       name={props.name ?? ""}
+      maxLength={props.maxLength}
     >
       <Label className={props.hideLabel ? "unseen" : "label"}>{props.label}</Label>
       {props.area ? (
@@ -170,9 +172,22 @@ export function Select({ label, options, value, onChange, placeholder, hideLabel
   );
 }
 
-export function Dialog(props: { title: string; onClose: () => void; children: ReactNode }): ReactElement {
+interface DialogProps {
+  title: string;
+  onClose: () => void;
+  /** Whether a click beside it leaves it open, since something is typed in it. */
+  stays?: boolean;
+  children: ReactNode;
+}
+
+export function Dialog(props: DialogProps): ReactElement {
   return (
-    <ModalOverlay className="veil" isOpen isDismissable onOpenChange={(open) => !open && props.onClose()}>
+    <ModalOverlay
+      className="veil"
+      isOpen
+      isDismissable={!props.stays}
+      onOpenChange={(open) => !open && props.onClose()}
+    >
       <Modal>
         <AriaDialog className="dialog" aria-label={props.title}>
           <h2>{props.title}</h2>

@@ -73,5 +73,15 @@ export function birthday(iso: string): string {
   return year === "-" ? `${day}/${month}` : `${day}/${month}/${year}`;
 }
 
+/** What a language (BCP 47) is called here: "vi" is Vietnamese, or tiếng Việt. */
+export function languageName(code: string): string {
+  if (!code) return "";
+  try {
+    return new Intl.DisplayNames(locale(), { type: "language" }).of(code) ?? code;
+  } catch {
+    return code; // none that browsers know
+  }
+}
+
 const collator = new Intl.Collator("vi");
 export const byName = (a: string, b: string): number => collator.compare(a, b);

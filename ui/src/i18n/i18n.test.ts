@@ -3,7 +3,7 @@ import { join } from "node:path";
 import i18n from "i18next";
 import { describe, expect, it } from "vitest";
 import en from "./en.json";
-import { amount, birthday, day, duration, figure, money, phoneNumber } from "./format";
+import { amount, birthday, day, duration, figure, languageName, money, phoneNumber } from "./format";
 import vi from "./vi.json";
 
 const placeholders = (text: string): string[] =>
@@ -38,6 +38,14 @@ describe("how things are said", () => {
     ["soon", "soon"],
   ])("the birthday %s is %s", (iso, said) => {
     expect(birthday(iso)).toBe(said);
+  });
+
+  it.each([
+    ["vi", "Vietnamese"],
+    ["", ""],
+    ["no language", "no language"],
+  ])("the language %s is %s", (code, said) => {
+    expect(languageName(code)).toBe(said);
   });
 
   it("an amount has the signs of its currency", () => {

@@ -1,5 +1,7 @@
 """Customers on the pages: found by whatever is known of them, and each shown whole to whom it is allowed."""
 
+import json
+import zipfile
 from collections.abc import Iterator
 
 import pytest
@@ -143,6 +145,76 @@ def test_a_supervisor_decides_whether_two_are_one_person_and_takes_it_back(
     dialog.get_by_role("button", name="Undo").click()
     expect(compared.get_by_role("button", name="One person: put together")).to_be_enabled()
     assert not [line for line in supervisor.console if not any(said in line for said in ("401", "409", "DISCONNECTED"))]
+
+
+def test_consents_requests_and_holds_are_written_down_where_the_customer_is(
+    known: Known, supervisor: Tab, agent: Tab
+) -> None:
+    page = supervisor.page
+    supervisor.go(f"/customers/{known.other}")
+    consents, privacy = page.get_by_role("region", name="Consents"), page.get_by_role("region", name="Privacy")
+    dialog = page.get_by_role("dialog")
+    consents.get_by_role("button", name="Write down a consent").click()
+    dialog.get_by_label("Words to which it was said").fill("May we send you offers?")
+    dialog.get_by_role("button", name="Write down").click()
+    expect(consents).to_contain_text("Offers and news")
+    expect(consents).to_contain_text("withdrawn")
+    consents.get_by_text("What was said").click()
+    expect(consents.get_by_text("May we send you offers?")).to_be_visible()
+    # What somebody asks for has a deadline, here and in the list of all.
+    privacy.get_by_role("button", name="Write down a request").click()
+    dialog.get_by_role("button", name="What is asked for").click()
+    page.get_by_role("option", name="To be erased").click()
+    dialog.get_by_role("button", name="Write down").click()
+    expect(privacy).to_contain_text("answer by")
+    # A hold is seen by everybody, and stands in the way of an erasure.
+    privacy.get_by_role("button", name="Place a legal hold").click()
+    dialog.get_by_label("Why it has to be kept").fill("court 7/2026")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("note")).to_contain_text("court 7/2026")
+    expect(privacy.get_by_role("button", name="Erase")).to_be_disabled()
+    agent.go(f"/customers/{known.other}")
+    expect(agent.page.get_by_role("note")).to_contain_text("court 7/2026")
+    expect(agent.page.get_by_role("region", name="Privacy")).to_have_count(0)
+    privacy.get_by_role("button", name="Release the hold").click()
+    dialog.get_by_role("button", name="Release the hold").click()
+    expect(page.get_by_role("note")).to_have_count(0)
+
+
+def test_a_customer_is_exported_and_erased_once_no_hold_stands(
+    server: Server, known: Known, supervisor: Tab, agent: Tab
+) -> None:
+    page = supervisor.page
+    for tab in (supervisor, agent):
+        tab.go(f"/customers/{known.other}")
+    privacy, dialog = page.get_by_role("region", name="Privacy"), page.get_by_role("dialog")
+    with page.expect_download() as download:
+        privacy.get_by_role("link", name="Export as ZIP").click()
+    assert zipfile.is_zipfile(download.value.path())
+    # A hold that somebody places at that moment wins.
+    privacy.get_by_role("button", name="Erase").click()
+    erase = dialog.get_by_role("button", name="Erase")
+    dialog.get_by_role("textbox").fill("Pham Thi Lan")
+    expect(erase).to_be_disabled()
+    dialog.get_by_role("textbox").fill("Phạm Thị Lan")
+    server.post(f"/customers/{known.other}/hold", {"reason": "court 8/2026"})
+    erase.click()
+    expect(dialog.get_by_role("alert")).to_contain_text("court 8/2026")
+    server.post(f"/customers/{known.other}/release", {})
+    erase.click()
+    page.wait_for_url("**/customers/erasures/*")
+    expect(page.get_by_text("Everything is gone.")).to_be_visible()
+    page.reload()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save the certificate").click()
+    assert json.loads(download.value.path().read_text("utf-8"))["signature"]
+    expect(agent.page.get_by_text("There is no such customer.")).to_be_visible()
+    deeds = {entry["what"] for entry in server.get("/audit?who=huong&limit=200")["items"]}
+    assert {"customer.export", "customer.erase", "customer.erase.held", "consent.withdrawn"} <= deeds
+    supervisor.go("/supervise/requests")
+    page.get_by_role("button", name="Closed ones, too").click()
+    expect(page.get_by_role("row").nth(1)).to_contain_text("To be erased")
+    expect(page.get_by_role("row").nth(1)).to_contain_text("Done")
 
 
 def test_an_address_of_nobody_says_so(supervisor: Tab) -> None:

@@ -4,11 +4,13 @@ import type { Customer } from "../api/client";
 import { Badge } from "../design/components";
 import { Known } from "../desk/Known";
 import { date, languageName } from "../i18n/format";
+import { Consents } from "../privacy/Consents";
+import { Holds } from "../privacy/Holds";
+import { Privacy } from "../privacy/Privacy";
 import { go, useLocation } from "../shell/path";
 import { useDecides } from "../shell/session";
 import { To } from "../shell/To";
 import { Cases } from "./Cases";
-import { Consents } from "./Consents";
 import { Identities } from "./Identities";
 import { MaybeSame } from "./MaybeSame";
 import { Payments } from "./Payments";
@@ -18,9 +20,11 @@ import { EVERYTHING, type Filter, Timeline } from "./Timeline";
 export function CustomerPage({ customer }: { customer: Customer }): ReactElement {
   const { t } = useTranslation();
   const [filter, setFilter] = useFilter();
+  const decides = useDecides();
   return (
     <article className="stack wide" aria-label={customer.name || t("customers.noName")}>
       <Head customer={customer} />
+      <Holds customer={customer} />
       <div className="person">
         <div className="stack wide">
           <Identities customer={customer} />
@@ -28,6 +32,7 @@ export function CustomerPage({ customer }: { customer: Customer }): ReactElement
           <Payments payments={customer.payments} />
           <Cases cases={customer.cases} />
           <Consents customer={customer} />
+          {decides && <Privacy customer={customer} />}
         </div>
         <Timeline customer={customer.id} cases={customer.cases} filter={filter} onFilter={setFilter} dates />
       </div>

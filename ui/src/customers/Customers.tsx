@@ -1,6 +1,7 @@
 import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import { Empty } from "../design/components";
+import { ErasurePage } from "../privacy/ErasurePage";
 import { useLocation } from "../shell/path";
 import { useDecides } from "../shell/session";
 import { CustomerPage } from "./CustomerPage";
@@ -21,6 +22,11 @@ export default function Customers(): ReactElement {
         <Search />
       </div>
     );
+  if (id === "erasures") {
+    return (
+      <div className="customers">{decides ? <ErasurePage id={about} /> : <Empty>{t("privacy.notYours")}</Empty>}</div>
+    );
+  }
   return (
     <div className="customers">
       <Whoever key={`${id} ${about}`} id={id}>

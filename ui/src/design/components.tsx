@@ -241,14 +241,20 @@ export function Timer({ since, until }: { since?: string | null; until?: string 
 export function Notice({
   bad,
   plain,
+  held,
   children,
 }: {
   bad?: boolean;
   plain?: boolean;
+  /** Something that stands, and is no news. */
+  held?: boolean;
   children: ReactNode;
 }): ReactElement {
   return (
-    <div className={`notice ${bad ? "bad" : plain ? "plain" : ""}`} role={bad ? "alert" : "status"}>
+    <div
+      className={`notice ${bad || held ? "bad" : plain ? "plain" : ""}`}
+      role={bad ? "alert" : held ? "note" : "status"}
+    >
       <CircleAlert aria-hidden="true" />
       <div>{children}</div>
     </div>

@@ -34,7 +34,7 @@ export function Known({ customer, context, profile }: Props): ReactElement {
       {reason && (
         <p>
           <span className="label">{t("desk.why")}</span>{" "}
-          <span className="strong">{t(`desk.why.${reason.kind}`, { subject: reason.subject })}</span>{" "}
+          <span className="strong">{t(`desk.why.${reason.kind}`, { subject: reason.subject }).replace(/: $/, "")}</span>{" "}
           <span className="small soft">{date(reason.at)}</span>
         </p>
       )}

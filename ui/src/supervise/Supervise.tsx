@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import type { Session } from "../api/client";
 import { useLive } from "../live/hooks";
 import { REFRESH } from "../live/live";
+import { Requests } from "../privacy/Requests";
 import { go, useLocation } from "../shell/path";
 import { Shell } from "../shell/Shell";
 import { To } from "../shell/To";
@@ -62,6 +63,9 @@ export default function Supervise({ session }: { session: Session }): ReactEleme
       <To to="/supervise/recordings" current={area === "recordings"}>
         {t("supervise.recordings")}
       </To>
+      <To to="/supervise/requests" current={area === "requests"}>
+        {t("supervise.requests")}
+      </To>
       <To to="/supervise/log" current={area === "log"}>
         {t("supervise.log")}
       </To>
@@ -80,6 +84,7 @@ export default function Supervise({ session }: { session: Session }): ReactEleme
           <>
             {area === "" && <LivePage />}
             {area === "recordings" && (id ? <Replay key={id} id={id} /> : <Recordings />)}
+            {area === "requests" && <Requests />}
             {area === "log" && <Listenings />}
           </>
         )}

@@ -103,7 +103,7 @@ fuzz: $(VENV)/.dev
 
 # Pictures of every page, in both languages, light and dark, wide and narrow.
 screenshots: debian $(VENV)/.dev $(PAGES)
-	HOTLINE_SCREENSHOTS=docs/pages $(BIN)/pytest tests/end_to_end/test_pages.py
+	HOTLINE_SCREENSHOTS=docs/pages $(BIN)/pytest tests/end_to_end/test_pages.py tests/end_to_end/test_customers.py
 
 # The pictures of the shipped flows; a test says when they are stale.
 drawings: $(VENV)/.dev

@@ -134,6 +134,12 @@ async def of_all(session: AsyncSession, profiles: Sequence[Customer]) -> list[Pe
     return [Person((each,)) if each.person_id is None else people[each.person_id] for each in profiles]
 
 
+async def names(session: AsyncSession, profiles: Collection[str]) -> dict[str, str]:
+    """Return what the persons of profiles are called, by the profiles that there are."""
+    rows = (await session.scalars(select(Customer).where(Customer.id.in_(profiles)))).all() if profiles else []
+    return {row.id: who.name for row, who in zip(rows, await of_all(session, rows), strict=True)}
+
+
 async def whole(session: AsyncSession, customer_id: str) -> Person:
     """Return the person of a profile that there is, by its id; one read. Raises `NoProfile`."""
     head = select(Customer.person_id).where(Customer.id == customer_id).scalar_subquery()

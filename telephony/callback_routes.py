@@ -1,14 +1,17 @@
 """Who is called back: listed, and taken back. To an agent, those of its queues are all there are."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import Field
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from crm_bridge import person
 from crm_bridge.asker import audited, name_of
 from telephony.edge.callbacks import snapshot_of
-from telephony.events import CallbackCancelled, CallbackSnapshot, CallbackState
+from telephony.events import CallbackCancelled, CallbackState
 from telephony.routes import Body, reading, running_funnel, signed_in_agent
 from telephony.switchboard.callbacks import OPEN, body
 from telephony.tables import Callback
@@ -30,8 +33,12 @@ class CallbackBody(Body):
     queue: str
     number: str = Field(description="Whom to call, in E.164.")
     customer: str | None
+    person: str = Field(description="The customer's name, empty where none is known.")
     note: str
     since: str = Field(description="From when the place in the queue counts.")
+    place: int | None = Field(
+        description="The place in the queue, 1 is served next; null while it does not wait there."
+    )
     attempts: int = Field(description="How often the customer was called.")
     next_at: str | None = Field(description="Not before this the customer is called again.")
     created_at: str
@@ -70,7 +77,7 @@ async def list_callbacks(
         asked = asked.where(Callback.created_at < before)
     async with reading(request) as session:
         rows = (await session.scalars(asked)).all()
-    items = [_body(snapshot_of(row)) for row in rows[:limit]]
+        items = await _bodies(request, session, rows[:limit])
     return CallbackList(items=items, next=rows[limit - 1].created_at if len(rows) > limit else None)
 
 
@@ -94,10 +101,18 @@ async def cancel_callback(request: Request, callback: str) -> CallbackBody:
     await audited(request, "callback.cancelled", callback)
     async with reading(request) as session:
         now = await session.get(Callback, callback)
-    if now is None:  # erased a moment ago
-        raise HTTPException(404, UNKNOWN)
-    return _body(snapshot_of(now))
+        if now is None:  # erased a moment ago
+            raise HTTPException(404, UNKNOWN)
+        return (await _bodies(request, session, [now]))[0]
 
 
-def _body(callback: CallbackSnapshot) -> CallbackBody:
-    return CallbackBody.model_validate(body(callback))
+async def _bodies(request: Request, session: AsyncSession, rows: Sequence[Callback]) -> list[CallbackBody]:
+    switchboard, now = running_funnel(request).switchboard, request.app.state.clock.now()
+    kept = [snapshot_of(row) for row in rows]
+    names = await person.names(session, {each.customer for each in kept if each.customer})
+    return [
+        CallbackBody.model_validate(
+            body(each) | {"person": names.get(each.customer, ""), "place": switchboard.callback_place(each.id, now)}
+        )
+        for each in kept
+    ]

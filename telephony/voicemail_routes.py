@@ -4,7 +4,7 @@ Rule: an agent sees those for the queues that it serves; any other is one that i
 it, is in the audit log.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -12,6 +12,7 @@ from pydantic import Field
 from sqlalchemy import Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from crm_bridge import person
 from crm_bridge.asker import audited, name_of
 from recordings.routes import AudioFile, file_of
 from recordings.tables import Recording, Transcript, TranscriptState
@@ -34,6 +35,7 @@ class VoicemailBody(Body):
     call: str
     queue: str
     customer: str | None
+    person: str = Field(description="The customer's name, empty where none is known.")
     ani: str | None = Field(description="The caller's number in E.164, null when withheld or unusable.")
     language: str
     left_at: str
@@ -73,9 +75,10 @@ async def list_voicemails(
         query = query.where(tuple_(Voicemail.left_at, Voicemail.id) < _position(cursor))
     async with reading(request) as session:
         found = (await session.execute(query)).all()
+        items = await _bodies(session, found[:limit])
     last = found[limit - 1][0] if len(found) > limit else None
     return VoicemailPage(
-        items=[_body(row) for row in found[:limit]],
+        items=items,
         next=f"{last.left_at!r} {last.id}" if last is not None else None,
     )
 
@@ -120,8 +123,7 @@ async def _mark(request: Request, voicemail: str, *, done: bool) -> VoicemailBod
         else:
             changed = await voicemails.reopen(session, voicemail)
         await session.commit()
-        row = await _own(request, session, voicemail)
-        body = _body(row)
+        (body,) = await _bodies(session, [await _own(request, session, voicemail)])
     if changed:
         await audited(request, "voicemail.done" if done else "voicemail.reopened", voicemail)
         told = {"voicemail": voicemail, "queue": body.queue, "done": done}
@@ -164,13 +166,19 @@ def _position(cursor: str) -> tuple[float, str]:
         raise HTTPException(422, "The cursor is none of ours: send `next` of the page before as it is.") from error
 
 
-def _body(found: Found) -> VoicemailBody:
+async def _bodies(session: AsyncSession, found: Sequence[Found]) -> list[VoicemailBody]:
+    names = await person.names(session, {row.customer_id for row, _, _ in found if row.customer_id})
+    return [_body(each, names) for each in found]
+
+
+def _body(found: Found, names: Mapping[str, str]) -> VoicemailBody:
     row, state, text = found
     return VoicemailBody(
         id=row.id,
         call=row.call_id,
         queue=row.queue,
         customer=row.customer_id,
+        person=names.get(row.customer_id or "", ""),
         ani=row.ani or None,
         language=row.language,
         left_at=iso(row.left_at),

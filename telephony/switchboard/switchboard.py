@@ -217,6 +217,12 @@ class Switchboard:
         booking = self._board.bookings.get(identity)
         return booking.kept if booking is not None else None
 
+    def callback_place(self, identity: str, now: float) -> int | None:
+        """Return the place of a promise in its queue, 1 is served next; None while it rests, is called or is over."""
+        booking = self._board.bookings.get(identity)
+        place = self._board.acd.place(booking.call, now) if booking is not None else None
+        return place.position if place is not None else None
+
     def desk_call(self, agent: str) -> tuple[CallSnapshot, dict[str, object]] | None:
         """Return the call that an agent's page shows, with what the caller chose and said in the flow."""
         return desk.call_of(self._board, agent)

@@ -1,11 +1,17 @@
 """People with a history on every channel, for the tests of the pages: told to a server as its channels would."""
 
+import contextlib
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
+from recordings.tables import Recording, Transcript
+from telephony.tables import Callback, Voicemail
+from tests.end_to_end.desks import LAN, tone
 from tests.end_to_end.running import Server
 
-LAN: Final = "0912345678"
 FACTS: Final = {
     "orders": [
         {
@@ -27,6 +33,8 @@ FACTS: Final = {
     "birthday": "1990-05-17",
     "preferred_channel": "zalo",
 }
+SETTINGS: Final = "queues: {care: {title: Customer care}, sales: {title: Sales, agents: [nobody]}}\n"
+SAID: Final = "Chào shop, tôi là Lan. Đơn 4602 của tôi đến chưa? Gọi lại cho tôi nhé."
 ADDRESS: Final = "12 Lê Lợi, Quận 1"
 
 
@@ -98,3 +106,63 @@ def tell_of_people(server: Server) -> Known:
     server.post(f"/customers/{lan}/consents", consent)
     server.post(f"/customers/{lan}/consents", consent | {"purpose": "recording", "channel": "call"})
     return Known(lan, other)
+
+
+@contextlib.contextmanager
+def busy_house(folder: Path) -> Iterator[Server]:
+    """A server with messages for a queue, and people who are to be called back by another one, in which nobody is."""
+    server = Server(folder, SETTINGS)
+    server.write_config()
+    trunk = "domain: hotline.test, trunks: [{name: pbx, targets: 'sip:127.0.0.9:9', probe: 0s}]"
+    config = server.config.read_text("utf-8").replace("domain: hotline.test", trunk)
+    server.config.write_text(config, encoding="utf-8")
+    server.furnish()
+    now = time.time()
+    server.write(
+        [
+            *(promise(number, now - 600.0 + 60 * number) for number in range(2)),
+            promise(2, now - 7200.0, state="failed", attempts=3, ended_at=now - 3600.0, cause="no answer"),
+            *left(server, 1, now - 1800.0, "+84903111222", ""),
+            *left(server, 2, now - 900.0, f"+84{LAN[1:]}", SAID),
+        ]
+    )
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def promise(number: int, since: float, state: str = "booked", **more: Any) -> Callback:
+    """Somebody who was promised a call."""
+    return Callback(
+        id=f"{number:032x}",
+        call_id=f"{number:032x}",
+        request=1,
+        number=f"+8490812345{number}",
+        queue="sales",
+        note="Muốn hỏi về máy lọc nước" if number else "",
+        since=since,
+        state=state,
+        created_at=since,
+        open_key=f"sales +8490812345{number}" if state == "booked" else None,
+        **more,
+    )
+
+
+def left(server: Server, number: int, at: float, ani: str, words: str) -> list[object]:
+    """A message with its sound, and with its words where there are any."""
+    message = f"{number:032x}"
+    path = server.data / "recordings" / f"{message}.wav"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tone(path, 440.0, 3.0)
+    common = {"id": message, "call_id": message, "queue": "care", "ani": ani, "language": "vi", "seconds": 3.0}
+    state = "done" if words else "awaiting_model"
+    found: list[object] = [
+        Voicemail(left_at=at, **common),
+        Recording(path=path.name, kind="voicemail", state="closed", started_at=at, transcript_state=state, **common),
+    ]
+    if words:
+        said = {"engine": "whisper", "language": "vi", "text": words, "folded": "", "words": [], "created_at": at}
+        found.append(Transcript(recording_id=message, **said))
+    return found

@@ -200,6 +200,14 @@ class Server:
             lambda session: auth.add_user(session, name, role, DOMAIN, time.time(), sip_password=sip_password),
         )
 
+    def write(self, rows: Iterable[object]) -> None:
+        """Add rows to its database, as a call would have."""
+
+        async def add(session: AsyncSession) -> None:
+            session.add_all(rows)
+
+        _written(self.data / "hotline.db", add)
+
     def start(self) -> None:
         """Start the process and wait for its `ready`."""
         self._ready.clear()

@@ -3,22 +3,24 @@
 import json
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Playwright, expect
 
 from hotline.auth import Role
 from tests.end_to_end.browser import Tab, chromium
-from tests.end_to_end.desks import SETTINGS, Person, add_person, sign_in
-from tests.end_to_end.people import LAN, Known, tell, tell_of_people
-from tests.end_to_end.running import Server, running_server
+from tests.end_to_end.desks import LAN, Person, add_person, sign_in
+from tests.end_to_end.looking import faults, look
+from tests.end_to_end.people import Known, busy_house, tell, tell_of_people
+from tests.end_to_end.running import Server, wait_for
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("server"), SETTINGS) as started:
+    with busy_house(tmp_path_factory.mktemp("server")) as started:
         yield started
 
 
@@ -51,8 +53,42 @@ def supervisor(
         yield tab
 
 
+def test_the_pages_in_all_their_looks(
+    server: Server, known: Known, agent: Tab, supervisor: Tab, pictures: Path
+) -> None:
+    server.post(f"/customers/{known.lan}/hold", {"reason": "court 7/2026"})
+    server.post("/privacy/requests", {"kind": "export", "customer": known.lan, "note": "Bằng e-mail"})
+    late = {"kind": "erase", "note": "Ông Nam, 0903 111 222", "received_at": "2026-11-01T10:00:00+07:00"}
+    server.post("/privacy/requests", late)
+    agent.go("/customers?q=lan")
+    expect(agent.page.get_by_role("list", name="Customers").get_by_role("listitem")).to_have_count(2)
+    look(agent, "customers-search", pictures)
+    agent.go(f"/customers/{known.lan}")
+    expect(agent.page.get_by_role("region", name="Timeline").get_by_role("listitem")).to_have_count(3)
+    look(agent, "customers-beside-the-phone", pictures)
+    supervisor.go(f"/customers/{known.lan}")
+    expect(supervisor.page.get_by_text("answer by")).to_be_visible()
+    expect(supervisor.page.get_by_text("1 might be the same")).to_be_visible()
+    look(supervisor, "customers-person", pictures)
+    supervisor.go(f"/customers/{known.lan}/same?with={known.other}")
+    expect(supervisor.page.get_by_role("region", name="Side by side")).to_contain_text("Gọi lại tôi")
+    look(supervisor, "customers-same", pictures)
+    supervisor.page.get_by_role("button", name="One person: put together").click()
+    expect(supervisor.page.get_by_role("dialog")).to_contain_text("The legal hold of one keeps the data of both.")
+    assert faults(supervisor.page) == []
+    supervisor.page.keyboard.press("Escape")
+    supervisor.go("/supervise/requests")
+    expect(supervisor.page.get_by_role("row").nth(1)).to_contain_text("Late")
+    look(supervisor, "supervise-requests", pictures)
+    supervisor.go("/tasks")
+    expect(supervisor.page.get_by_text("Place 1")).to_be_visible()
+    look(supervisor, "tasks", pictures)
+    server.post(f"/customers/{known.lan}/release", {})
+
+
 def test_an_agent_finds_a_customer_by_anything_and_sees_what_comes_in(server: Server, known: Known, agent: Tab) -> None:
     page = agent.page
+    agent.go("/customers")
     for typed in ("0912 345 678", "lan.pham@example.com", "lan-zalo"):
         page.get_by_label("Find a customer").fill(typed)
         expect(page.get_by_role("list", name="Customers").get_by_role("listitem")).to_have_count(1)
@@ -215,6 +251,45 @@ def test_a_customer_is_exported_and_erased_once_no_hold_stands(
     page.get_by_role("button", name="Closed ones, too").click()
     expect(page.get_by_role("row").nth(1)).to_contain_text("To be erased")
     expect(page.get_by_role("row").nth(1)).to_contain_text("Done")
+
+
+def test_messages_are_heard_and_done_and_promised_calls_stand_in_their_order(
+    server: Server, known: Known, agent: Tab, supervisor: Tab
+) -> None:
+    page = agent.page
+    agent.go("/tasks")
+    messages = page.get_by_role("region", name="Voicemails")
+    expect(messages.get_by_role("listitem")).to_have_count(2)
+    first = messages.get_by_role("listitem").first
+    expect(first).to_contain_text("0912 345 678")
+    expect(first).to_contain_text("Đơn 4602 của tôi đến chưa?")
+    first.locator("audio").evaluate("sound => sound.play()")
+    expect(first.locator("audio")).to_have_js_property("paused", False)
+    wait_for("the hearing is written down", lambda: server.get("/audit?what=voicemail.heard")["items"])
+    first.get_by_role("button", name="Mark as done: 0912 345 678").dblclick()
+    expect(messages.get_by_role("listitem")).to_have_count(1)
+    expect(messages.get_by_role("status")).to_contain_text("The message of 0912 345 678 is done.")
+    messages.get_by_role("button", name="Open again").click()
+    expect(messages.get_by_role("listitem")).to_have_count(2)
+    # Another one comes in, for those who see that queue.
+    supervisor.go("/tasks")
+    others = supervisor.page.get_by_role("region", name="Voicemails")
+    expect(others.get_by_role("listitem")).to_have_count(2)
+    others.get_by_role("button", name="Mark as done: 0903 111 222").click()
+    expect(messages.get_by_role("listitem")).to_have_count(1)
+
+    expect(page.get_by_role("region", name="Callbacks")).to_contain_text("Nobody waits for a call.")
+    promised = supervisor.page.get_by_role("region", name="Callbacks")
+    expect(promised.get_by_role("listitem").first).to_contain_text("Place 1")
+    expect(promised.get_by_role("listitem").first).to_contain_text("0908 123 450")
+    promised.get_by_role("button", name="Take back: 0908 123 450").click()
+    supervisor.page.get_by_role("dialog").get_by_role("button", name="Take back").click()
+    expect(promised.get_by_role("listitem")).to_have_count(1)
+    expect(promised.get_by_role("listitem").first).to_contain_text("0908 123 451")
+    expect(promised.get_by_role("listitem").first).to_contain_text("Place 1")
+    promised.get_by_role("button", name="Not reached").click()
+    expect(promised.get_by_role("listitem").first).to_contain_text("no answer")
+    assert [each["state"] for each in server.get("/callbacks")["items"]].count("cancelled") == 1
 
 
 def test_an_address_of_nobody_says_so(supervisor: Tab) -> None:

@@ -8,8 +8,8 @@ from playwright.sync_api import Playwright, expect
 
 from tests.end_to_end.browser import chromium
 from tests.end_to_end.desks import SETTINGS, add_person, sign_in
+from tests.end_to_end.looking import faults
 from tests.end_to_end.running import Server, running_server
-from tests.end_to_end.test_pages import faults
 
 pytestmark = pytest.mark.timeout(120)
 

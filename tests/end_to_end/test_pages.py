@@ -3,14 +3,13 @@
 The pictures are made in both languages, light and dark, wide and narrow; `make screenshots` puts them into docs/pages.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
-from playwright.sync_api import Page, Playwright, expect
+from playwright.sync_api import Playwright, expect
 
 from hotline.auth import Role
 from tests.end_to_end.browser import Tab, chromium
@@ -29,22 +28,12 @@ from tests.end_to_end.desks import (
     state_of,
     tell_of_lan,
 )
+from tests.end_to_end.looking import faults, look
 from tests.end_to_end.running import Server, running_server, wait_for
 
 pytestmark = pytest.mark.timeout(240)
 
-AXE: Final = Path(__file__).parents[2] / "ui" / "node_modules" / "axe-core" / "axe.min.js"
-WIDTHS: Final = {1280: 800, 390: 844}
 CALLER_SAYS: Final = "Good morning. I would like to know when my refund will arrive. I sent you an email about it."
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where pictures go."""
-    chosen = os.environ.get("HOTLINE_SCREENSHOTS")
-    folder = Path(chosen) if chosen else tmp_path_factory.mktemp("pictures")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -58,36 +47,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def people(server: Server) -> dict[str, Person]:
     roles: dict[str, Role] = {"thanh": "agent", "mai": "agent", "huong": "supervisor"}
     return {name: add_person(server, name, role) for name, role in roles.items()}
-
-
-def faults(page: Page) -> list[str]:
-    """Return what axe finds wrong with the page as it stands."""
-    page.evaluate(AXE.read_text("utf-8"))
-    found: list[dict[str, Any]] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-    return [
-        f"{fault['id']}: {node['target']} {node.get('failureSummary')}" for fault in found for node in fault["nodes"]
-    ]
-
-
-def look(tab: Tab, name: str, pictures: Path) -> None:
-    """Take the page's pictures, and have axe look at it in each theme."""
-    page = tab.page
-    for language in ("en", "vi"):
-        if page.evaluate("document.documentElement.lang") != language:
-            page.get_by_role("button", name="Tiếng Việt" if language == "vi" else "English").click()
-        for theme in ("light", "dark"):
-            page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
-            for width, height in WIDTHS.items():
-                page.set_viewport_size({"width": width, "height": height})
-                page.mouse.move(0, 0)
-                overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-                assert overflow <= 0, f"{name} at {width} px is {overflow} px too wide"
-                page.wait_for_timeout(150)  # colours take their time to change
-                page.screenshot(path=pictures / f"{name}-{language}-{theme}-{width}.png")
-                assert faults(page) == [], f"{name}, {language}, {theme}, {width} px"
-    page.get_by_role("button", name="English").click()
-    page.evaluate("document.documentElement.dataset.theme = 'light'")
-    page.set_viewport_size({"width": 1366, "height": 768})
 
 
 def test_pages_before_signing_in(playwright: Playwright, server: Server, tmp_path: Path, pictures: Path) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
+from crm_bridge.tables import Customer
 from hotline import auth
 from hotline.app import Hotline
 from hotline.config import ConfigErrors, load
@@ -96,6 +97,20 @@ async def test_they_are_listed_counted_and_taken_back(hotline: Hotline) -> None:
         ("callback.changed", "booked"),
         ("callback.changed", "cancelled"),
     ]
+
+
+async def test_each_has_its_place_and_the_name_of_whom_it_is_for(hotline: Hotline) -> None:
+    for number in ("+84912345678", "+84912345670"):
+        await book(hotline, number)
+    first, _ = hotline.funnel.switchboard.board.bookings
+    async with hotline.sessions.begin() as session:
+        session.add(Customer(id="1" * 32, name="Phạm Thị Lan", created_at=1.0, updated_at=1.0))
+        await session.execute(update(Callback).where(Callback.id == first).values(customer_id="1" * 32))
+    async with await client(hotline, ["admin"]) as http:
+        items = (await http.get("/callbacks")).json()["items"]
+        assert [(each["place"], each["person"]) for each in items] == [(2, ""), (1, "Phạm Thị Lan")]
+        assert (await http.delete(f"/callbacks/{first}")).json()["place"] is None
+        assert [each["place"] for each in (await http.get("/callbacks")).json()["items"]] == [1, None]
 
 
 async def test_who_may_only_look_takes_nothing_back(hotline: Hotline) -> None:

@@ -21,7 +21,7 @@ export function Requests(): ReactElement {
   const found = useRequests(all ? "all" : "open");
   const items = found.data?.items ?? [];
   return (
-    <section className="stack" aria-label={t("supervise.requests")}>
+    <section className="stack">
       <div className="row apart wrap">
         <h2>{t("supervise.requests")}</h2>
         <div className="row">

@@ -62,6 +62,9 @@ export function Shell({ session, here, shortcuts, children, bar, onSignOut }: Pr
           <To to="/customers" current={here === "customers"}>
             {t("nav.customers")}
           </To>
+          <To to="/tasks" current={here === "tasks"}>
+            {t("nav.tasks")}
+          </To>
         </nav>
         {bar}
         <span className="grow" />

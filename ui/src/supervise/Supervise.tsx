@@ -22,6 +22,7 @@ const SHORTCUTS: [string, string][] = [
   ["/", "keys.search"],
 ];
 
+const Tasks = lazy(() => import("../tasks/Tasks"));
 const Customers = lazy(() => import("../customers/Customers"));
 
 export default function Supervise({ session }: { session: Session }): ReactElement {
@@ -71,15 +72,13 @@ export default function Supervise({ session }: { session: Session }): ReactEleme
       </To>
     </nav>
   );
-  const here = root === "customers" ? root : "supervise";
+  const here = root === "customers" || root === "tasks" ? root : "supervise";
   return (
     <Shell session={session} here={here} shortcuts={SHORTCUTS} bar={here === "supervise" && tabs}>
       <h1 className="unseen">{t(`nav.${here}`)}</h1>
       <div className="supervise">
-        {here === "customers" ? (
-          <Suspense fallback={null}>
-            <Customers />
-          </Suspense>
+        {here !== "supervise" ? (
+          <Suspense fallback={null}>{here === "customers" ? <Customers /> : <Tasks />}</Suspense>
         ) : (
           <>
             {area === "" && <LivePage />}

@@ -1,5 +1,6 @@
 """Customers on the pages: found by whatever is known of them, and each shown whole to whom it is allowed."""
 
+import contextlib
 import json
 import zipfile
 from collections.abc import Iterator
@@ -35,12 +36,18 @@ def known(server: Server) -> Known:
     return tell_of_people(server)
 
 
+@contextlib.contextmanager
+def signed_in(playwright: Playwright, server: Server, folder: Path, person: Person) -> Iterator[Tab]:
+    with chromium(playwright, server, folder) as tab:
+        sign_in(tab, person, "/customers")
+        yield tab
+
+
 @pytest.fixture(scope="module")
 def agent(
     playwright: Playwright, server: Server, people: dict[str, Person], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Tab]:
-    with chromium(playwright, server, tmp_path_factory.mktemp("agent")) as tab:
-        sign_in(tab, people["thanh"], "/customers")
+    with signed_in(playwright, server, tmp_path_factory.mktemp("agent"), people["thanh"]) as tab:
         yield tab
 
 
@@ -48,8 +55,7 @@ def agent(
 def supervisor(
     playwright: Playwright, server: Server, people: dict[str, Person], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Tab]:
-    with chromium(playwright, server, tmp_path_factory.mktemp("supervisor")) as tab:
-        sign_in(tab, people["huong"], "/customers")
+    with signed_in(playwright, server, tmp_path_factory.mktemp("supervisor"), people["huong"]) as tab:
         yield tab
 
 
@@ -212,6 +218,8 @@ def test_consents_requests_and_holds_are_written_down_where_the_customer_is(
     agent.go(f"/customers/{known.other}")
     expect(agent.page.get_by_role("note")).to_contain_text("court 7/2026")
     expect(agent.page.get_by_role("region", name="Privacy")).to_have_count(0)
+    agent.go(f"/customers/{known.other}/same")
+    expect(agent.page.get_by_text("Supervisors decide who is one person.")).to_be_visible()
     privacy.get_by_role("button", name="Release the hold").click()
     dialog.get_by_role("button", name="Release the hold").click()
     expect(page.get_by_role("note")).to_have_count(0)

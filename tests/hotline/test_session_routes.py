@@ -348,6 +348,7 @@ WHO: dict[str, str] = {
     "GET /api/v1/customers/{customer_id}/suggestions": "supervisor admin",
     "POST /api/v1/customers/{customer_id}/merge": "supervisor admin",
     "POST /api/v1/customers/{customer_id}/split": "supervisor admin",
+    "POST /api/v1/customers/{customer_id}/apart": "supervisor admin",
     "POST /api/v1/customers/{customer_id}/identities/share": "supervisor admin",
     "POST /api/v1/customers/{customer_id}/identities/unshare": "supervisor admin",
     "POST /api/v1/merges/{link_id}/undo": "supervisor admin",

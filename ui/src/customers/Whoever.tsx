@@ -40,7 +40,7 @@ export function Whoever({ id, children }: Props): ReactElement {
   if (found.error instanceof Problem && found.error.status === 404) {
     return (
       <Empty>
-        {t("customers.gone")} <To to="/customers">{t("customers.findOne")}</To>
+        {t("customers.gone")} <To to="/customers">{t("customers.find")}</To>
       </Empty>
     );
   }

@@ -2,9 +2,10 @@ import { useQuery } from "@tanstack/react-query";
 import { type ReactElement, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, type CallerContext, unwrap } from "../api/client";
+import { identityText } from "../customers/identity";
 import { EVERYTHING, Timeline } from "../customers/Timeline";
 import { Badge } from "../design/components";
-import { dateTime, phoneNumber } from "../i18n/format";
+import { dateTime } from "../i18n/format";
 import { To } from "../shell/To";
 import { Known } from "./Known";
 
@@ -35,9 +36,7 @@ export function CustomerPanel({ customer, context, call }: Props): ReactElement 
         </h2>
         <p className="row wrap">
           {(profile.data?.identities ?? []).map((each) => (
-            <Badge key={`${each.kind}:${each.value}`}>
-              {each.kind === "phone" ? phoneNumber(each.value) : `${each.kind} ${each.value}`}
-            </Badge>
+            <Badge key={`${each.kind}:${each.value}`}>{identityText(each, t)}</Badge>
           ))}
           {(profile.data?.tags ?? context?.tags ?? []).map((tag) => (
             <Badge key={tag} kind="held">

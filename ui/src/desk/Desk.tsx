@@ -33,6 +33,8 @@ const SHORTCUTS: [string, string][] = [
   ["r", "keys.ready"],
 ];
 
+const SEARCH: [string, string] = ["/", "keys.search"];
+
 const nameOf = (call: DeskCall, t: TFunction): string =>
   (call.context as unknown as CallerContext).name || phoneNumber(customerNumber(call)) || t("phone.withheld");
 
@@ -160,7 +162,13 @@ function AgentDesk({ session }: { session: Session }): ReactElement {
 
   const bar = desk && <StateBar desk={desk} onState={setState} />;
   return (
-    <Shell session={session} here={here} shortcuts={SHORTCUTS} bar={bar} onSignOut={() => phone.stop()}>
+    <Shell
+      session={session}
+      here={here}
+      shortcuts={here === "customers" ? [...SHORTCUTS, SEARCH] : SHORTCUTS}
+      bar={bar}
+      onSignOut={() => phone.stop()}
+    >
       <h1 className="unseen">{t(here === "desk" ? "desk.title" : `nav.${here}`)}</h1>
       {problem && (
         <Notice bad>{problem.status ? t("problem.other", { detail: problem.detail }) : t("problem.away")}</Notice>

@@ -19,15 +19,27 @@ describe("the two languages", () => {
     expect(vi[key].trim()).not.toBe("");
   });
 
+  const source = readdirSync("src", { recursive: true, encoding: "utf8" })
+    .filter((name) => /(?<!\.test)\.tsx?$/.test(name) && !name.includes("schema"))
+    .map((name) => readFileSync(join("src", name), "utf8"))
+    .join("\n");
+  const found = (pattern: RegExp): string[] => [...source.matchAll(pattern)].map(([, key]) => key ?? "");
+
   it("have every word that a page asks for", () => {
-    const files = readdirSync("src", { recursive: true, encoding: "utf8" }).filter((name) =>
-      /(?<!\.test)\.tsx?$/.test(name),
-    );
-    const asked = files.flatMap((name) =>
-      [...readFileSync(join("src", name), "utf8").matchAll(/\bt\(\s*"([\w.]+)"/g)].map(([, key]) => key ?? ""),
-    );
+    const asked = found(/\bt\(\s*"([\w.]+)"/g);
     expect(asked.length).toBeGreaterThan(50);
     expect(asked.filter((key) => !(key in en))).toEqual([]);
+  });
+
+  it("have no word that no page asks for, and none twice", () => {
+    const named = new Set(found(/"(\w+(?:\.[\w-]+)*)"/g));
+    const begun = found(/`(\w+(?:\.[\w-]+)*\.)\$\{/g);
+    const unused = Object.keys(en).filter((key) => !named.has(key) && !begun.some((prefix) => key.startsWith(prefix)));
+    expect(unused).toEqual([]);
+    for (const language of ["en", "vi"]) {
+      const keys: string[] = readFileSync(`src/i18n/${language}.json`, "utf8").match(/^ {2}"[^"]+"/gm) ?? [];
+      expect(keys.filter((key, index) => keys.indexOf(key) !== index)).toEqual([]);
+    }
   });
 });
 

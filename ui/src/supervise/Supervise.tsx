@@ -15,12 +15,16 @@ import { Replay } from "./Replay";
 import "../desk/desk.css";
 import "./supervise.css";
 
-const SHORTCUTS: [string, string][] = [
-  ["Space", "keys.play"],
-  ["j", "keys.back"],
-  ["l", "keys.forward"],
-  ["/", "keys.search"],
-];
+const SHORTCUTS: Record<"supervise" | "customers" | "tasks", [string, string][]> = {
+  supervise: [
+    ["Space", "keys.play"],
+    ["j", "keys.back"],
+    ["l", "keys.forward"],
+    ["/", "keys.search"],
+  ],
+  customers: [["/", "keys.search"]],
+  tasks: [],
+};
 
 const Tasks = lazy(() => import("../tasks/Tasks"));
 const Customers = lazy(() => import("../customers/Customers"));
@@ -74,7 +78,7 @@ export default function Supervise({ session }: { session: Session }): ReactEleme
   );
   const here = root === "customers" || root === "tasks" ? root : "supervise";
   return (
-    <Shell session={session} here={here} shortcuts={SHORTCUTS} bar={here === "supervise" && tabs}>
+    <Shell session={session} here={here} shortcuts={SHORTCUTS[here]} bar={here === "supervise" && tabs}>
       <h1 className="unseen">{t(`nav.${here}`)}</h1>
       <div className="supervise">
         {here !== "supervise" ? (

@@ -34,6 +34,12 @@ class Written:
     text: str
     identities: tuple[tuple[Kind, str], ...]
 
+    @property
+    def words(self) -> list[str]:
+        """The words as of a name. A number or an address is nobody's name, and is found by indexes alone."""
+        is_name = {kind for kind, _ in self.identities}.isdisjoint(("phone", "email"))
+        return fold(self.text).split() if is_name else []
+
 
 async def read(session: AsyncSession, customer_id: str) -> Profile | None:
     """Return the person of a profile, or None if there is no such customer."""
@@ -60,7 +66,7 @@ async def find(
     if words := fold(name).split():
         conditions.append(_is_called(words))
     if anyhow is not None:
-        called = [_is_called(words)] if (words := fold(anyhow.text).split()) else []
+        called = [_is_called(anyhow.words)] if anyhow.words else []
         conditions.append(or_(false(), *called, *(_owns(kind, value) for kind, value in anyhow.identities)))
     if after is not None:
         conditions.append(tuple_(Customer.name_folded, Customer.id) > after)

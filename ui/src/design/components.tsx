@@ -235,7 +235,11 @@ export function Timer({ since, until }: { since?: string | null; until?: string 
   }, []);
   const now = serverNow();
   const seconds = until ? (Date.parse(until) - now) / 1000 : since ? (now - Date.parse(since)) / 1000 : 0;
-  return <span className="tabular">{duration(Math.max(0, seconds))}</span>;
+  return (
+    <span className="tabular" role="timer" /* whose seconds are not read aloud */>
+      {duration(Math.max(0, seconds))}
+    </span>
+  );
 }
 
 export function Notice({

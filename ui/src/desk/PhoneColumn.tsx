@@ -93,7 +93,7 @@ function CallControls(props: Props & { call: DeskCall }): ReactElement {
     <div className={`stack wide ${rings ? "ringing-now" : ""}`}>
       <div className="stack" aria-live="assertive">
         <h2 className="who">{props.who}</h2>
-        <p className="row apart">
+        <p className="row apart wrap">
           <span className="tabular nowrap">{props.who === number ? "" : number}</span>
           <span className="row">
             <StateBadge state={call.state} />

@@ -6,7 +6,14 @@ import { Empty, Scroll } from "../design/components";
 import { dateTime } from "../i18n/format";
 import { To } from "../shell/To";
 
-/** Who heard and read what, and who signed in. */
+/** Where that is to be seen which a deed was about; empty where it is nowhere. */
+function placeOf(what: string): string {
+  if (/^(recording|transcript)\./.test(what)) return "/supervise/recordings";
+  if (what === "customer.erase") return "/customers/erasures";
+  return /^customer\.(export|hold|release|change|share|unshare|erase\.held)$/.test(what) ? "/customers" : "";
+}
+
+/** Who heard, read, decided and erased what, and who signed in. */
 export function Listenings(): ReactElement {
   const { t } = useTranslation();
   const log = useQuery({
@@ -36,8 +43,8 @@ export function Listenings(): ReactElement {
                 <td className="strong">{entry.who}</td>
                 <td>{t(`audit.${entry.what}`, { defaultValue: entry.what })}</td>
                 <td>
-                  {/^(recording|transcript)\./.test(entry.what) ? (
-                    <To to={`/supervise/recordings/${entry.about}`}>{t("supervise.open")}</To>
+                  {placeOf(entry.what) ? (
+                    <To to={`${placeOf(entry.what)}/${entry.about}`}>{t("supervise.open")}</To>
                   ) : (
                     <span className="soft tiny">{entry.about}</span>
                   )}

@@ -150,12 +150,31 @@ def promise(number: int, since: float, state: str = "booked", **more: Any) -> Ca
     )
 
 
+def recorded(server: Server, number: int, customer: str) -> Recording:
+    """A talk with somebody that was recorded."""
+    recording = f"{number:032x}"
+    path = _sound(server, recording)
+    return Recording(
+        id=recording,
+        call_id=recording,
+        customer_id=customer,
+        path=path.name,
+        state="closed",
+        started_at=1e9,
+        seconds=3.0,
+    )
+
+
+def _sound(server: Server, recording: str) -> Path:
+    path = server.data / "recordings" / f"{recording}.wav"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return tone(path, 440.0, 3.0)
+
+
 def left(server: Server, number: int, at: float, ani: str, words: str) -> list[object]:
     """A message with its sound, and with its words where there are any."""
     message = f"{number:032x}"
-    path = server.data / "recordings" / f"{message}.wav"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tone(path, 440.0, 3.0)
+    path = _sound(server, message)
     common = {"id": message, "call_id": message, "queue": "care", "ani": ani, "language": "vi", "seconds": 3.0}
     state = "done" if words else "awaiting_model"
     found: list[object] = [

@@ -13,7 +13,7 @@ from hotline.auth import Role
 from tests.end_to_end.browser import Tab, chromium
 from tests.end_to_end.desks import LAN, Person, add_person, sign_in
 from tests.end_to_end.looking import faults, look
-from tests.end_to_end.people import Known, busy_house, tell, tell_of_people
+from tests.end_to_end.people import Known, busy_house, recorded, tell, tell_of_people
 from tests.end_to_end.running import Server, wait_for
 
 pytestmark = pytest.mark.timeout(240)
@@ -158,7 +158,7 @@ def test_a_supervisor_decides_whether_two_are_one_person_and_takes_it_back(
     assert server.get(f"/customers/{known.lan}/links")["items"] == []
     # Two clicks are one merge.
     dialog.get_by_role("button", name="One person: put together").dblclick()
-    expect(page.get_by_text("They are one person now.")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="They are one person now.")).to_be_focused()
     (merge,) = server.get(f"/customers/{known.lan}/links")["items"]
     assert (merge["kind"], merge["by"], merge["evidence"]) == ("merge", "huong", "she said so on the phone")
     expect(page.get_by_role("region", name="Put together of these profiles").get_by_role("listitem")).to_have_count(2)
@@ -190,7 +190,7 @@ def test_a_supervisor_decides_whether_two_are_one_person_and_takes_it_back(
 
 
 def test_consents_requests_and_holds_are_written_down_where_the_customer_is(
-    known: Known, supervisor: Tab, agent: Tab
+    server: Server, known: Known, supervisor: Tab, agent: Tab
 ) -> None:
     page = supervisor.page
     supervisor.go(f"/customers/{known.other}")
@@ -203,6 +203,22 @@ def test_consents_requests_and_holds_are_written_down_where_the_customer_is(
     expect(consents).to_contain_text("withdrawn")
     consents.get_by_text("What was said").click()
     expect(consents.get_by_text("May we send you offers?")).to_be_visible()
+    # What proves a consent is heard where it stands, and the hearing is written down.
+    server.write([recorded(server, 7, known.other)])
+    proof = {"recording": f"{7:032x}", "clip_from": 0.5, "clip_until": 2.0}
+    spoken = {
+        "purpose": "recording",
+        "state": "given",
+        "at": "2026-11-20T03:00:00Z",
+        "channel": "call",
+        "notice": "Vâng",
+    }
+    server.post(f"/customers/{known.other}/consents", spoken | proof)
+    page.reload()
+    clip = consents.get_by_label("Hear the consent: Recording of calls")
+    clip.evaluate("sound => sound.play()")
+    expect(clip).to_have_js_property("duration", 1.5)
+    wait_for("the hearing is written down", lambda: server.get("/audit?what=consent.heard")["items"])
     # What somebody asks for has a deadline, here and in the list of all.
     privacy.get_by_role("button", name="Write down a request").click()
     dialog.get_by_role("button", name="What is asked for").click()
@@ -277,6 +293,7 @@ def test_messages_are_heard_and_done_and_promised_calls_stand_in_their_order(
     first.get_by_role("button", name="Mark as done: 0912 345 678").dblclick()
     expect(messages.get_by_role("listitem")).to_have_count(1)
     expect(messages.get_by_role("status")).to_contain_text("The message of 0912 345 678 is done.")
+    expect(messages.get_by_role("status")).to_be_focused()
     messages.get_by_role("button", name="Open again").click()
     expect(messages.get_by_role("listitem")).to_have_count(2)
     # Another one comes in, for those who see that queue.

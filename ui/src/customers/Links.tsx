@@ -28,7 +28,11 @@ export function Links({ customer, done }: Props): ReactElement | null {
   const made = links.find((each) => each.id === done);
   return (
     <section className="stack" aria-label={t("same.history")}>
-      {made?.live && <Notice plain>{t(`same.done.${made.kind}`)}</Notice>}
+      {made?.live && (
+        <Notice plain arrives key={done}>
+          {t(`same.done.${made.kind}`)}
+        </Notice>
+      )}
       <h3 className="label">{t("same.history")}</h3>
       {found.isPending && <Loading />}
       {found.isError && <Trouble error={found.error} again={() => void found.refetch()} />}

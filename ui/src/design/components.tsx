@@ -1,5 +1,5 @@
 import { Check, ChevronDown, CircleAlert } from "lucide-react";
-import { type ReactElement, type ReactNode, useEffect, useState } from "react";
+import { type ReactElement, type ReactNode, useEffect, useRef, useState } from "react";
 import {
   Button as AriaButton,
   type ButtonProps as AriaButtonProps,
@@ -246,16 +246,25 @@ export function Notice({
   bad,
   plain,
   held,
+  arrives,
   children,
 }: {
   bad?: boolean;
   plain?: boolean;
   /** Something that stands, and is no news. */
   held?: boolean;
+  /** It tells what became of a deed whose button is gone: the focus goes on from here. */
+  arrives?: boolean;
   children: ReactNode;
 }): ReactElement {
+  const place = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (arrives) place.current?.focus();
+  }, [arrives]);
   return (
     <div
+      ref={place}
+      tabIndex={arrives ? -1 : undefined}
       className={`notice ${bad || held ? "bad" : plain ? "plain" : ""}`}
       role={bad ? "alert" : held ? "note" : "status"}
     >

@@ -1,5 +1,5 @@
 import { CircleHelp, Languages, LogOut, SunMoon } from "lucide-react";
-import { type ReactElement, type ReactNode, useState } from "react";
+import { type ReactElement, type ReactNode, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, type Session } from "../api/client";
 import { Button, Dialog } from "../design/components";
@@ -8,6 +8,7 @@ import { setLanguage } from "../i18n";
 import { time } from "../i18n/format";
 import { keysAreOn, switchKeys, useKeys } from "../keys/keys";
 import { useStale } from "../live/hooks";
+import { useLocation } from "./path";
 import { To } from "./To";
 
 export type Here = "desk" | "customers" | "tasks" | "supervise";
@@ -35,7 +36,13 @@ export function Shell({ session, here, shortcuts, children, bar, onSignOut }: Pr
   const { t } = useTranslation();
   const [help, setHelp] = useState(false);
   const stale = useStale();
+  const main = useRef<HTMLElement>(null);
+  const path = useLocation().split("?")[0];
   useKeys({ "?": () => setHelp(true) });
+  // Whoever went on by a link that is gone with its page goes on in the new one.
+  useEffect(() => {
+    if (path && document.activeElement === document.body) main.current?.focus();
+  }, [path]);
 
   const signOut = async (): Promise<void> => {
     onSignOut?.();
@@ -79,7 +86,9 @@ export function Shell({ session, here, shortcuts, children, bar, onSignOut }: Pr
         <Button look="quiet" icon={<CircleHelp />} tip={t("nav.keys")} shortcut="?" onPress={() => setHelp(true)} />
         <Button look="quiet" icon={<LogOut />} tip={t("nav.signOut")} onPress={() => void signOut()} />
       </header>
-      <main className="page">{children}</main>
+      <main className="page" ref={main} tabIndex={-1}>
+        {children}
+      </main>
       {help && <Overview shortcuts={shortcuts} onClose={() => setHelp(false)} />}
     </div>
   );

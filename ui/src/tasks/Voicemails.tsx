@@ -35,7 +35,7 @@ export function Voicemails(): ReactElement {
         </fieldset>
       </div>
       {settled && (
-        <Notice plain>
+        <Notice plain arrives key={settled.id}>
           {t("tasks.settled", { who: settled.person || phoneNumber(settled.ani) || t("phone.withheld") })}{" "}
           <Button onPress={() => mark.run(settled)}>{t("tasks.reopen")}</Button>
         </Notice>

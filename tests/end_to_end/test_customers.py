@@ -189,6 +189,27 @@ def test_a_supervisor_decides_whether_two_are_one_person_and_takes_it_back(
     assert not [line for line in supervisor.console if not any(said in line for said in ("401", "409", "DISCONNECTED"))]
 
 
+def test_whom_a_claim_alone_joined_is_confirmed_before_anything_is_handed_over(server: Server, supervisor: Tab) -> None:
+    page, number = supervisor.page, "0909000111"
+    mai = tell(server, "zalo", "2026-11-20T01:00:00Z", {"zalo": "mai", "phone": number}, "Xin chào")
+    tell(server, "facebook", "2026-11-20T02:00:00Z", {"facebook": "guest"}, "Chào shop")
+    assert tell(server, "facebook", "2026-11-20T03:00:00Z", {"facebook": "guest", "phone": number}, number) == mai
+    supervisor.go(f"/customers/{mai}")
+    privacy = page.get_by_role("region", name="Privacy")
+    expect(privacy).to_contain_text("it may be a stranger")
+    privacy.get_by_role("link", name="One person or two?").click()
+    history = page.get_by_role("region", name="What was decided")
+    expect(history).to_contain_text("a number the customer gave")
+    history.get_by_role("button", name="Confirm").click()
+    page.get_by_role("dialog").get_by_label("How do you know?").fill("she called from it")
+    page.keyboard.press("Enter")
+    expect(history.get_by_role("listitem")).to_have_count(2)
+    expect(history.get_by_role("button", name="Confirm")).to_have_count(0)
+    page.get_by_role("link", name="← ").click()
+    expect(page.get_by_role("listitem").filter(has_text="guest").first).to_contain_text("Seen by the channel")
+    expect(privacy).not_to_contain_text("it may be a stranger")
+
+
 def test_consents_requests_and_holds_are_written_down_where_the_customer_is(
     server: Server, known: Known, supervisor: Tab, agent: Tab
 ) -> None:

@@ -1,4 +1,3 @@
-import { useQuery } from "@tanstack/react-query";
 import { type ReactElement, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, type Customer, type Link, unwrap } from "../api/client";
@@ -6,6 +5,7 @@ import { Confirm } from "../design/Confirm";
 import { Badge, Button, Loading, Notice, Trouble } from "../design/components";
 import { dateTime } from "../i18n/format";
 import { identityText } from "./identity";
+import { unconfirmed, useLinks } from "./links";
 import { PEOPLE, showDecided } from "./people";
 import { useCustomer } from "./Whoever";
 
@@ -19,11 +19,9 @@ interface Props {
 export function Links({ customer, done }: Props): ReactElement | null {
   const { t } = useTranslation();
   const [asked, ask] = useState<Link | null>(null);
-  const found = useQuery({
-    queryKey: ["links", customer.id],
-    queryFn: () =>
-      unwrap(api.GET("/api/v1/customers/{customer_id}/links", { params: { path: { customer_id: customer.id } } })),
-  });
+  const [claim, confirm] = useState<Link | null>(null);
+  const found = useLinks(customer.id);
+  const claims = unconfirmed(found.data?.items ?? []);
   const links = [...(found.data?.items ?? [])].reverse();
   const made = links.find((each) => each.id === done);
   return (
@@ -57,6 +55,7 @@ export function Links({ customer, done }: Props): ReactElement | null {
                   .join(" · ")}
               </span>
             </span>
+            {claims.includes(each) && <Button onPress={() => confirm(each)}>{t("same.confirm")}</Button>}
             {each.live && (
               <Button
                 aria-label={`${t("same.undo")}: ${t(`same.link.${each.kind}`)} ${dateTime(each.at)}`}
@@ -69,6 +68,7 @@ export function Links({ customer, done }: Props): ReactElement | null {
         ))}
       </ul>
       {asked && <Undo link={asked} customer={customer} onClose={() => ask(null)} />}
+      {claim && <ConfirmClaim link={claim} customer={customer} onClose={() => confirm(null)} />}
     </section>
   );
 }
@@ -93,6 +93,35 @@ function Undo({ link, customer, onClose }: { link: Link; customer: Customer; onC
       onClose={onClose}
     >
       <p>{t(`same.undoMeans.${link.kind}`)}</p>
+      <p className="soft">{t("same.canBeUndone")}</p>
+    </Confirm>
+  );
+}
+
+/** That a number given in a chat was the person's own: the profile is no guest any more. */
+function ConfirmClaim({ link, customer, onClose }: { link: Link; customer: Customer; onClose: () => void }) {
+  const { t } = useTranslation();
+  return (
+    <Confirm
+      title={t("same.askConfirm")}
+      act={t("same.confirm")}
+      asks={{ label: t("same.evidence"), hint: t("same.evidenceHint") }}
+      changes={PEOPLE}
+      deed={(evidence) =>
+        unwrap(
+          api.POST("/api/v1/customers/{customer_id}/merge", {
+            params: { path: { customer_id: link.customer } },
+            body: { with: link.with ?? customer.id, evidence },
+          }),
+        )
+      }
+      onDone={(answer) => {
+        onClose();
+        showDecided(answer, customer.id);
+      }}
+      onClose={onClose}
+    >
+      <p>{t("same.confirmMeans")}</p>
       <p className="soft">{t("same.canBeUndone")}</p>
     </Confirm>
   );

@@ -1,7 +1,9 @@
 import { type ReactElement, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Customer } from "../api/client";
-import { Button } from "../design/components";
+import { unconfirmed, useLinks } from "../customers/links";
+import { Button, Notice } from "../design/components";
+import { To } from "../shell/To";
 import { Erase } from "./Erase";
 import { Hold } from "./Hold";
 import { NewRequest } from "./NewRequest";
@@ -13,12 +15,18 @@ type Deed = "hold" | "release" | "erase" | "request";
 export function Privacy({ customer }: { customer: Customer }): ReactElement {
   const { t } = useTranslation();
   const [asked, ask] = useState<Deed | null>(null);
+  const claims = unconfirmed(useLinks(customer.id).data?.items ?? []);
   const held = customer.holds.length > 0;
   const close = (): void => ask(null);
   return (
     <section className="stack" aria-label={t("privacy.title")}>
       <h3 className="label">{t("privacy.title")}</h3>
       <RequestsOf customer={customer} />
+      {claims.length > 0 && (
+        <Notice>
+          {t("privacy.claimed")} <To to={`/customers/${customer.id}/same`}>{t("same.title")}</To>
+        </Notice>
+      )}
       <div className="row wrap">
         <Button onPress={() => ask("request")}>{t("privacy.writeRequest")}</Button>
         <a className="button" href={`/api/v1/customers/${customer.id}/export`} download>

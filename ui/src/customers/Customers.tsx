@@ -1,6 +1,6 @@
 import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
-import { Empty } from "../design/components";
+import { Empty } from "../design/telling";
 import { ErasurePage } from "../privacy/ErasurePage";
 import { useLocation } from "../shell/path";
 import { useDecides } from "../shell/session";

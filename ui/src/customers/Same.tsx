@@ -1,7 +1,8 @@
 import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import type { Customer, Suggestion } from "../api/client";
-import { Badge, Loading, Trouble } from "../design/components";
+import { Badge } from "../design/components";
+import { Loading, Trouble } from "../design/telling";
 import { useLocation } from "../shell/path";
 import { To } from "../shell/To";
 import { Compared } from "./Compared";

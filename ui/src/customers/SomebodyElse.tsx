@@ -2,7 +2,8 @@ import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, type ReactElement, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, type Customer, unwrap } from "../api/client";
-import { Button, Field, Trouble } from "../design/components";
+import { Button, Field } from "../design/components";
+import { Trouble } from "../design/telling";
 import { To } from "../shell/To";
 import { identityText } from "./identity";
 

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { type ReactElement, useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import { api, type Customer, Problem, unwrap } from "../api/client";
-import { Empty, Loading, Trouble } from "../design/components";
+import { Empty, Loading, Trouble } from "../design/telling";
 import { go } from "../shell/path";
 import { To } from "../shell/To";
 

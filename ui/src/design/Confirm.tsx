@@ -1,7 +1,8 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, type ReactElement, type ReactNode, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { Button, Dialog, Field, Trouble } from "./components";
+import { Button, Dialog, Field } from "./components";
+import { Trouble } from "./telling";
 
 interface Props<T> {
   title: string;

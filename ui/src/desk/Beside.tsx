@@ -1,6 +1,6 @@
 import { lazy, type ReactElement, Suspense } from "react";
 import { useTranslation } from "react-i18next";
-import { Empty } from "../design/components";
+import { Empty } from "../design/telling";
 import { Boundary } from "../shell/Boundary";
 import type { Here } from "../shell/Shell";
 

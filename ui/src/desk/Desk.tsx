@@ -2,7 +2,7 @@ import type { TFunction } from "i18next";
 import { type ReactElement, useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, type CallerContext, customerNumber, type DeskCall, type Session, unwrap } from "../api/client";
-import { Empty, Notice } from "../design/components";
+import { Empty, Notice } from "../design/telling";
 import { phoneNumber } from "../i18n/format";
 import { useKeys } from "../keys/keys";
 import { usePhone } from "../phone/hooks";

@@ -13,7 +13,8 @@ import {
 import { type ReactElement, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { customerNumber, type Desk, type DeskCall } from "../api/client";
-import { Button, Notice, Select, StateBadge, Timer } from "../design/components";
+import { Button, Select, StateBadge, Timer } from "../design/components";
+import { Notice } from "../design/telling";
 import { duration, figure, phoneNumber, time } from "../i18n/format";
 import { useDevices } from "../phone/hooks";
 import { Keypad } from "../phone/Keypad";

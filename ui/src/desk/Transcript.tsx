@@ -1,7 +1,7 @@
 import { type ReactElement, useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import type { DeskCall } from "../api/client";
-import { Empty } from "../design/components";
+import { Empty } from "../design/telling";
 
 /** What is said, while it is said. */
 export function Transcript({ call }: { call: DeskCall | null }): ReactElement {

@@ -3,7 +3,8 @@ import { PhoneForwarded } from "lucide-react";
 import { type ReactElement, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, type DeskCall, unwrap } from "../api/client";
-import { Button, Empty, Field, StateBadge } from "../design/components";
+import { Button, Field, StateBadge } from "../design/components";
+import { Empty } from "../design/telling";
 import { byName, phoneNumber } from "../i18n/format";
 import type { useDeed } from "./useDesk";
 

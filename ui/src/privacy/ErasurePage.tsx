@@ -2,7 +2,8 @@ import { useQuery } from "@tanstack/react-query";
 import { type ReactElement, useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import { api, type Erasure, unwrap } from "../api/client";
-import { Badge, Button, Loading, Notice, Trouble } from "../design/components";
+import { Badge, Button } from "../design/components";
+import { Loading, Notice, Trouble } from "../design/telling";
 import { dateTime } from "../i18n/format";
 import { To } from "../shell/To";
 

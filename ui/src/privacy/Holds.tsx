@@ -1,7 +1,7 @@
 import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import type { Customer } from "../api/client";
-import { Notice } from "../design/components";
+import { Notice } from "../design/telling";
 import { date } from "../i18n/format";
 
 /** That a law keeps a person's data: seen by everybody who looks at the person. */

@@ -1,7 +1,7 @@
 import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import type { Customer } from "../api/client";
-import { Trouble } from "../design/components";
+import { Trouble } from "../design/telling";
 import { To } from "../shell/To";
 import { Due } from "./Due";
 import { useRequests } from "./requests";

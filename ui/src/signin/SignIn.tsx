@@ -1,7 +1,8 @@
 import { type FormEvent, type ReactElement, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, type Problem, type Session, setSession, unwrap } from "../api/client";
-import { Button, Field, Notice } from "../design/components";
+import { Button, Field } from "../design/components";
+import { Notice } from "../design/telling";
 import { LanguageButton } from "../shell/Shell";
 
 interface Props {

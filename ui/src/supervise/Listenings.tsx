@@ -2,7 +2,8 @@ import { useQuery } from "@tanstack/react-query";
 import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import { api, unwrap } from "../api/client";
-import { Empty, Scroll } from "../design/components";
+import { Scroll } from "../design/components";
+import { Empty } from "../design/telling";
 import { dateTime } from "../i18n/format";
 import { To } from "../shell/To";
 

@@ -2,7 +2,8 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactElement, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, type Hours, Problem, unwrap } from "../api/client";
-import { Badge, Button, Dialog, Notice, Scroll } from "../design/components";
+import { Badge, Button, Dialog, Scroll } from "../design/components";
+import { Notice } from "../design/telling";
 import { dateTime } from "../i18n/format";
 
 const EVERY_MS = 60_000;

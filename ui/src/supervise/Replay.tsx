@@ -4,7 +4,8 @@ import { Fragment, type ReactElement, useEffect, useMemo, useRef, useState } fro
 import { useTranslation } from "react-i18next";
 import WaveSurfer from "wavesurfer.js";
 import { api, type Recording, unwrap, type Word } from "../api/client";
-import { Button, Empty, Notice, Select } from "../design/components";
+import { Button, Select } from "../design/components";
+import { Empty, Notice } from "../design/telling";
 import { CustomerPanel } from "../desk/CustomerPanel";
 import { dateTime, duration, phoneNumber } from "../i18n/format";
 import { useKeys } from "../keys/keys";

@@ -2,7 +2,8 @@ import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-q
 import { type ReactElement, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, unwrap, type Voicemail } from "../api/client";
-import { Badge, Button, Empty, Loading, Notice, Trouble } from "../design/components";
+import { Badge, Button } from "../design/components";
+import { Empty, Loading, Notice, Trouble } from "../design/telling";
 import { dateTime, duration, phoneNumber } from "../i18n/format";
 import { Person } from "./Person";
 import { useQueueTitles } from "./Tasks";

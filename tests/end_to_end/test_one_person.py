@@ -3,6 +3,7 @@ and what comes in meanwhile within two seconds, without a reload."""
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -11,12 +12,13 @@ from typing import Any, Final
 
 import httpx
 import pytest
-from playwright.sync_api import Locator, Playwright, expect
+from playwright.sync_api import Locator, Page, Playwright, expect
 
 from hotline.config import load
 from hotline.omnitest.channels import AGAIN, LETTER, QUESTION, SUBJECT, Channels
 from hotline.omnitest.persona import made_up
 from telephony.clock import iso
+from tests.crm_bridge.notify import far_ends
 from tests.end_to_end import desks
 from tests.end_to_end.desks import LAN, Caller, add_person, answer, call_in_state, calling, desk
 from tests.end_to_end.people import tell
@@ -28,13 +30,20 @@ SETTINGS: Final = (
     desks.SETTINGS
     + """
 channels:
-  zalo: {kind: zalo, app_id: "360846524940903967", oa_secret: oa-secret}
+  zalo: {kind: zalo, app_id: "ZALO_APP", oa_secret: oa-secret, app_secret: ZALO_SECRET, refresh_token: ZALO_TOKEN,
+         api_url: "ZALO_URL", oauth_url: "ZALO_URL"}
   facebook: {kind: messenger, app_secret: app-secret, verify_token: made-up}
   form: {kind: form, origins: ["https://www.example.com"]}
 mail: {support: {kind: http, secret: whsec_bm90IGEgc2VjcmV0LCBidXQgbG9uZyBlbm91Z2g=}}
 """
 )
 SOON_MS: Final = 2_000
+
+
+def settings(zalo: far_ends.ZaloServer) -> str:
+    """Return the settings with the Zalo that messages go out by."""
+    of_zalo = {"APP": far_ends.APP_ID, "SECRET": far_ends.APP_SECRET, "TOKEN": far_ends.FIRST_TOKEN, "URL": zalo.url}
+    return re.sub("ZALO_(APP|SECRET|TOKEN|URL)", lambda found: of_zalo[found[1]], SETTINGS)
 
 
 def write(server: Server, what: Callable[[Channels], Coroutine[Any, Any, object]]) -> None:
@@ -49,14 +58,33 @@ def write(server: Server, what: Callable[[Channels], Coroutine[Any, Any, object]
         pool.submit(lambda: asyncio.run(written())).result()
 
 
+def proves_who_she_is(page: Page, zalo: far_ends.ZaloServer) -> None:
+    """The agent has a code sent by Zalo, is told another one first, and then the right one."""
+    customer = page.get_by_role("region", name="Customer", exact=True)
+    expect(customer.get_by_text("Number only, can be forged")).to_be_visible()
+    customer.get_by_role("button", name="Send a one-time code").click()
+    expect(customer.get_by_text("A code of six digits went out by Zalo")).to_be_visible()
+    (code,) = re.findall(r"\b[0-9]{6}\b", zalo.sent[-1]["message"]["text"])
+    told = customer.get_by_role("textbox", name="The code that the caller tells")
+    expect(told).to_be_focused()
+    page.keyboard.type(f"{(int(code) + 1) % 10**6:06}")
+    page.keyboard.press("Enter")
+    expect(customer.get_by_text("That is not the code. Ask once more.")).to_be_visible()
+    told.fill(f" {code[:3]} {code[3:]}")
+    customer.get_by_role("button", name="Check").click()
+    expect(customer.get_by_text("Verified", exact=True)).to_be_focused()
+    expect(customer.get_by_role("button", name="Send another code")).to_be_hidden()
+    assert code not in page.content()
+
+
 def channels_of(timeline: Locator) -> list[str]:
     """Return the channels of the entries, from the top."""
-    return [text.strip() for text in timeline.locator("li .channel").all_inner_texts()]
+    return [" ".join(text.split()) for text in timeline.locator("li .channel").all_inner_texts()]
 
 
 def test_the_agent_sees_five_channels_as_one_person_in_order(playwright: Playwright, tmp_path: Path) -> None:
     lan = made_up(random.Random(1), LAN)  # noqa: S311 - nobody is to be protected from it
-    with running_server(tmp_path, SETTINGS) as server:
+    with far_ends.zalo() as zalo, running_server(tmp_path, settings(zalo)) as server:
         thanh = add_person(server, "thanh")
         write(server, lambda channels: channels.write_on_zalo(lan, LAN))
         caller = Caller(server, tmp_path, seconds=90.0)
@@ -80,6 +108,8 @@ def test_the_agent_sees_five_channels_as_one_person_in_order(playwright: Playwri
             for known in ("0912 345 678", lan.accounts["zalo"], lan.accounts["facebook"], lan.email):
                 expect(customer.get_by_text(known).first).to_be_visible()
 
+            proves_who_she_is(page, zalo)
+
             # The whole customer, beside the phone: the talk goes on, and so does what comes in.
             call = call_in_state(server, "talking")
             customer.get_by_role("heading").first.get_by_role("link").click()
@@ -87,7 +117,7 @@ def test_the_agent_sees_five_channels_as_one_person_in_order(playwright: Playwri
             expect(page.get_by_role("button", name="Hang up")).to_be_visible()
             tell(server, "zalo", iso(time.time()), {"zalo": lan.accounts["zalo"]}, "Cảm ơn shop!")
             expect(timeline.get_by_text("Cảm ơn shop!")).to_be_visible(timeout=SOON_MS)
-            assert channels_of(timeline)[:3] == ["Zalo", "E-mail", "Form"]
+            assert channels_of(timeline)[:3] == ["Zalo", "Zalo by us", "E-mail"]
             page.get_by_role("link", name="Desk").click()
             expect(customer).to_be_visible()
             assert call_in_state(server, "talking")["id"] == call["id"]

@@ -106,6 +106,7 @@ export function Field(props: FieldProps): ReactElement {
       autoFocus={props.autoFocus ?? false}
       autoComplete={props.autoComplete ?? "off"}
       isInvalid={props.wrong ?? false}
+      validationBehavior="aria" // a browser would not send the form again
       name={props.name ?? ""}
       maxLength={props.maxLength}
     >

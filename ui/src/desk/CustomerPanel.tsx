@@ -7,6 +7,7 @@ import { EVERYTHING, Timeline } from "../customers/Timeline";
 import { Badge } from "../design/components";
 import { dateTime } from "../i18n/format";
 import { To } from "../shell/To";
+import { Assurance } from "./Assurance";
 import { Known } from "./Known";
 
 interface Props {
@@ -14,10 +15,12 @@ interface Props {
   /** What the call itself knows of the caller: shown at once, while the profile is fetched. */
   context?: CallerContext;
   call?: string;
+  /** Whether that call is a talk now. */
+  talks?: boolean;
 }
 
 /** The customer: who, how sure we are, open requests, and everything that happened, of every channel. */
-export function CustomerPanel({ customer, context, call }: Props): ReactElement {
+export function CustomerPanel({ customer, context, call, talks }: Props): ReactElement {
   const { t } = useTranslation();
   const [filter, setFilter] = useState(EVERYTHING);
   const profile = useQuery({
@@ -44,7 +47,7 @@ export function CustomerPanel({ customer, context, call }: Props): ReactElement 
             </Badge>
           ))}
         </p>
-        {context && <p className="small soft">{t(`desk.assurance.${context.assurance}`)}</p>}
+        {context && <Assurance customer={customer} level={context.assurance} talk={talks ? call : undefined} />}
         {context && !context.known && <p className="small">{t("desk.newCustomer")}</p>}
       </div>
       <Known customer={customer} context={context} profile={profile.data} />

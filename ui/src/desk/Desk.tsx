@@ -206,6 +206,7 @@ function AgentDesk({ session }: { session: Session }): ReactElement {
                     customer={shown.customer}
                     context={shownContext}
                     call={call?.id}
+                    talks={talks}
                   />
                 ) : (
                   <Empty>{t("desk.noCustomer")}</Empty>

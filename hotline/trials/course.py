@@ -1,23 +1,34 @@
 """The course of a call that is played, whatever carries it: what its caller does next, and what did not come true."""
 
+import math
 from dataclasses import dataclass, field
+from typing import Final
 
 from hotline.trials.following import Follower
 from ivr_flows.trials.conduct import WAIT, Act, Conduct, Scene
 from ivr_flows.trials.played import Disappointment
 from ivr_flows.trials.scenario import Scenario
+from ivr_flows.trials.world import Answers
+from telephony.requests import TakeMessage
+
+KEYS_S: Final = 5.0
+"""How long a key may take to be heard."""
+KEY_S: Final = 0.3
 
 
 @dataclass(slots=True)
 class Course:
-    """One call. The follower knows where it is, the conduct what its caller wants."""
+    """One call. The follower knows where it is, the conduct what its caller wants; `messages` have been thought of."""
 
     scenario: Scenario
     follower: Follower
     conduct: Conduct = field(init=False)
+    answers: Answers = field(init=False)
+    messages: int = 0
 
     def __post_init__(self) -> None:
         self.conduct = Conduct(self.scenario.deeds)
+        self.answers = Answers(self.scenario.world)
 
     @property
     def scene(self) -> Scene | None:
@@ -37,6 +48,29 @@ class Course:
             return Act("done")
         act = self.conduct.act(self.scene, now)
         return WAIT if act.kind == "done" and not self.has_ended else act
+
+    def press(self, keys: str) -> float:
+        """The caller presses keys; return how long they may take to be heard (`are_heard`)."""
+        self.follower.pressed += keys
+        return KEYS_S + KEY_S * len(keys)
+
+    @property
+    def are_heard(self) -> bool:
+        """Whether all the keys were heard."""
+        return self.follower.seen >= len(self.follower.pressed)
+
+    def unheard(self, keys: str) -> Disappointment:
+        """Return what is wrong with keys that were not."""
+        text = f"of the keys {keys} only {self.follower.seen} in all were heard within {KEYS_S:g} s"
+        return Disappointment(self.scenario.line, text)
+
+    def leaves_message(self) -> bool:
+        """Whether the caller is to leave a message now: there was another beep."""
+        if self.messages == self.follower.messages:
+            return False
+        self.messages = self.follower.messages
+        reply = self.answers.reply(TakeMessage("", math.inf), self.follower.facts)
+        return reply is None or reply.outcome == "next"
 
     def endless(self, seconds: float) -> Disappointment:
         """Return what is wrong with a call that goes on for longer."""

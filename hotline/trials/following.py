@@ -2,40 +2,31 @@
 
 The journal has every key, every prompt and every answer of the world, but not the flow's deadlines and what became of
 its queue. So the flow's own walker goes the same way beside it: what the journal has it is given, and where the journal
-shows a step or a prompt that it has not come to, it is given what must have happened unwritten. A way that it cannot
-have gone is told (`lost`). Pure.
+shows a step or a prompt that it has not come to, it is given what must have happened unwritten
+(`hotline.trials.unwritten`). A way that it cannot have gone is told (`lost`). Pure.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from msgspec.structs import replace
 
 from hotline.trials.shadow import Shadow
+from hotline.trials.unwritten import Reached, catch_up
 from ivr_flows.facts import Facts
-from ivr_flows.state import (
-    Answered,
-    FlowInput,
-    FlowState,
-    KeyPressed,
-    PromptsFinished,
-    QueueEntered,
-    QueueLeft,
-    QueueOutcome,
-    SpeechHeard,
-)
-from ivr_flows.step import start, step
+from ivr_flows.state import Answered, FlowState, KeyPressed, PromptsFinished, SpeechHeard
+from ivr_flows.step import start
 from ivr_flows.trials.marks import Marked
-from ivr_flows.trials.played import BY_CALLER, Disappointment, Played, words_of
+from ivr_flows.trials.played import AWAY, BY_CALLER, Disappointment, Played, words_of
 from ivr_flows.trials.scenario import Scenario
-from ivr_flows.trials.world import visit_of
 from telephony.events import (
     CallerFound,
     CallerVerified,
     CallSnapshot,
     Command,
     DialogEnded,
+    DialogRinging,
     DigitPressed,
     Event,
     FlowAnswered,
@@ -43,6 +34,7 @@ from telephony.events import (
     Join,
     KeySignalled,
     Leave,
+    Listen,
     Note,
     OpenLeg,
     Play,
@@ -51,24 +43,29 @@ from telephony.events import (
     RecordingStopped,
     SaveCall,
     SaveVoicemail,
-    TimePassed,
+    StopListening,
+    UtteranceDismissed,
     UtteranceRecognised,
+    VoiceEnded,
+    VoiceStarted,
 )
+from telephony.switchboard.call import Listening
+from telephony.switchboard.forward import BUSY, NO_ANSWER
 
 HIDDEN: Final = "•"
 """A key that nobody is to see, in the journal."""
 NEW_CASE: Final = "case-new"
 """How a scenario calls the case that a flow opens."""
 PLAYBACK: Final = "flow."
-OUTCOMES: Final[tuple[QueueOutcome, ...]] = ("answered", "timeout", "full", "closed")
-UNWRITTEN: Final = 50
-"""So much may happen between two lines that the journal does not have."""
+REFUSED: Final[Mapping[int, str]] = {**dict.fromkeys(BUSY, "busy"), **dict.fromkeys(NO_ANSWER, "no_answer")}
+"""What a phone that was called says with the status that it refuses with."""
 
 
 @dataclass(slots=True)
 class Follower:
     """One call. `pressed` are the keys that its phone was told to press, `seen` how many of them the journal has;
-    `message` is what would come of the message that is being left, empty while none is."""
+    `heard` is what was understood of what the caller said, with the recogniser's confidence, and `misses` how often it
+    was nothing. `talks` have begun, and `messages` been asked for."""
 
     marked: Marked
     scenario: Scenario
@@ -80,8 +77,11 @@ class Follower:
     shadow: Shadow | None = None
     early: list[str] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
+    heard: list[tuple[str, float]] = field(default_factory=list)
+    misses: int = 0
     talks: int = 0
-    message: str = ""
+    messages: int = 0
+    listening: Listening | None = None
     row: CallSnapshot | None = None
     lost: str = ""
     cases: dict[str, str] = field(default_factory=dict)
@@ -120,7 +120,7 @@ class Follower:
         facts = replace(self.facts, started_at=now)
         state, actions = start(flow, facts, now)
         scenario = replace(self.scenario, world=replace(self.scenario.world, at=now))
-        self.shadow = Shadow(self.marked, scenario, facts, now, state)
+        self.shadow = Shadow(self.marked, scenario, facts, now, state, known=self.steps)
         self.shadow.take(actions)
         for key in self.early:
             self.shadow.give(KeyPressed(key))
@@ -140,30 +140,63 @@ class Follower:
         match message:
             case PromptFinished(leg=self.leg, playback=playback) if playback.startswith(PLAYBACK):
                 shadow.give(PromptsFinished(int(playback.removeprefix(PLAYBACK)), message.ending))
-            case UtteranceRecognised():
-                shadow.give(SpeechHeard(message.text, message.confidence))
             case FlowAnswered():
                 self._answered(shadow, message)
-            case Record(kind="voicemail"):
-                self.message = "no_message"
-            case SaveVoicemail():
-                self.message = "next"
-            case RecordingStopped() if message.cause:
-                self.message = "failed"
             case Note(about="step"):
                 self.steps.append(message.text)
                 self._catch_up(shadow, lambda state: len(state.path) >= len(self.steps))
             case Play(leg=self.leg):
                 self._plays(shadow, message)
-            case Join(leg=self.leg):
-                self.talks += 1
-                shadow.note("talks", "")
-                shadow.hear_no_more()
-            case Leave(leg=self.leg) if self.talks and shadow.state.phase == "queued":
-                self.talks = 0
-                shadow.leave_queue("answered")
             case DialogEnded(dialog=self.dialog) if not shadow.scene.ended:
                 shadow.end(BY_CALLER)
+            case Listen() | StopListening() | VoiceStarted() | VoiceEnded() | UtteranceRecognised():
+                self._hear(shadow, message)
+            case UtteranceDismissed():
+                self.misses += 1
+            case _:
+                self._meet(shadow, message)
+
+    def _hear(
+        self, shadow: Shadow, message: Listen | StopListening | VoiceStarted | VoiceEnded | UtteranceRecognised
+    ) -> None:
+        """Know what the recogniser understood, and whether it was a voice (`telephony.switchboard.listening`)."""
+        match message:
+            case Listen():
+                self.listening = Listening(message, "")
+            case StopListening():
+                self.listening = None
+            case VoiceStarted() if self.listening is not None and message.leg == self.leg:
+                self.listening.voice_began(message.tick)
+            case VoiceEnded() if self.listening is not None and message.leg == self.leg:
+                self.listening.voice_ended(message.tick)
+            case UtteranceRecognised() if self.listening is not None:
+                if not self.listening.is_voice(message.start, message.end):
+                    self.misses += 1
+                    return
+                self.heard.append((message.text, message.confidence))
+                shadow.note("heard", f"“{message.text}” ({message.confidence:.2f})")
+                shadow.give(SpeechHeard(message.text, message.confidence))
+
+    def _meet(self, shadow: Shadow, message: Event | Command) -> None:
+        """Know what comes of queues, messages and calls."""
+        match message:
+            case Record(kind="voicemail"):
+                self.messages += 1
+                shadow.came = "no_message"
+            case SaveVoicemail():
+                shadow.came = "next"
+            case RecordingStopped() if message.cause and shadow.kind == "voicemail" and shadow.came:
+                shadow.came = "failed"
+            case DialogRinging() if shadow.kind == "dial" and shadow.came == "failed":
+                shadow.came = "no_answer"
+            case DialogEnded() if shadow.kind == "dial" and shadow.came and message.status:
+                shadow.came = REFUSED.get(message.status, "failed")
+            case Join(leg=self.leg):
+                self.talks += 1
+                shadow.meet()
+            case Leave(leg=self.leg) if shadow.talking and shadow.state.phase == "queued":
+                shadow.talking = False
+                shadow.leave_queue("answered")
 
     def _answered(self, shadow: Shadow, message: FlowAnswered) -> None:
         found = str(message.values.get("id", ""))
@@ -187,76 +220,18 @@ class Follower:
         shadow = self.shadow
         if shadow is not None and not shadow.scene.ended:
             shadow.now = max(shadow.now, now)
-            self._catch_up(shadow, lambda state: state.ended)
+            if shadow.came == AWAY:
+                shadow.end(AWAY)
+            else:
+                self._catch_up(shadow, lambda state: state.ended)
         if shadow is not None and not self.lost and tuple(shadow.state.path) != tuple(row.flow_path):
             self.lost = (
                 f"the call went {' '.join(row.flow_path)}, and its journal tells of {' '.join(shadow.state.path)}"
             )
 
-    # --------------------------------------------------------------------------------- what the journal does not have
-
-    def _catch_up(self, shadow: Shadow, reached: Callable[[FlowState], bool]) -> None:
-        """Let happen what must have happened, until the flow is where the journal has it."""
-        for _ in range(UNWRITTEN):
-            if reached(shadow.state) or self.lost:
-                return
-            if not self._happen(shadow, reached):
-                self.lost = f"from step '{shadow.inner.place}' the call went a way that the flow does not have"
-                return
-
-    def _happen(self, shadow: Shadow, reached: Callable[[FlowState], bool]) -> bool:
-        """Let the first thing happen that leads on, and to nothing that the journal does not have."""
-        later = None
-        for happened in self._possible(shadow):
-            now = max(shadow.now, shadow.state.due or 0.0) if isinstance(happened, TimePassed) else shadow.now
-            state, actions = step(shadow.marked.flow, shadow.state, shadow.facts, happened, now)
-            if state is shadow.state or (state == shadow.state and not actions) or not self._fits(state):
-                continue
-            if reached(state):
-                self._let(shadow, happened, now)
-                return True
-            later = later or (happened, now)
-        if later is not None:
-            self._let(shadow, *later)
-        return later is not None
-
-    def _possible(self, shadow: Shadow) -> Iterator[FlowInput]:
-        state = shadow.state
-        if self.message:
-            yield Answered(shadow.asked, self.message)
-        if state.phase == "queued":
-            if state.waiting is None:
-                yield QueueEntered()
-            else:
-                yield TimePassed()
-            yield from (QueueLeft(outcome) for outcome in dict.fromkeys((self._outcome(shadow), *OUTCOMES)))
-        else:
-            yield TimePassed()
-
-    def _outcome(self, shadow: Shadow) -> QueueOutcome:
-        """Return what is likely to have come of the queue: several outcomes may lead to the same step."""
-        outcome = visit_of(self.scenario.world, shadow.told.queues).outcome
-        return "answered" if self.talks else "timeout" if outcome == "answered" else outcome
-
-    def _let(self, shadow: Shadow, happened: FlowInput, now: float) -> None:
-        shadow.now = now
-        match happened:
-            case TimePassed():
-                shadow.time_out()
-            case QueueLeft(outcome=outcome):
-                self.talks = 0
-                shadow.leave_queue(outcome)
-            case Answered(outcome=outcome):
-                self.message = ""
-                shadow.note("answer", outcome)
-                shadow.give(happened, outcome)
-            case _:
-                shadow.give(happened)
-
-    def _fits(self, state: FlowState) -> bool:
-        """Whether a way is the journal's as far as that goes; it tells the steps of one walk one by one."""
-        common = min(len(state.path), len(self.steps))
-        return list(state.path[:common]) == self.steps[:common]
+    def _catch_up(self, shadow: Shadow, reached: Reached) -> None:
+        if not self.lost:
+            self.lost = catch_up(shadow, reached)
 
     # ------------------------------------------------------------------------------------------------------ the end
 

@@ -1,24 +1,50 @@
 """The flow's walker beside a call that is followed. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
 
 from msgspec.structs import replace
 
 from ivr_flows.state import Ask, EnterQueue, FlowAction, PlayPrompts, StopPrompts, TakeCall
+from ivr_flows.trials.played import AWAY
 from ivr_flows.trials.walked import Walked
 from telephony.requests import kind_of
+
+AT_FIRST: Final[Mapping[str, str]] = {
+    "dial": "failed", "transfer": "failed", "conference": "full", "voicemail": "failed",
+}  # fmt: skip
+"""What comes of a request of which the journal tells nothing more; these it does not answer in so many words."""
+
+MET: Final[Mapping[str, str]] = {"dial": "answered", "transfer": AWAY, "conference": "next"}
+"""What comes of it once somebody is there."""
 
 
 @dataclass(slots=True)
 class Shadow(Walked):
     """The flow's walker beside the real one: it is told what happened, and does nothing. `asked` is the number of what
-    it asked last."""
+    it asked last, of this `kind`, and `came` what would come of it as far as the journal tells; empty where the journal
+    has the answer. `known` are the steps that the journal has, and while `talking` the caller has an agent."""
 
     asked: int = 0
+    kind: str = ""
+    came: str = ""
+    known: list[str] = field(default_factory=list)
+    talking: bool = False
 
-    def hear_no_more(self) -> None:
-        """Somebody is there: the flow for waiting is over, wherever it was (`telephony.switchboard.waiting`)."""
-        self.state = replace(self.state, waiting=None)
+    @property
+    def talks(self) -> bool:
+        return self.talking
+
+    def meet(self) -> None:
+        """Somebody is there: whom the flow has asked for, or an agent. Then the flow for waiting is over, wherever it
+        was (`telephony.switchboard.waiting`)."""
+        if self.came:
+            self.came = MET.get(self.kind, self.came)
+        elif self.state.phase == "queued":
+            self.talking = True
+            self.state = replace(self.state, waiting=None)
+        self.note("talks", "")
         self.look()
 
     def perform(self, action: FlowAction) -> None:
@@ -28,7 +54,8 @@ class Shadow(Walked):
             case EnterQueue():
                 self.waits_in(action.queue)
             case Ask():
-                self.asked = action.number
-                self.note("asks", kind_of(action.request))
+                self.asked, self.kind = action.number, kind_of(action.request)
+                self.came = AT_FIRST.get(self.kind, "")
+                self.note("asks", self.kind)
             case _:
                 Walked.perform(self, action)

@@ -126,6 +126,10 @@ class AgentLeg:
 
 MOST_VOICES: Final = 16
 """So many spurts may be in what is said without a pause."""
+ENDED_TICKS: Final = 20
+"""A voice has been silent for so long when it is told that it ended."""
+LATE_TICKS: Final = 10
+"""One has been there for about so long when it is told that it began."""
 
 
 @dataclass(slots=True)
@@ -143,6 +147,23 @@ class Listening:
     def command_and_place(self) -> tuple[Listen, str]:
         """By which it is told from another."""
         return self.command, self.place
+
+    def voice_began(self, tick: int) -> None:
+        """Somebody speaks, as the media plane hears it."""
+        self.voices.append((tick, None))
+
+    def voice_ended(self, tick: int) -> None:
+        """Nobody speaks."""
+        if self.voices:
+            since, _ = self.voices.pop()
+            self.voices.append((since, tick))
+
+    def is_voice(self, start: int, end: int | None = None) -> bool:
+        """Whether a voice was there in some ticks, as far as is known."""
+        return any(
+            (over is None or over - ENDED_TICKS >= start) and (end is None or since <= end + LATE_TICKS)
+            for since, over in self.voices
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,6 @@ Rule 3: words count only while the media plane hears a voice. It knows what is p
 menu does not choose from it.
 """
 
-from typing import Final
-
 from ivr_flows import step as flow_step
 from ivr_flows.step import SpeechHeard, VoiceHeard
 from telephony.events import (
@@ -25,11 +23,6 @@ from telephony.events import (
 )
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import Call, Listening
-
-ENDED_TICKS: Final = 20
-"""A voice has been silent for so long when it is told that it ended."""
-LATE_TICKS: Final = 10
-"""One has been there for about so long when it is told that it began."""
 
 
 def follow(board: Board, call: Call) -> None:
@@ -83,16 +76,15 @@ def voice_started(board: Board, event: VoiceStarted, _now: float) -> None:
     """Somebody speaks, as the media plane hears it."""
     call = board.by_leg(event.leg)
     if call is not None and call.listening is not None and event.leg == call.leg:
-        call.listening.voices.append((event.tick, None))
+        call.listening.voice_began(event.tick)
         _tell(board, call, call.listening)
 
 
 def voice_ended(board: Board, event: VoiceEnded, _now: float) -> None:
     """Nobody speaks."""
     call = board.by_leg(event.leg)
-    if call is not None and call.listening is not None and event.leg == call.leg and call.listening.voices:
-        start, _ = call.listening.voices.pop()
-        call.listening.voices.append((start, event.tick))
+    if call is not None and call.listening is not None and event.leg == call.leg:
+        call.listening.voice_ended(event.tick)
 
 
 def began(board: Board, event: UtteranceBegan, _now: float) -> None:
@@ -108,7 +100,7 @@ def recognised(board: Board, event: UtteranceRecognised, _now: float) -> None:
     call = board.calls.get(event.call)
     if call is None or call.listening is None:
         return
-    if _is_voice(call.listening, event.start, event.end):
+    if call.listening.is_voice(event.start, event.end):
         board.tell_flow(call, SpeechHeard(event.text, event.confidence))
         call.listening.uttering, call.listening.told = None, False
     else:
@@ -125,7 +117,7 @@ def dismissed(board: Board, event: UtteranceDismissed, _now: float) -> None:
 def _tell(board: Board, call: Call, listening: Listening) -> None:
     """Tell the flow of somebody who speaks, once both know of it."""
     start = listening.uttering
-    if start is not None and not listening.told and _is_voice(listening, start):
+    if start is not None and not listening.told and listening.is_voice(start):
         listening.told = True
         board.tell_flow(call, VoiceHeard(began=True))
 
@@ -134,11 +126,3 @@ def _dismiss(board: Board, call: Call, listening: Listening) -> None:
     if listening.told:
         board.tell_flow(call, VoiceHeard(began=False))
     listening.uttering, listening.told = None, False
-
-
-def _is_voice(listening: Listening, start: int, end: int | None = None) -> bool:
-    """Whether a voice was there in some ticks, as far as is known."""
-    return any(
-        (over is None or over - ENDED_TICKS >= start) and (end is None or since <= end + LATE_TICKS)
-        for since, over in listening.voices
-    )

@@ -1,22 +1,18 @@
 """Where scenarios are played with sound: voices and recognisers, loaded once for all of them."""
 
-import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
-from pathlib import Path
 
 from msgspec.structs import replace
 
-from hotline import models
 from hotline.config import Settings
-from hotline.trials.audio.call import NotForEars, Playing, with_heard
+from hotline.trials.audio.call import Playing
 from hotline.trials.audio.sound import Sound
-from hotline.trials.audio.spoken import Spoken
 from hotline.trials.depth import Came, ToPlay
+from hotline.trials.speech import NotForEars, Speech, with_heard
 from ivr_flows.trials.playing import with_parameters
 from ivr_flows.trials.verdict import compared
 from recordings.transcribe.hear import Hearer
-from recordings.transcribe.recogniser import RecogniserCache, missing
+from recordings.transcribe.recogniser import RecogniserCache
 from telephony.events import Event
 
 
@@ -25,27 +21,22 @@ class Room:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._recognisers = models.recognisers(settings)
-        self._cache = RecogniserCache(len(self._recognisers))
-        self._stack = ExitStack()
+        self._speech = Speech(settings)
+        self._cache = RecogniserCache(len(self._speech.recognisers))
 
     def __enter__(self) -> "Room":
-        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="hotline-trial-"))
-        spoken = Spoken(Path(folder), models.voices(self._settings), self._settings.media.tones)
-        self._spoken = self._stack.enter_context(spoken)
+        self._speech.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
+    def __exit__(self, *exception: object) -> None:
+        self._speech.__exit__(*exception)
 
     def play(self, one: ToPlay) -> Came:
         """Play a scenario; return what came of it, or why it could not be played."""
         parameters = one.scenario.world.parameters
         prepared = with_parameters(one.prepared, parameters) if parameters else one.prepared
         try:
-            heard = Playing(prepared, one.scenario, self._spoken, self._missing, self._sound).play(
-                one.logic.played.lasted_s
-            )
+            heard = Playing(prepared, one.scenario, self._speech, self._sound).play(one.logic.played.lasted_s)
         except NotForEars as reason:
             return str(reason)
         verdict = compared(prepared, one.scenario, heard.played)
@@ -53,9 +44,7 @@ class Room:
         return replace(verdict, disappointments=(*wrong, *heard.wrong))
 
     def _sound(self, happened: Callable[[Event], None]) -> Sound:
-        languages = [language for language in self._recognisers if not self._missing(language)]
-        hearer = Hearer(self._recognisers, self._cache)
-        return Sound(self._settings, self._spoken, hearer, languages, happened)
-
-    def _missing(self, language: str) -> str:
-        return " ".join(missing(self._recognisers, [language]))
+        recognisers = self._speech.recognisers
+        languages = [language for language in recognisers if not self._speech.missing(language)]
+        hearer = Hearer(recognisers, self._cache)
+        return Sound(self._settings, self._speech.spoken, hearer, languages, happened)

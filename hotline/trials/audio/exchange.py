@@ -19,7 +19,6 @@ from hotline.trials.audio.sound import Sound
 from hotline.trials.opening import hours
 from ivr_flows.facts import Facts
 from ivr_flows.flow import Flow
-from ivr_flows.state import FlowState
 from ivr_flows.trials.scenario import Scenario
 from ivr_flows.trials.world import NOT_THERE, Answers
 from telephony import sdp
@@ -62,8 +61,6 @@ from telephony.events import (
     StopPlaying,
     StopRecording,
     TimePassed,
-    UtteranceDismissed,
-    UtteranceRecognised,
 )
 from telephony.requests import TakeMessage, kind_of
 from telephony.switchboard import Switchboard, SwitchboardSettings
@@ -90,8 +87,6 @@ class Exchange:
         """The caller's."""
         self.unanswered = ""
         """A request that the scenario has no answer to."""
-        self.leaves_message = False
-        """Whether the caller is to say something: there was the beep."""
         self._facts = world.facts
         self._answers = Answers(world)
         self._told = told
@@ -152,20 +147,11 @@ class Exchange:
         return is_quiet
 
     def _handle(self, event: Event) -> None:
-        call = event.call if isinstance(event, UtteranceRecognised) else ""
-        before = self.state_of(call)
         commands = self._switchboard.handle(event, self.now)
-        # Words that the media plane took for no voice answer nothing (`telephony.switchboard.listening`).
-        is_taken = not call or self.state_of(call) is not before
-        self._told(event if is_taken else UtteranceDismissed(call), self.now)
+        self._told(event, self.now)
         for command in commands:
             self._told(command, self.now)
             self._perform(command)
-
-    def state_of(self, call: str) -> FlowState | None:
-        """Return where a call is in its flow, None for one that is in none."""
-        found = self._switchboard.board.calls.get(call)
-        return None if found is None else found.flow_state
 
     # --------------------------------------------------------------------------------------------- what comes of it
 
@@ -212,12 +198,10 @@ class Exchange:
         self._later(said.after_s, FlowAnswered(command.call, command.number, said.outcome, said.values))
 
     def _take_message(self, command: Record) -> None:
-        """A message is to be left, or none, or its disk is full, as the scenario has it."""
+        """A message is to be left, or none (`Course.leaves_message`), or its disk is full, as the scenario has it."""
         reply = self._answers.reply(TakeMessage(command.queue, math.inf), self._facts)
-        outcome = "next" if reply is None else reply.outcome
-        if outcome == "failed":
+        if reply is not None and reply.outcome == "failed":
             self._later(0.0, RecordingStopped(command.recording, 0, "there is no room on the disk"))
-        self.leaves_message = outcome == "next"
 
     def _later(self, seconds: float, event: Event) -> None:
         self._due.append((self.now + seconds, next(self._numbers), event))

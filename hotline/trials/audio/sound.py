@@ -14,7 +14,7 @@ import numpy as np
 from hotline.config import Settings
 from hotline.trials.audio.audible import Audible
 from hotline.trials.audio.handset import Handset
-from hotline.trials.audio.spoken import Spoken, Unspoken
+from hotline.trials.spoken import Spoken, Unspoken
 from ivr_flows.trials.played import words_of
 from recordings.transcribe.hear import Hearer
 from telephony.clock import time_of

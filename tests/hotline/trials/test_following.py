@@ -18,6 +18,7 @@ from telephony.events import (
     InviteReceived,
     Join,
     Leave,
+    Listen,
     Note,
     OpenLeg,
     Play,
@@ -27,6 +28,7 @@ from telephony.events import (
     SaveCall,
     SaveVoicemail,
     UtteranceRecognised,
+    VoiceStarted,
 )
 
 FLOW = """\
@@ -219,7 +221,10 @@ def test_what_was_said_and_the_message_that_was_left(tmp_path: Path) -> None:
         load(tmp_path / "line.yaml"),
         (0, Note(CALL, "step", "ask")),
         (1, over(1)),
-        (3, UtteranceRecognised(CALL, "a message", 0.9, 0, 50)),
+        (1, Listen(CALL, LEG, "en", ("message",))),
+        (1, UtteranceRecognised(CALL, "message", 0.8, 0, 50)),
+        (2, VoiceStarted(LEG, 105)),
+        (3, UtteranceRecognised(CALL, "a message", 0.9, 100, 150)),
         (3, Note(CALL, "step", "leave")),
         (4, Record("r", CALL, LEG, "", "en", kind="voicemail")),
         (9, SaveVoicemail(call=CALL, recording="r", queue="care", customer="", ani="", language="en", flow="line",
@@ -228,4 +233,5 @@ def test_what_was_said_and_the_message_that_was_left(tmp_path: Path) -> None:
         (9, row("ask", "leave", "bye")),
     )  # fmt: skip
     assert follower.lost == ""
+    assert (follower.heard, follower.misses) == ([("a message", 0.9)], 1)
     assert [exit_.name for exit_ in follower.played(None).exits] == ["1", "next"]

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from hotline.config import load
-from hotline.trials.audio.call import Heard, NotForEars, Playing
+from hotline.trials.audio.call import Heard, Playing
 from hotline.trials.audio.sound import Sound
-from hotline.trials.audio.spoken import Spoken
+from hotline.trials.speech import NotForEars, Speech
+from hotline.trials.spoken import Spoken
 from hotline.trials.suitable import shortened
 from ivr_flows.trials.examining import read_beside
 from ivr_flows.trials.marks import marked
@@ -72,14 +73,16 @@ def played(folder: Path, scenario: str, flow: str = FLOW) -> tuple[Heard, str]:
     """Play a scenario of the flow; return the call, and what did not come true."""
     (folder / "line.yaml").write_text(flow, "utf-8")
     (folder / "line.test.yaml").write_text(f"flow: line\nscenarios:\n  one: {scenario}\n", "utf-8")
+    (folder / "hotline.yaml").write_text("speech: {recognisers: {}}", "utf-8")
     beside = read_beside(folder / "line.yaml")
     prepared, one = marked(beside.flow), shortened(beside.trials.scenarios[0])
     logic = judge(prepared, one)
-    spoken, settings = Tones(folder, {}), load(None, {}, folder)
+    spoken, settings = Tones(folder, {}), load(folder / "hotline.yaml", {}, folder)
+    speech = Speech(settings)
+    speech.spoken = spoken
     playing = Playing(
-        prepared, one, spoken, "No recogniser is set for {}.".format,
-        lambda happened: Sound(settings, spoken, Hearer({}, RecogniserCache()), (), happened),
-    )  # fmt: skip
+        prepared, one, speech, lambda happened: Sound(settings, spoken, Hearer({}, RecogniserCache()), (), happened)
+    )
     heard = playing.play(logic.played.lasted_s)
     assert logic.passed, logic.disappointments
     return heard, " ".join(each.text for each in (*compared(prepared, one, heard.played).disappointments, *heard.wrong))
@@ -120,5 +123,5 @@ def test_what_cannot_be_heard_is_told(tmp_path: Path) -> None:
 
 
 def test_who_speaks_needs_a_recogniser(tmp_path: Path) -> None:
-    with pytest.raises(NotForEars, match="No recogniser is set for en"):
+    with pytest.raises(NotForEars, match="No recogniser is set for the language en"):
         played(tmp_path, "{call: [{says: pin}, {press: 4711}], http: {shop/orders/7: {day: today}}}")

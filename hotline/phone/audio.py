@@ -56,12 +56,16 @@ class Ear:
 
     def save(self, path: Path) -> None:
         """Write what was heard as a WAV file. Raises `OSError`."""
-        samples = np.frombuffer(bytes(self._pcm), np.int16)
-        with wave.open(str(path), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(_OCTETS)
-            file.setframerate(SAMPLE_RATE_HZ)
-            file.writeframes(samples.astype("<i2").tobytes())
+        save_wav(path, np.frombuffer(bytes(self._pcm), np.int16))
+
+
+def save_wav(path: Path, samples: Samples) -> None:
+    """Write samples, int16[n] at 8 kHz, as a WAV file. Raises `OSError`."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(_OCTETS)
+        file.setframerate(SAMPLE_RATE_HZ)
+        file.writeframes(samples.astype("<i2").tobytes())
 
 
 def level_of(pcm: bytes) -> float:

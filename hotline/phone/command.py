@@ -5,8 +5,10 @@ phone of another make than the server: what the two understand of each other, th
 
     python -m hotline.phone call NUMBER --server HOST:PORT ...    what `hotline call` does, and --json for programs
     python -m hotline.phone agent --server HOST:PORT --user U --password P ...    register, take one call, talk
+    python -m hotline.phone outside --server HOST:PORT --listen HOST:PORT ...    the same where a trunk leads to
 
-With `--live` standard input says what to do in the call, a line at a time: `press 12#`, `hang_up`; its end hangs up.
+With `--live` standard input says what to do in the call, a line at a time: `press 12#`, `play F.wav`, `hang_up`; its
+end hangs up.
 """
 
 import argparse
@@ -58,12 +60,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Where the phone is and who it is. `from_` is the number that the far end sees; none or `anonymous` hides it."""
+    """Where the phone is and who it is. `from_` is the number that the far end sees; none or `anonymous` hides it.
+    `listen` is where it is called without being registered."""
 
     server: str
     user: str = ""
     password: str = ""
     from_: str = ""
+    listen: str = ""
 
 
 def call(  # noqa: PLR0913  (the options of `hotline call`, one by one)
@@ -95,12 +99,16 @@ def dial(number: str, account: Account, part: Part, *, answer_s: float = ANSWER_
     return _run(account, part, run, as_json=as_json)
 
 
-def agent(account: Account, part: Part, *, answer_after: float = 1.0, as_json: bool = False) -> int:
-    """Register, take one call after `answer_after` seconds of ringing, and talk; return as `call` does."""
+def agent(account: Account, part: Part, *, answer_after: float = 1.0, refuse: str = "", as_json: bool = False) -> int:
+    """Register, if there is a user, take one call after `answer_after` seconds of ringing, and talk; or `refuse` every
+    call, with a status such as `486 Busy Here`. Return as `call` does."""
 
     def run(conversation: Conversation, line: "Line") -> None:
-        conversation.register(line, account.server)
-        conversation.take_call(line, answer_after)
+        if account.user:
+            conversation.register(line, account.server)
+        else:
+            conversation.progress.event("listening", f"called at {account.listen}")
+        conversation.take_call(line, answer_after, refuse)
 
     return _run(account, part, run, as_json=as_json)
 
@@ -113,7 +121,7 @@ def _run(account: Account, part: Part, run: Callable[[Conversation, "Line"], Non
         with conversation.interruptible():
             line = _open_line(account, part, conversation)
             if part.live:
-                said = (sys.stdin, line.keypad, conversation.stopping)
+                said = (sys.stdin, line.keypad, line.mouth.play, conversation.stopping)
                 threading.Thread(target=obey, args=said, name="commands", daemon=True).start()
             try:
                 run(conversation, line)
@@ -146,7 +154,9 @@ def _open_line(account: Account, part: Part, conversation: Conversation) -> "Lin
         caller = _caller(account, host)
         user = account.user or "phone"
         told = conversation.told.put
-        line = phone_line.Line((host, port), user, account.password, caller, script, told, conversation.on_mark)
+        listen = phone_line.resolve(account.listen) if account.listen else None
+        mark = conversation.on_mark
+        line = phone_line.Line((host, port), user, account.password, caller, script, told, mark, listen)
         line.start()
     except (PromptError, ScriptError, LineError) as error:
         raise PhoneFailed(str(error)) from error
@@ -188,7 +198,8 @@ def _caller(account: Account, host: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `python -m hotline.phone`."""
     options = _parser().parse_args(arguments)
-    account = Account(options.server, options.user, options.password, getattr(options, "from_", ""))
+    listen = getattr(options, "listen", "")
+    account = Account(options.server, options.user, options.password, getattr(options, "from_", ""), listen)
     part = Part(
         press=options.press,
         say=options.say,
@@ -202,6 +213,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     if options.mode == "agent":
         return agent(account, part, answer_after=options.answer_after, as_json=options.json)
+    if options.mode == "outside":
+        return agent(account, part, answer_after=options.answer_after, refuse=options.refuse, as_json=options.json)
     return dial(options.number, account, part, answer_s=options.answer_timeout, as_json=options.json)
 
 
@@ -213,8 +226,12 @@ def _parser() -> argparse.ArgumentParser:
     caller.add_argument("--from", dest="from_", default="", metavar="N", help="the caller's number, or anonymous")
     caller.add_argument("--answer-timeout", type=float, default=ANSWER_S, metavar="S")
     desk = modes.add_parser("agent", help="register, and take one call")
-    desk.add_argument("--answer-after", type=float, default=1.0, metavar="S", help="let it ring so long")
-    for mode, needs_account in ((caller, False), (desk, True)):
+    outside = modes.add_parser("outside", help="take one call, without being registered")
+    outside.add_argument("--listen", required=True, metavar="HOST:PORT", help="where it is called")
+    outside.add_argument("--refuse", default="", metavar="STATUS", help='answer every call so, such as "486 Busy Here"')
+    for mode in (desk, outside):
+        mode.add_argument("--answer-after", type=float, default=1.0, metavar="S", help="let it ring so long")
+    for mode, needs_account in ((caller, False), (desk, True), (outside, False)):
         mode.add_argument("--server", required=True, metavar="HOST:PORT")
         mode.add_argument("--user", default="", required=needs_account, metavar="U")
         mode.add_argument("--password", default="", required=needs_account, metavar="P")
@@ -228,6 +245,6 @@ def _parser() -> argparse.ArgumentParser:
         mode.add_argument("--voice", type=Path, metavar="F", help="an .onnx voice for piper; else espeak-ng speaks")
         mode.add_argument("--record", type=Path, metavar="F", help="write what is heard to a .wav file")
         mode.add_argument("--seconds", type=float, metavar="N", help="end after so long")
-        mode.add_argument("--live", action="store_true", help="do what standard input says: press KEYS, hang_up")
+        mode.add_argument("--live", action="store_true", help="obey standard input: press KEYS, play F, hang_up")
         mode.add_argument("--json", action="store_true", help="one JSON object per line, for programs")
     return parser

@@ -86,19 +86,20 @@ class Conversation:
             raise PhoneFailed(str(error)) from error
         self._talk(line, call, self.seconds)
 
-    def take_call(self, line: "Line", answer_after: float) -> None:
-        """Wait for a call, let it ring, answer it, and have the talk. Raises `PhoneFailed`, `Stopped`."""
+    def take_call(self, line: "Line", answer_after: float, refuse: str = "") -> None:
+        """Wait for a call, let it ring, answer it, and have the talk; with `refuse`, a status such as `486 Busy Here`,
+        answer every call with that. Raises `PhoneFailed`, `Stopped`."""
         begun = time.monotonic()
         deadline = float("inf") if self.seconds is None else begun + self.seconds
         while True:
             told = self.wait_for("incoming", deadline - time.monotonic(), "no call came")
-            call = self._ring(line, told, answer_after)
+            call = self._ring(line, told, answer_after, refuse)
             if call is not None:
                 break
         self._talk(line, call, None if self.seconds is None else max(0.0, deadline - time.monotonic()))
 
-    def _ring(self, line: "Line", told: Told, answer_after: float) -> "Call | None":
-        """Ring and answer; `None` when the caller gave up before."""
+    def _ring(self, line: "Line", told: Told, answer_after: float, refuse: str) -> "Call | None":
+        """Ring and answer; `None` when the caller gave up before, or is refused."""
         try:
             call = line.take(told.message)
         except LineError as error:
@@ -110,6 +111,9 @@ class Conversation:
         with contextlib.suppress(TimeoutError):
             self._watch("cancelled", time.monotonic() + answer_after)
             self.progress.say("the caller has given up")
+            return None
+        if refuse:
+            line.sip.refuse(refuse)
             return None
         line.accept(call)
         return call

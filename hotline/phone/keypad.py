@@ -1,10 +1,13 @@
 """Keys pressed while a call goes on, as telephone events (RFC 4733)."""
 
 import queue
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
+from ivr_flows.prompts import PromptError
 from telephony.clock import SAMPLES_PER_TICK
 
 HELD_TICKS: Final = 5
@@ -61,12 +64,17 @@ class Keypad:
             yield from [None] * PAUSE_TICKS
 
 
-def obey(lines: TextIO, keypad: Keypad, stopping: threading.Event) -> None:
-    """Do what a program says, line by line: `press 12#`, `hang_up`. The end of it hangs up, too."""
+def obey(lines: TextIO, keypad: Keypad, play: Callable[[Path], None], stopping: threading.Event) -> None:
+    """Do what a program says, line by line: `press 12#`, `play F.wav`, `hang_up`. The end of it hangs up, too."""
     for line in lines:
-        word, _, keys = line.strip().partition(" ")
+        word, _, what = line.strip().partition(" ")
         if word == "press":
-            keypad.press(keys)
+            keypad.press(what)
+        elif word == "play":
+            try:
+                play(Path(what))
+            except PromptError as error:
+                sys.stderr.write(f"play {what}: {error}\n")
         elif word == "hang_up":
             break
     stopping.set()

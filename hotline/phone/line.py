@@ -18,6 +18,7 @@ from typing import Any, Final
 from hotline.phone.audio import Ear
 from hotline.phone.dialog import LineError, Told
 from hotline.phone.keypad import Keypad, Press
+from hotline.phone.mouth import Mouth
 from hotline.phone.pyvoip import RTP, SIP, CallState, VoIPCall, VoIPPhone
 from hotline.phone.script import Mark, Script
 from hotline.phone.sip import Medias, Signalling
@@ -84,7 +85,7 @@ class Audio(RTP.RTPClient):
     def trans(self) -> None:
         """Send a packet every 20 ms until `stop`, at begin + n * 20 ms whatever the n before cost."""
         begin = time.monotonic()
-        presses = self._line.keypad.ticks()
+        presses, words = self._line.keypad.ticks(), self._line.mouth.ticks()
         for tick, (pcm, marks) in enumerate(self._line.script.ticks()):
             delay = begin + tick * TICK_S - time.monotonic()
             if delay > 0:
@@ -96,7 +97,7 @@ class Audio(RTP.RTPClient):
             press = next(presses)
             if press is not None and press.begins:
                 self._line.on_mark(Mark(tick * SAMPLES_PER_TICK, "pressed", press.key))
-            packet = self._packet(tick, pcm) if press is None else self._event(tick, press)
+            packet = self._packet(tick, next(words) or pcm) if press is None else self._event(tick, press)
             with contextlib.suppress(OSError):  # the far end's port is closed
                 self.sout.sendto(packet, (self.outIP, self.outPort))
                 self.sent += 1
@@ -172,15 +173,18 @@ class Line(VoIPPhone):
         script: Script,
         tell: Callable[[Told], None],
         on_mark: OnMark,
+        listen: tuple[str, int] | None = None,
     ) -> None:
+        """Without `listen` the system chooses where the phone is called."""
         host, port = server
-        my_ip = own_address(host, port)
+        my_ip, my_port = listen or (own_address(host, port), 0)
         super().__init__(host, port, user, password, my_ip)
         self.script = script
         self.on_mark = on_mark
         self.keypad = Keypad()
+        self.mouth = Mouth()
         self._sockets: dict[int, socket.socket] = {}
-        self.sip = Signalling(self, host, port, user, password, caller, my_ip, tell)
+        self.sip = Signalling(self, host, port, user, password, caller, (my_ip, my_port), tell)
 
     def start(self) -> None:
         """Open the line; nothing is sent, and nobody registered. Raises `OSError`."""

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Final, Literal
 
-PhoneEvent = Literal["registered", "ringing", "answered", "pressed", "speaking", "ended"]
+PhoneEvent = Literal["registered", "listening", "ringing", "answered", "pressed", "speaking", "ended"]
 
 METER_DB: Final = 60.0
 METER_CELLS: Final = 20

@@ -73,10 +73,11 @@ class Signalling(SIP.SIPClient):
         user: str,
         password: str,
         caller: str,
-        my_ip: str,
+        own: tuple[str, int],
         tell: Callable[[Told], None],
     ) -> None:
-        super().__init__(server, port, user, password, phone, my_ip, 0)
+        """`own` is where the phone is; port 0 is for one that the system chooses."""
+        super().__init__(server, port, user, password, phone, *own)
         self._caller = caller
         self._tell = tell
         self._repeater = Repeater(self._send, self._gave_up)
@@ -90,7 +91,7 @@ class Signalling(SIP.SIPClient):
     def start(self) -> None:
         """Open the socket and receive. Nothing is sent. Raises `OSError`."""
         self.s = self.out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.s.bind((self.myIP, 0))
+        self.s.bind((self.myIP, self.myPort))
         self.s.connect((self.server, self.port))
         self.myPort = self.s.getsockname()[1]
         self.NSD = True

@@ -117,16 +117,28 @@ def _by_telephone(to_play: Sequence[ToPlay], settings: Settings, tell: Tell) -> 
 
 
 async def _by_calls(to_play: Sequence[ToPlay], settings: Settings, tell: Tell) -> dict[tuple[str, str], Came]:
-    from hotline.trials.call import play  # noqa: PLC0415 - the database
-    from hotline.trials.house import base  # noqa: PLC0415
+    from hotline.trials.call import Stage, play  # noqa: PLC0415 - the database
+    from hotline.trials.known import base  # noqa: PLC0415
+    from hotline.trials.speech import NotForEars, Speech, with_heard  # noqa: PLC0415
 
-    turns, begun = asyncio.Semaphore(AT_ONCE), await base()
+    turns = asyncio.Semaphore(AT_ONCE)
 
-    async def play_one(one: ToPlay) -> tuple[tuple[str, str], Came]:
+    async def play_one(one: ToPlay, stage: Stage) -> tuple[tuple[str, str], Came]:
+        unheard = stage.speech.unheard(one.scenario, one.beside.flow.languages)
+        if unheard:
+            return one.key, unheard
         async with turns:
-            played = await play(one.beside, one.prepared, one.scenario, one.logic.played.lasted_s, settings, begun)
+            try:
+                played, voice = await play(one.beside, one.prepared, one.scenario, one.logic.played, stage)
+            except NotForEars as reason:
+                tell(one.told(str(reason)))
+                return one.key, str(reason)
         verdict = compared(one.prepared, one.scenario, played)
+        wrong = tuple(with_heard(each, tuple(voice.utterances)) for each in verdict.disappointments)
+        verdict = replace(verdict, disappointments=wrong)
         tell(one.told(verdict))
         return one.key, verdict
 
-    return dict(await asyncio.gather(*map(play_one, to_play)))
+    with Speech(settings) as speech:
+        stage = Stage(settings, speech, await base())
+        return dict(await asyncio.gather(*(play_one(one, stage) for one in to_play)))

@@ -65,7 +65,7 @@ REFUSED: Final[Mapping[int, str]] = {**dict.fromkeys(BUSY, "busy"), **dict.fromk
 class Follower:
     """One call. `pressed` are the keys that its phone was told to press, `seen` how many of them the journal has;
     `heard` is what was understood of what the caller said, with the recogniser's confidence, and `misses` how often it
-    was nothing. `talks` have begun, and `messages` been asked for."""
+    was nothing. `messages` have been asked for."""
 
     marked: Marked
     scenario: Scenario
@@ -79,7 +79,6 @@ class Follower:
     steps: list[str] = field(default_factory=list)
     heard: list[tuple[str, float]] = field(default_factory=list)
     misses: int = 0
-    talks: int = 0
     messages: int = 0
     listening: Listening | None = None
     row: CallSnapshot | None = None
@@ -133,8 +132,7 @@ class Follower:
             self.early.append(digit)
             return
         self.shadow.now = max(self.shadow.now, now)
-        self.shadow.note("press", digit)
-        self.shadow.give(KeyPressed(digit))
+        self.shadow.press(digit)
 
     def _follow(self, shadow: Shadow, message: Event | Command) -> None:
         match message:
@@ -192,7 +190,6 @@ class Follower:
             case DialogEnded() if shadow.kind == "dial" and shadow.came and message.status:
                 shadow.came = REFUSED.get(message.status, "failed")
             case Join(leg=self.leg):
-                self.talks += 1
                 shadow.meet()
             case Leave(leg=self.leg) if shadow.talking and shadow.state.phase == "queued":
                 shadow.talking = False

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from ivr_flows.state import Ask, EnterQueue, FlowAction, PlayPrompts, StopPrompts, TakeCall
+from ivr_flows.state import Ask, EnterQueue, FlowAction, KeyPressed, PlayPrompts, StopPrompts, TakeCall
 from ivr_flows.trials.played import AWAY
 from ivr_flows.trials.walked import Walked
 from telephony.requests import kind_of
@@ -24,12 +24,15 @@ MET: Final[Mapping[str, str]] = {"dial": "answered", "transfer": AWAY, "conferen
 class Shadow(Walked):
     """The flow's walker beside the real one: it is told what happened, and does nothing. `asked` is the number of what
     it asked last, of this `kind`, and `came` what would come of it as far as the journal tells; empty where the journal
-    has the answer. `known` are the steps that the journal has, and while `talking` the caller has an agent."""
+    has the answer, and once it is answered. `known` are the steps that the journal has; `met` is how the caller came to
+    talk with others, and while `talking` it is with an agent; `done` are the kinds that were answered unwritten."""
 
     asked: int = 0
     kind: str = ""
     came: str = ""
     known: list[str] = field(default_factory=list)
+    met: list[str] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
     talking: bool = False
 
     @property
@@ -39,6 +42,7 @@ class Shadow(Walked):
     def meet(self) -> None:
         """Somebody is there: whom the flow has asked for, or an agent. Then the flow for waiting is over, wherever it
         was (`telephony.switchboard.waiting`)."""
+        self.met.append(self.kind if self.came else "agent")
         if self.came:
             self.came = MET.get(self.kind, self.came)
         elif self.state.phase == "queued":
@@ -46,6 +50,12 @@ class Shadow(Walked):
             self.state = replace(self.state, waiting=None)
         self.note("talks", "")
         self.look()
+
+    def press(self, key: str) -> None:
+        """The caller presses a key, which no flow hears that has given the caller to others."""
+        self.note("press", key)
+        if not (self.came and self.kind in MET):
+            self.give(KeyPressed(key))
 
     def perform(self, action: FlowAction) -> None:
         match action:

@@ -72,9 +72,8 @@ class Speech:
 
     def unheard(self, scenario: Scenario, languages: Collection[str]) -> str:
         """Return why nobody can understand what the caller says, whichever of the languages it is in."""
-        speaks = any(isinstance(deed, Says) for deed in scenario.deeds)
         causes = [self.missing(language) for language in languages]
-        return f"the caller speaks. {causes[0]}" if speaks and all(causes) else ""
+        return f"the caller speaks. {causes[0]}" if scenario.speaks and all(causes) else ""
 
 
 class Voice:

@@ -14,7 +14,9 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from crm_bridge.identity import phone
+from hotline.trials.plan import Plan, plan_of
 from ivr_flows.facts import Facts, QueueFacts
+from ivr_flows.flow import Dial, Transfer
 from ivr_flows.trials.marks import Marked
 from ivr_flows.trials.played import Played
 from ivr_flows.trials.playing import play
@@ -29,8 +31,16 @@ CERTAIN: Final = 1.0
 TALK_S: Final = 1.0
 """How long an agent talks: nothing of the flow happens in that time."""
 NOBODY: Final = "0" * 32
-REAL: Final = frozenset({"http", "case"})
-"""What a flow asks that a real server is asked. A callback would need a trunk to call by."""
+REAL: Final[Mapping[str, frozenset[str]]] = {
+    "case": frozenset({"next"}),
+    "voicemail": frozenset({"next", "no_message"}),
+    "dial": frozenset({"answered", "busy", "no_answer", "failed"}),
+    "transfer": frozenset({"failed"}),
+    "conference": frozenset({"next"}),
+}
+"""What may come of what a flow asks a real server, besides web services. A callback would be a call of its own."""
+MOST_WAITING: Final = 5
+"""So many others may wait in a queue: each is a phone."""
 WITH_THE_CALL: Final = frozenset({"dial", "transfer", "conference"})
 """What a flow asks that needs others than agents in queues."""
 
@@ -47,21 +57,26 @@ def shortened(scenario: Scenario) -> Scenario:
 def unsuitable(depth: Depth, prepared: Marked, scenario: Scenario, played: Played, *, slow: bool = False) -> str:
     """Return why a depth cannot play a scenario, which was played by its logic like this; empty where it can. `slow`
     calls may last."""
-    reasons = _by_ear(prepared, scenario, played) if depth == "audio" else _by_telephone(scenario, played)
+    by = _by_ear if depth == "audio" else _by_telephone
+    reasons = chain(by(prepared, scenario, played), _of_what_is_heard(prepared, scenario, played))
     return next(chain(reasons, () if slow else _of_the_time(depth, played)), "")
 
 
-def _by_telephone(scenario: Scenario, played: Played) -> Iterator[str]:
+def _by_telephone(prepared: Marked, scenario: Scenario, played: Played) -> Iterator[str]:
     yield from _of_the_caller(scenario)
     yield from _of_the_world(scenario.world)
-    yield from _of_the_way(scenario, played)
+    yield from _of_the_way(prepared, scenario, played)
+    yield from _of_the_queues(prepared, plan_of(scenario, played), played)
 
 
-def _by_ear(prepared: Marked, scenario: Scenario, played: Played) -> Iterator[str]:
+def _by_ear(_prepared: Marked, _scenario: Scenario, played: Played) -> Iterator[str]:
     for moment in played.way:
         kind = moment.text.partition(" ")[0]
         if moment.what == "asks" and kind in WITH_THE_CALL:
             yield f"it comes to '{kind}'"
+
+
+def _of_what_is_heard(prepared: Marked, scenario: Scenario, played: Played) -> Iterator[str]:
     doubtful = [deed.confidence for deed in scenario.deeds if isinstance(deed, Says) and deed.confidence < CERTAIN]
     if doubtful and play(prepared, _heard_well(scenario)).steps != played.steps:
         yield f"the caller is to be heard with a confidence of {min(doubtful):g}, which is the recogniser's to say"
@@ -80,8 +95,6 @@ def _of_the_time(depth: Depth, played: Played) -> Iterator[str]:
 def _of_the_caller(scenario: Scenario) -> Iterator[str]:
     facts = scenario.world.facts
     caller = facts.caller
-    if any(isinstance(deed, Says) for deed in scenario.deeds):
-        yield "the caller speaks"
     if facts.ani and not phone(facts.ani, facts.region):
         yield f"{facts.ani} is no telephone number"
     if caller.known and not facts.ani:
@@ -104,37 +117,61 @@ def _of_the_world(world: World) -> Iterator[str]:
         yield "it has a time of its own"
     if "emergency" in facts.hours.values():
         yield "it has an emergency"
-    yield from (
-        f"queue '{name}' has callers, or is shut" for name, each in facts.queues.items() if each != QueueFacts()
-    )
 
 
-def _of_the_way(scenario: Scenario, played: Played) -> Iterator[str]:
-    world = scenario.world
+def _of_the_way(prepared: Marked, scenario: Scenario, played: Played) -> Iterator[str]:
     for moment in played.way:
         if moment.what == "asks":
-            yield from _of_a_request(world, *moment.text.partition(" ")[::2])
-        elif moment.what == "queue":
-            yield from _of_a_queue(moment.text, world.visits.get(moment.text, ()))
+            yield from _of_a_request(scenario.world, *moment.text.partition(" ")[::2])
+    for place in played.steps:
+        flow, _, name = place.rpartition("/")
+        match prepared.flow.part(flow).steps[name]:
+            case Transfer(agent=agent) if agent:
+                yield f"'{place}' gives the call to the agent {agent}, and the server has another"
+            case Dial(number=number) | Transfer(number=number) if number and not _is_dialled(number):
+                yield f"'{place}' calls {number}, which is no number"
+
+
+def _is_dialled(number: str) -> bool:
+    """Whether it may be a number: a template shows that only when it is filled in."""
+    return "{{" in number or any(digit.isdigit() for digit in number)
 
 
 def _of_a_request(world: World, kind: str, url: str) -> Iterator[str]:
-    if kind not in REAL:
+    if kind == "http":
+        if setting_of(world.facts, url) is None:
+            yield f"the address {url} does not begin with a value of the settings"
+        elif any(len(each) > 1 and any(reply.outcome != "next" for reply in each) for each in world.http.values()):
+            yield "a web service fails at first and not later, and who asks again is not told of that"
+    elif kind not in REAL:
         yield f"it comes to '{kind}'"
-    elif kind != "http":
-        if any(reply.outcome != "next" for reply in world.replies.get(kind, ())):
-            yield f"'{kind}' is to fail"
-    elif setting_of(world.facts, url) is None:
-        yield f"the address {url} does not begin with a value of the settings"
-    elif any(len(each) > 1 and any(reply.outcome != "next" for reply in each) for each in world.http.values()):
-        yield "a web service fails at first and not later, and who asks again is not told of that"
+    elif other := {reply.outcome for reply in world.replies.get(kind, ())} - REAL[kind]:
+        yield f"'{kind}' is to come to '{min(other)}'" if kind != "case" else "'case' is to fail"
 
 
-def _of_a_queue(name: str, visits: tuple[Visit, ...]) -> Iterator[str]:
-    if len({visit.outcome for visit in visits}) > 1:
-        yield f"queue '{name}' comes to one thing and then to another"
-    if any(visit.outcome == "closed" for visit in visits):
-        yield f"queue '{name}' is closed, which a queue of the settings never is"
+def _of_the_queues(prepared: Marked, plan: Plan, played: Played) -> Iterator[str]:
+    for name, count in plan.crowds.items():
+        if count > MOST_WAITING:
+            yield f"in queue '{name}' {count} wait, and only {MOST_WAITING} can"
+    for name in dict.fromkeys(stay.queue for stay in plan.stays):
+        outcomes = plan.outcomes(name)
+        if "closed" in outcomes and len(set(outcomes)) > 1:
+            yield f"queue '{name}' is closed, and then it is not: a server has it or has it not"
+        elif "full" in outcomes[outcomes.count("full") :]:
+            yield f"queue '{name}' is to be full after it was not: nobody comes before a caller who waits"
+        elif plan.crowds.get(name) and "answered" in outcomes[:-1]:
+            yield f"others wait in queue '{name}' before a talk and after it: an agent comes when they have gone"
+    real = plan.real
+    if real != plan.scenario and play(prepared, real).steps != played.steps:
+        wrong = [
+            name for name, each in real.world.facts.queues.items() if each != plan.scenario.world.facts.queues[name]
+        ]
+        yield f"queue '{wrong[0]}' is as no server shows it: {_as_shown(real.world.facts.queues[wrong[0]])}"
+
+
+def _as_shown(facts: QueueFacts) -> str:
+    is_open = "open" if facts.open else "not open"
+    return f"it would be {is_open}, with {facts.waiting} who wait and no wait that could be reckoned"
 
 
 def setting_of(facts: Facts, url: str) -> str | None:

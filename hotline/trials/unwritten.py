@@ -80,6 +80,7 @@ def _let(shadow: Shadow, happened: FlowInput, now: float) -> None:
             shadow.leave_queue(outcome)
         case Answered(outcome=outcome):
             shadow.came = ""
+            shadow.done.append(shadow.kind)
             shadow.note("answer", outcome)
             shadow.give(happened, outcome)
         case _:

@@ -144,6 +144,11 @@ class Scenario(msgspec.Struct, frozen=True):
     deeds: tuple[AnyDeed, ...]
     expected: tuple[Expected, ...] = ()
 
+    @property
+    def speaks(self) -> bool:
+        """Whether the caller says anything."""
+        return any(isinstance(deed, Says) for deed in self.deeds)
+
 
 class Trials(msgspec.Struct, frozen=True):
     """A test file: the flow's name and its scenarios, in their order."""

@@ -3,6 +3,7 @@
 import io
 import threading
 from itertools import islice
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,7 +35,9 @@ def test_every_key_begins_once_and_in_its_order(keys: str) -> None:
 
 def test_a_program_says_what_is_pressed_and_when_it_is_over() -> None:
     keypad, stopping = Keypad(), threading.Event()
-    obey(io.StringIO("press 12\nnonsense\nhang_up\npress 3\n"), keypad, stopping)
+    played: list[Path] = []
+    obey(io.StringIO("press 12\nplay a b.wav\nnonsense\nhang_up\npress 3\n"), keypad, played.append, stopping)
+    assert played == [Path("a b.wav")]
     begun = [press.key for press in islice(keypad.ticks(), 60) if press is not None and press.begins]
     assert begun == ["1", "2"]
     assert stopping.is_set()

@@ -1,0 +1,23 @@
+"""What is said while a call goes on comes in its order, in whole ticks, and then there is silence of the script's."""
+
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from hotline.phone.audio import save_wav
+from hotline.phone.mouth import Mouth
+from telephony.clock import SAMPLES_PER_TICK
+
+
+def test_one_thing_is_said_after_another(tmp_path: Path) -> None:
+    mouth = Mouth()
+    save_wav(tmp_path / "said.wav", np.full(SAMPLES_PER_TICK + 1, 7, np.int16))
+    mouth.play(tmp_path / "said.wav")
+    mouth.say(np.full(SAMPLES_PER_TICK, 9, np.int16))
+    first, second, third, after = islice(mouth.ticks(), 4)
+    assert first == np.full(SAMPLES_PER_TICK, 7, np.int16).tobytes()
+    assert second is not None
+    assert np.frombuffer(second, np.int16).tolist() == [7] + [0] * (SAMPLES_PER_TICK - 1)
+    assert third == np.full(SAMPLES_PER_TICK, 9, np.int16).tobytes()
+    assert after is None

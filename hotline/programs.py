@@ -31,7 +31,7 @@ class Process:
                     for line in self.lines:
                         if line.get("event") == event:
                             return line
-                    if self.process.returncode is not None and all(task.done() for task in self.tasks):
+                    if all(task.done() for task in self.tasks):
                         raise ProgramFailed(f"{self.name} ended before `{event}`:\n{self.said()}")
                     self.changed.clear()
                     await self.changed.wait()
@@ -77,8 +77,14 @@ async def spawn(name: str, *command: str, told: bool = False) -> Process:
         stderr=asyncio.subprocess.PIPE,
     )
     running = Process(name, process)
-    running.tasks = [asyncio.create_task(_read_lines(running)), asyncio.create_task(_read_errors(running))]
+    running.tasks = [asyncio.create_task(work(running)) for work in (_read_lines, _read_errors, _end)]
+    for task in running.tasks:
+        task.add_done_callback(lambda _: running.changed.set())
     return running
+
+
+async def _end(running: Process) -> None:
+    await running.process.wait()
 
 
 async def _read_lines(running: Process) -> None:
@@ -89,7 +95,6 @@ async def _read_lines(running: Process) -> None:
             if isinstance(parsed, dict):
                 running.lines.append(parsed)
         running.changed.set()
-    running.changed.set()
 
 
 async def _read_errors(running: Process) -> None:
@@ -99,4 +104,3 @@ async def _read_errors(running: Process) -> None:
         if line.strip() == b"ready":
             running.lines.append({"event": "ready"})
         running.changed.set()
-    running.changed.set()

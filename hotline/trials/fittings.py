@@ -24,7 +24,8 @@ title: {{{language}: {name}}}
 languages: [{language}]
 start: wait
 steps:
-  wait: {{queue: {{to: {queue}, priority: 1, limit: 2h}}, answered: end, timeout: end, full: end, closed: end}}
+  wait: {{queue: {{to: {queue}, priority: 1, limit: 2h}}, answered: end, timeout: over, full: over, closed: over}}
+  over: {{hangup: {{{language}: {name}}}}}
 """
 """What those call who wait in a queue before the caller: whatever its priority, they came before."""
 

@@ -6,6 +6,7 @@ The voices are programs under the GPL: they speak in the rendering process of a 
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -42,13 +43,14 @@ def with_callers(voices: Mapping[str, VoiceSettings]) -> dict[str, VoiceSettings
 
 
 class Spoken:
-    """Renders into a folder, each thing once. A context: the rendering process ends with it."""
+    """Renders into a folder, each thing once; threads take turns. A context: the rendering process ends with it."""
 
     def __init__(self, folder: Path, voices: Mapping[str, VoiceSettings], country: Country = "vn") -> None:
         self._folder = folder
         self._voices = with_callers(voices)
         self._clips = Clips(country)
         self._decoder: Decoder[FromSpeech] = Decoder(FromSpeech)
+        self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
 
@@ -68,14 +70,18 @@ class Spoken:
     def prompt(self, prompt: Prompt) -> Samples:
         """Return the samples of a prompt, int16[n] at 8 kHz. Raises `Unspoken`."""
         try:
-            if prompt.kind == "tone":
-                return self._clips.open(TONE + prompt.value)
-            path = prompt_path(self._folder, prompt, self._voices)
-            if not path.exists():
-                self._render(RenderPrompt(str(path), prompt.kind, prompt.value, prompt.language, str(path)))
-            return self._clips.open(str(path))
+            with self._lock:
+                return self._samples(prompt)
         except (UnknownTone, OSError) as error:
             raise Unspoken(str(error)) from error
+
+    def _samples(self, prompt: Prompt) -> Samples:
+        if prompt.kind == "tone":
+            return self._clips.open(TONE + prompt.value)
+        path = prompt_path(self._folder, prompt, self._voices)
+        if not path.exists():
+            self._render(RenderPrompt(str(path), prompt.kind, prompt.value, prompt.language, str(path)))
+        return self._clips.open(str(path))
 
     def caller(self, text: str, language: str) -> Samples:
         """Return what a caller says. Raises `Unspoken`."""

@@ -13,6 +13,7 @@ from telephony.events import (
     CallSnapshot,
     Command,
     DialogEnded,
+    DialogRinging,
     DigitPressed,
     Event,
     InviteReceived,
@@ -76,6 +77,16 @@ steps:
     no_input: bye
     no_match: bye
   leave: {voicemail: {to: care}, next: bye, no_message: bye, failed: bye}
+  bye: {hangup: {en: Goodbye.}}
+"""
+OUTSIDE = """\
+flow: line
+title: {en: Line}
+languages: [en]
+start: ring
+steps:
+  ring: {dial: {number: "+842839000000"}, answered: bye, busy: give, no_answer: bye, failed: bye}
+  give: {transfer: {number: "+842839000000"}, failed: bye}
   bye: {hangup: {en: Goodbye.}}
 """
 CALL, LEG, DIALOG = "c", "c.caller", "d"
@@ -235,3 +246,31 @@ def test_what_was_said_and_the_message_that_was_left(tmp_path: Path) -> None:
     assert follower.lost == ""
     assert (follower.heard, follower.misses) == ([("a message", 0.9)], 1)
     assert [exit_.name for exit_ in follower.played(None).exits] == ["1", "next"]
+
+
+def test_whom_a_flow_calls_is_busy_and_then_has_the_call(tmp_path: Path) -> None:
+    (tmp_path / "line.yaml").write_text(OUTSIDE, "utf-8")
+    follower = follow(
+        load(tmp_path / "line.yaml"),
+        (0, Note(CALL, "step", "ring")),
+        (1, DialogRinging(f"{CALL}.outside1")),
+        (2, DialogEnded(f"{CALL}.outside1", "rejected", 486)),
+        (2, Note(CALL, "step", "give")),
+        (4, Join(LEG, CALL)),
+        (5, key("•")),
+        (6, row("ring", "give")),
+    )
+    played = follower.played(None)
+    assert (follower.lost, played.ended) == ("", "transferred")
+    assert [exit_.name for exit_ in played.exits] == ["busy"]
+    assert follower.shadow is not None
+    assert (follower.shadow.met, follower.shadow.done) == (["transfer"], ["dial"])
+
+
+def test_who_answers_a_flow_that_calls_them_has_talked(tmp_path: Path) -> None:
+    (tmp_path / "line.yaml").write_text(OUTSIDE, "utf-8")
+    lines: list[tuple[float, Event | Command]] = [(0, Note(CALL, "step", "ring")), (1, DialogRinging(f"{CALL}.x"))]
+    talked = [(2.0, Join(LEG, CALL)), (3.0, Leave(LEG))]
+    for more, exit_ in ((talked, "answered"), ([], "no_answer")):
+        follower = follow(load(tmp_path / "line.yaml"), *lines, *more, (30, Note(CALL, "step", "bye")))
+        assert [each.name for each in follower.played(None).exits] == [exit_]

@@ -24,6 +24,10 @@ steps:
         2: {next: agent}
         3: {next: leave}
         4: {next: give}
+        5: {next: call}
+        6: {next: first}
+        7: {next: room}
+        8: {next: is_long}
       no_input: {retries: 0, next: bye}
       no_match: {retries: 0, next: bye}
   look:
@@ -33,6 +37,15 @@ steps:
   agent: {queue: {to: care, limit: 10m, wait: {en: Hold.}}, answered: end, timeout: bye, full: bye, closed: bye}
   leave: {voicemail: {to: care}, next: bye, no_message: bye, failed: bye}
   give: {transfer: {agent: chi}, failed: bye, no_answer: bye}
+  call: {dial: {number: "+842839000000", timeout: 20s}, answered: bye, busy: call, no_answer: bye, failed: bye}
+  first: {queue: {to: care, limit: 9s, wait: {en: Hold.}}, answered: end, timeout: again, full: again, closed: bye}
+  again: {queue: {to: care, limit: 9s, wait: {en: Hold.}}, answered: end, timeout: last, full: last, closed: bye}
+  last: {queue: {to: care, limit: 9s, wait: {en: Hold.}}, answered: end, timeout: bye, full: bye, closed: bye}
+  room: {conference: {room: sales, limit: 30m}, next: bye, full: bye, failed: bye}
+  is_long:
+    when:
+      - {if: 'queue("care").estimated_wait > 60 or not queue("care").open', next: bye}
+      - {else: agent}
   bye: {hangup: {en: Goodbye.}}
 """
 
@@ -59,6 +72,14 @@ def reason(folder: Path, scenario: str, depth: Depth = "sip", *, slow: bool = Fa
         "{call: [{press: 1}], http: {shop/orders: failed}}",
         "{call: [silent], caller: {phone: '0912 345 678', known_as: {name: Lan, open_cases: [refund]}}}",
         "{call: [silent], caller: withheld}",
+        "{call: [{says: one}], http: {shop/orders: {day: today}}}",
+        "{call: [{press: 3}]}",
+        "{call: [{press: 3}], voicemail: no_message}",
+        "{call: [{press: 2}], queues: {care: closed}}",
+        "{call: [{press: 2}], queues: {care: {waiting: 3}}}",
+        "{call: [{press: 5}], dial: [busy, no_answer]}",
+        "{call: [{press: 6}], queues: {care: {outcome: [full, full, timeout]}}}",
+        "{call: [{press: 7}]}",
     ],
 )
 def test_a_real_call_plays(tmp_path: Path, scenario: str) -> None:
@@ -68,11 +89,19 @@ def test_a_real_call_plays(tmp_path: Path, scenario: str) -> None:
 @pytest.mark.parametrize(
     ("scenario", "why"),
     [
-        ("{call: [{says: one}], http: {shop/orders: {day: today}}}", "the caller speaks"),
-        ("{call: [{press: 3}]}", "it comes to 'voicemail'"),
+        ("{call: [{says: {text: one, confidence: 0.1}}]}", "with a confidence of 0.1"),
+        ("{call: [{press: 3}], voicemail: failed}", "'voicemail' is to come to 'failed'"),
+        ("{call: [{press: 4}]}", "'give' gives the call to the agent chi"),
+        ("{call: [{press: 7}], conference: full}", "'conference' is to come to 'full'"),
         ("{call: [silent], at: 2026-03-03 10:00}", "it has a time of its own"),
-        ("{call: [{press: 2}], queues: {care: closed}}", "queue 'care' is closed"),
-        ("{call: [{press: 2}], queues: {care: {waiting: 3}}}", "queue 'care' has callers"),
+        (
+            "{call: [{press: 6}], queues: {care: {outcome: [full, closed]}}}",
+            "queue 'care' is closed, and then it is not",
+        ),
+        ("{call: [{press: 6}], queues: {care: {outcome: [full, timeout, full]}}}", "to be full after it was not"),
+        ("{call: [{press: 2}], queues: {care: {waiting: 6}}}", "in queue 'care' 6 wait"),
+        ("{call: [{press: 8}], queues: {care: {estimated_wait: 3m}}}", "would be open, with 0 who wait and no wait"),
+        ("{call: [{press: 8}], queues: {care: {open: no}}}", "queue 'care' is as no server shows it"),
         ("{call: [{press: 2}], queues: {care: timeout}}", f"more than {LONGEST_S['sip']:.0f} s need --slow"),
         ("{call: [silent], caller: {known_as: {name: Lan, assurance: 2}}}", "the caller has assurance 2"),
         ("{call: [silent], caller: '12345'}", "12345 is no telephone number"),

@@ -46,6 +46,35 @@ scenarios:
     at: 2026-05-05 05:05
     call: [hangs_up]
 """
+DESK = """\
+flow: desk
+title: {en: Desk}
+languages: [en]
+start: wish
+steps:
+  wish:
+    menu:
+      prompt: {en: What can we do for you?}
+      choices: {1: {phrases: {en: [order]}, next: leave}, 2: {next: agent}}
+    no_input: {retries: 0, next: bye}
+    no_match: {retries: 0, next: bye}
+  leave: {voicemail: {to: care, limit: 4s, prompt: {en: Speak now.}}, next: bye, no_message: bye, failed: bye}
+  agent: {queue: {to: sales}, answered: end, timeout: bye, full: bye, closed: call}
+  call: {dial: {number: "+842839000000"}, answered: talked, busy: bye, no_answer: bye, failed: bye}
+  talked: {say: {en: You have talked.}, next: bye}
+  bye: {hangup: {en: Goodbye.}}
+"""
+AT_THE_DESK = """\
+flow: desk
+scenarios:
+  who_says_what_they_want_leaves_a_message:
+    call: [{says: It is about my order.}, {hears: Speak now}, {hears: Goodbye}]
+    expect: {exit: [wish.1, leave.next]}
+  where_no_queue_is_somebody_outside_answers:
+    queues: {sales: closed}
+    call: [{press: 2}, {hears: You have talked}]
+    expect: {exit: [agent.closed, call.answered]}
+"""
 TONGUES = """\
 flow: tongues
 title: {vi: Tổng đài, en: Line, ko: 안내}
@@ -113,7 +142,7 @@ def test_shipped_scenarios_come_true_in_real_calls() -> None:
     code, told = played(
         str(EXAMPLES / "after_call.yaml"), str(EXAMPLES / "after_hours.yaml"),
         "--only", "somebody_is_not", "--only", "which_day_closed",
-        "--only", "message_no_message",
+        "--only", "book_own_next",
     )  # fmt: skip
     survey, closed = told["flows"]
     assert code == 0, told
@@ -121,7 +150,7 @@ def test_shipped_scenarios_come_true_in_real_calls() -> None:
     assert [each["steps"][-1] for each in closed["scenarios"]] == ["bye"]
     assert {"csat.next", "nps.next", "open_case.next"}.isdisjoint(survey["coverage"]["missed"])
     assert "nps.no_match" in survey["coverage"]["missed"]
-    assert [each["name"] for each in told["not_for_this_depth"]] == ["message_no_message"]
+    assert [each["name"] for each in told["not_for_this_depth"]] == ["book_own_next"]
 
 
 def test_a_known_caller_a_web_service_secret_keys_and_an_agent(tmp_path: Path) -> None:
@@ -134,6 +163,17 @@ def test_a_known_caller_a_web_service_secret_keys_and_an_agent(tmp_path: Path) -
     assert scenario["exits"] == ["hello.next", "ask.next", "look.next", "told.next", "agent.answered"]
     (left_out,) = told["not_for_this_depth"]
     assert (left_out["name"], left_out["reason"]) == ("a_call_that_is_not_for_a_telephone", "it has a time of its own")
+
+
+def test_a_spoken_answer_a_message_and_a_call_outside(tmp_path: Path) -> None:
+    (tmp_path / "desk.yaml").write_text(DESK, "utf-8")
+    (tmp_path / "desk.test.yaml").write_text(AT_THE_DESK, "utf-8")
+    code, told = played(str(tmp_path))
+    assert code == 0, told
+    spoken, outside = told["flows"][0]["scenarios"]
+    assert spoken["exits"] == ["wish.1", "leave.next"]
+    assert "order" in spoken["understood"][0]
+    assert outside["exits"] == ["wish.2", "agent.closed", "call.answered", "talked.next"]
 
 
 def test_a_scenario_that_fails_by_its_logic_fails_without_a_call(tmp_path: Path) -> None:

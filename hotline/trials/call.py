@@ -47,7 +47,7 @@ class Stage:
 async def play(beside: Beside, marked: Marked, scenario: Scenario, logic: Played, stage: Stage) -> tuple[Played, Voice]:
     """Play a scenario, which its logic plays like this, by a call to a server of its own. What does not come about is
     a disappointment. Raises `NotForEars`."""
-    plan = plan_of(scenario, logic)
+    plan = plan_of(beside.flow, scenario, logic)
     with tempfile.TemporaryDirectory(prefix="hotline-trial-") as folder:
         house = House(Path(folder), stage.settings, beside, plan, stage.base)
         flow_settings = await house.web.start()
@@ -55,7 +55,7 @@ async def play(beside: Beside, marked: Marked, scenario: Scenario, logic: Played
         course = Course(scenario, Follower(marked, scenario, facts))
         voice = Voice(course, stage.speech)
         try:
-            await asyncio.to_thread(voice.prepare, message=plan.takes_message)
+            await asyncio.to_thread(voice.prepare, message=bool(plan.messages))
             await house.open(flow_settings)
             disappointment = await Playing(house, course, voice, PACE * logic.lasted_s + GRACE_S).play()
         except ProgramFailed as error:

@@ -33,7 +33,7 @@ steps:
 def settings_of(given: Settings, plan: Plan, flow: str, flow_settings: Mapping[str, str]) -> dict[str, Any]:
     """Return the settings of the world; `flow_settings` are what the flow names."""
     facts = plan.scenario.world.facts
-    queues = sorted(name for name in {*given.queues, *facts.queues} if not plan.is_closed(name))
+    queues = sorted(name for name in {*given.queues, *facts.queues} if not plan.is_missing(name))
     speaks = plan.scenario.speaks
     return {
         "numbers": {"*": flow, **{number_of(plan, name): flow_of(name) for name in plan.crowds}},

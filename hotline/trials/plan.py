@@ -2,17 +2,19 @@
 
 Which queues, and in what order, is known from the scenario's logic. A queue is full where as many wait as may; who
 waits there before the caller are calls of others, so after being full a queue may come to something else, and not the
-other way round: nobody can be put before somebody who waits. One that is closed is none that the settings have.
+other way round: nobody can be put before somebody who waits. One that is closed, or takes no messages, is none that
+the settings have.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
 from ivr_flows.facts import QueueFacts
+from ivr_flows.flow import Flow, Step, Voicemail
 from ivr_flows.trials.played import Played
 from ivr_flows.trials.scenario import Reply, Scenario, Visit
 from ivr_flows.trials.world import Answers
@@ -32,13 +34,13 @@ class Stay(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A scenario's `stays` in queues, and what comes of the numbers that are `called`, in their order. `over` is how
-    many of the stays are."""
+    """A scenario's `stays` in queues, what comes of the numbers that are `called`, in their order, and the queues that
+    `messages` are left for. `over` is how many of the stays are."""
 
     scenario: Scenario
     stays: tuple[Stay, ...]
     called: tuple[Reply, ...]
-    takes_message: bool
+    messages: frozenset[str]
 
     def waiting_in(self, queue: str, over: int = 0) -> int:
         """Return how many others wait in a queue. Before it comes to something else, one more than then makes it
@@ -55,14 +57,22 @@ class Plan:
         """Return what comes of a queue, one visit after another."""
         return [stay.visit.outcome for stay in self.stays if stay.queue == queue]
 
-    def is_closed(self, queue: str) -> bool:
-        """Whether a queue is closed whenever the call comes to it."""
-        return "closed" in self.outcomes(queue)
+    def is_missing(self, queue: str) -> bool:
+        """Whether the server has no such queue: it is closed, or a message for it is to fail."""
+        fails = queue in self.messages and "failed" in self.of_messages
+        return "closed" in self.outcomes(queue) or (fails and not self.outcomes(queue))
+
+    @property
+    def of_messages(self) -> set[str]:
+        """Return what comes of messages."""
+        return {reply.outcome for reply in self.scenario.world.replies.get("voicemail", ())} or {"next"}
 
     @property
     def crowds(self) -> dict[str, int]:
         """Return how many others wait in each queue at first, where any do."""
-        waiting = {name: self.waiting_in(name) for name in self.scenario.world.facts.queues if not self.is_closed(name)}
+        waiting = {
+            name: self.waiting_in(name) for name in self.scenario.world.facts.queues if not self.is_missing(name)
+        }
         return {name: count for name, count in waiting.items() if count}
 
     def queues(self, over: int = 0) -> Mapping[str, QueueFacts]:
@@ -70,7 +80,7 @@ class Plan:
         and while others wait nobody does."""
         return {
             name: QueueFacts(open=False)
-            if self.is_closed(name)
+            if self.is_missing(name)
             else replace(
                 known,
                 open=self.waiting_in(name, over) < self.room_in(name),
@@ -87,7 +97,7 @@ class Plan:
         return replace(self.scenario, world=replace(world, facts=replace(world.facts, queues=self.queues())))
 
 
-def plan_of(scenario: Scenario, played: Played) -> Plan:
+def plan_of(flow: Flow, scenario: Scenario, played: Played) -> Plan:
     """Return what a scenario comes to, which was played by its logic like this."""
     answers, facts = Answers(scenario.world), scenario.world.facts
     asked = [moment.text for moment in played.way if moment.what == "asks"]
@@ -96,5 +106,12 @@ def plan_of(scenario: Scenario, played: Played) -> Plan:
         scenario,
         tuple(Stay(queue, answers.visit(queue)) for queue in played.queues),
         tuple(Reply("answered") if each is None else Reply(each.outcome, after_s=each.after_s) for each in said),
-        "voicemail" in asked,
+        frozenset(step.queue for _, step in steps_of(flow, played) if isinstance(step, Voicemail)),
     )
+
+
+def steps_of(flow: Flow, played: Played) -> Iterator[tuple[str, Step]]:
+    """Yield the steps that a call came to, each with its place."""
+    for place in played.steps:
+        part, _, name = place.rpartition("/")
+        yield place, flow.part(part).steps[name]

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from crm_bridge.identity import phone
-from hotline.trials.plan import Plan, plan_of
-from ivr_flows.facts import Facts, QueueFacts
+from hotline.trials.plan import Plan, plan_of, steps_of
+from ivr_flows.facts import Facts
 from ivr_flows.flow import Dial, Transfer
 from ivr_flows.trials.marks import Marked
 from ivr_flows.trials.played import Played
@@ -33,7 +33,7 @@ TALK_S: Final = 1.0
 NOBODY: Final = "0" * 32
 REAL: Final[Mapping[str, frozenset[str]]] = {
     "case": frozenset({"next"}),
-    "voicemail": frozenset({"next", "no_message"}),
+    "voicemail": frozenset({"next", "no_message", "failed"}),
     "dial": frozenset({"answered", "busy", "no_answer", "failed"}),
     "transfer": frozenset({"failed"}),
     "conference": frozenset({"next"}),
@@ -66,7 +66,10 @@ def _by_telephone(prepared: Marked, scenario: Scenario, played: Played) -> Itera
     yield from _of_the_caller(scenario)
     yield from _of_the_world(scenario.world)
     yield from _of_the_way(prepared, scenario, played)
-    yield from _of_the_queues(prepared, plan_of(scenario, played), played)
+    plan = plan_of(prepared.flow, scenario, played)
+    yield from _of_the_queues(plan)
+    yield from _of_messages(plan)
+    yield from _as_shown(prepared, plan, played)
 
 
 def _by_ear(_prepared: Marked, _scenario: Scenario, played: Played) -> Iterator[str]:
@@ -123,9 +126,8 @@ def _of_the_way(prepared: Marked, scenario: Scenario, played: Played) -> Iterato
     for moment in played.way:
         if moment.what == "asks":
             yield from _of_a_request(scenario.world, *moment.text.partition(" ")[::2])
-    for place in played.steps:
-        flow, _, name = place.rpartition("/")
-        match prepared.flow.part(flow).steps[name]:
+    for place, step in steps_of(prepared.flow, played):
+        match step:
             case Transfer(agent=agent) if agent:
                 yield f"'{place}' gives the call to the agent {agent}, and the server has another"
             case Dial(number=number) | Transfer(number=number) if number and not _is_dialled(number):
@@ -149,7 +151,7 @@ def _of_a_request(world: World, kind: str, url: str) -> Iterator[str]:
         yield f"'{kind}' is to come to '{min(other)}'" if kind != "case" else "'case' is to fail"
 
 
-def _of_the_queues(prepared: Marked, plan: Plan, played: Played) -> Iterator[str]:
+def _of_the_queues(plan: Plan) -> Iterator[str]:
     for name, count in plan.crowds.items():
         if count > MOST_WAITING:
             yield f"in queue '{name}' {count} wait, and only {MOST_WAITING} can"
@@ -161,17 +163,26 @@ def _of_the_queues(prepared: Marked, plan: Plan, played: Played) -> Iterator[str
             yield f"queue '{name}' is to be full after it was not: nobody comes before a caller who waits"
         elif plan.crowds.get(name) and "answered" in outcomes[:-1]:
             yield f"others wait in queue '{name}' before a talk and after it: an agent comes when they have gone"
-    real = plan.real
-    if real != plan.scenario and play(prepared, real).steps != played.steps:
-        wrong = [
-            name for name, each in real.world.facts.queues.items() if each != plan.scenario.world.facts.queues[name]
-        ]
-        yield f"queue '{wrong[0]}' is as no server shows it: {_as_shown(real.world.facts.queues[wrong[0]])}"
 
 
-def _as_shown(facts: QueueFacts) -> str:
-    is_open = "open" if facts.open else "not open"
-    return f"it would be {is_open}, with {facts.waiting} who wait and no wait that could be reckoned"
+def _of_messages(plan: Plan) -> Iterator[str]:
+    for name in sorted(plan.messages):
+        outcomes = set(plan.outcomes(name))
+        if "failed" in plan.of_messages and (outcomes - {"closed"} or len(plan.of_messages) > 1):
+            yield f"a message for queue '{name}' is to fail, and a server that has the queue takes messages for it"
+        elif "closed" in outcomes and "failed" not in plan.of_messages:
+            yield f"queue '{name}' is closed and takes messages: a server that has no such queue takes none"
+
+
+def _as_shown(prepared: Marked, plan: Plan, played: Played) -> Iterator[str]:
+    real, known = plan.real, plan.scenario.world.facts.queues
+    if real == plan.scenario or play(prepared, real).steps == played.steps:
+        return
+    for name, shown in real.world.facts.queues.items():
+        if shown != known[name]:
+            is_open = "open" if shown.open else "not open"
+            told = f"{is_open}, with {shown.waiting} who wait and no wait that could be reckoned"
+            yield f"queue '{name}' is as no server shows it: it would be {told}"
 
 
 def setting_of(facts: Facts, url: str) -> str | None:

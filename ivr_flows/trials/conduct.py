@@ -30,8 +30,8 @@ MAX_INSTEAD: Final = 6
 @dataclass(slots=True)
 class Scene:
     """What the caller can tell of the call: everything heard, as it was said; whether a question waits for an answer,
-    and `listening` whether it may be said; how many questions have given up waiting; where the call is, in words; why
-    it is over, empty while it is not."""
+    and `listening` whether one may be said, perhaps over the question; how many questions have given up waiting; where
+    the call is, in words; why it is over, empty while it is not."""
 
     heard: list[str] = field(default_factory=list)
     asking: bool = False
@@ -118,7 +118,7 @@ class Conduct:
         return WAIT
 
     def _says(self, deed: Says, scene: Scene) -> Act:
-        if not scene.asking:
+        if not scene.asking and not (deed.interrupts and scene.listening):
             return WAIT
         if not scene.listening:
             return _failed(deed, f"{_words(deed)}: {scene.where} takes keys only", self._instead(scene))
@@ -182,7 +182,7 @@ def _words(deed: AnyDeed) -> str:
         case Interrupts(keys=keys):
             return f"interrupts: {keys}"
         case Says(text=text):
-            return f"says: {text}"
+            return f"interrupts: says: {text}" if deed.interrupts else f"says: {text}"
     return "hangs_up"
 
 

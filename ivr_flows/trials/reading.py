@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, get_args
 
+from msgspec.structs import replace
+
 from ivr_flows import values
 from ivr_flows.flow import Flow, Held
 from ivr_flows.source import Faults, FlowErrors, ListNode, MapNode, Node, Scalar, did_you_mean, one_of, read
@@ -159,7 +161,7 @@ class _File:
             case "press", Node():
                 return Presses(line, self.keys(value))
             case "interrupts", Node():
-                return Interrupts(line, self.keys(value))
+                return self.interrupts(line, value)
             case "hears", Node():
                 return Hears(line, values.text(self.reading, value, "what is heard"))
             case "hears_not", Node():
@@ -176,6 +178,16 @@ class _File:
             self.fault(node, "missing-key", "what is said needs 'text:'")
         confidence = values.confidence(self.reading, given.get("confidence"), CONFIDENCE)
         return Says(line, "" if text is None else values.text(self.reading, text, "what is said"), confidence)
+
+    def interrupts(self, line: int, node: Node) -> AnyDeed | None:
+        """Read `interrupts: 1`, or `interrupts: {says: nhân viên}`."""
+        if not isinstance(node, MapNode):
+            return Interrupts(line, self.keys(node))
+        says = values.fields(self.reading, node, ("says",), "what interrupts").get("says")
+        if says is None:
+            self.fault(node, "missing-key", "what interrupts are keys, or 'says:' with words")
+            return None
+        return replace(self.says(line, says), interrupts=True)
 
     def keys(self, node: Node) -> str:
         word = "".join(values.text(self.reading, node, "keys").split())

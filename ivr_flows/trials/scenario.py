@@ -54,10 +54,12 @@ class Interrupts(Deed, frozen=True, tag="interrupts"):
 
 
 class Says(Deed, frozen=True, tag="says"):
-    """Words, once a question waits that may be answered by voice; `confidence` is the recogniser's, 0 to 1."""
+    """Words, once a question waits that may be answered by voice; with `interrupts` over the question, as soon as it is
+    put. `confidence` is the recogniser's, 0 to 1."""
 
     text: str
     confidence: float = CONFIDENCE
+    interrupts: bool = False
 
 
 class Silent(Deed, frozen=True, tag="silent"):

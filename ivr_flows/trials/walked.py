@@ -89,7 +89,7 @@ class Walked:
         scene, state = self.scene, self.state
         inner = state.heard
         scene.asking = inner.phase == "listening" and not self.talks
-        scene.listening = scene.asking and bool(hearing_language(self.marked.flow, state))
+        scene.listening = not self.talks and bool(hearing_language(self.marked.flow, state))
         scene.where = inner.place
 
     @property

@@ -24,13 +24,13 @@ steps:
 """
 
 
-def plan(folder: Path, scenario: str) -> Plan:
+def plan(folder: Path, scenario: str, flow: str = FLOW) -> Plan:
     """What a scenario of the flow comes to."""
-    (folder / "line.yaml").write_text(FLOW, "utf-8")
+    (folder / "line.yaml").write_text(flow, "utf-8")
     (folder / "line.test.yaml").write_text(f"flow: line\nscenarios:\n  one: {scenario}\n", "utf-8")
     beside = read_beside(folder / "line.yaml")
     (one,) = beside.trials.scenarios
-    return plan_of(one, play(marked(beside.flow), one))
+    return plan_of(beside.flow, one, play(marked(beside.flow), one))
 
 
 @pytest.mark.parametrize(
@@ -55,10 +55,17 @@ def test_a_queue_is_full_where_as_many_wait_as_may(
     assert found.crowds == ({"care": waiting[0]} if waiting[0] else {})
 
 
+def test_no_queue_takes_a_message_that_fails(tmp_path: Path) -> None:
+    call = "call: [], queues: {care: full, sales: full}, dial: busy, transfer: failed"
+    assert not plan(tmp_path, f"{{{call}, voicemail: failed}}").is_missing("care")  # the call comes to it
+    found = plan(tmp_path, f"{{{call}, voicemail: failed}}", FLOW.replace("to: care, limit", "to: sales, limit"))
+    assert (found.is_missing("care"), found.is_missing("sales")) == (True, False)
+
+
 def test_whom_a_call_calls_and_that_it_leaves_a_message(tmp_path: Path) -> None:
     found = plan(tmp_path, "{call: [], queues: {care: closed}, dial: busy, transfer: failed}")
     assert [each.outcome for each in found.called] == ["busy", "failed"]
-    assert found.takes_message
+    assert found.messages == {"care"}
     assert [each.outcome for each in plan(tmp_path, "{call: [], queues: {care: closed}, dial: busy}").called] == [
         "busy",
         "answered",

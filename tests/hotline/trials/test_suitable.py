@@ -28,6 +28,7 @@ steps:
         6: {next: first}
         7: {next: room}
         8: {next: is_long}
+        9: {next: else_leave}
       no_input: {retries: 0, next: bye}
       no_match: {retries: 0, next: bye}
   look:
@@ -41,6 +42,7 @@ steps:
   first: {queue: {to: care, limit: 9s, wait: {en: Hold.}}, answered: end, timeout: again, full: again, closed: bye}
   again: {queue: {to: care, limit: 9s, wait: {en: Hold.}}, answered: end, timeout: last, full: last, closed: bye}
   last: {queue: {to: care, limit: 9s, wait: {en: Hold.}}, answered: end, timeout: bye, full: bye, closed: bye}
+  else_leave: {queue: {to: care}, answered: end, timeout: leave, full: leave, closed: leave}
   room: {conference: {room: sales, limit: 30m}, next: bye, full: bye, failed: bye}
   is_long:
     when:
@@ -75,6 +77,7 @@ def reason(folder: Path, scenario: str, depth: Depth = "sip", *, slow: bool = Fa
         "{call: [{says: one}], http: {shop/orders: {day: today}}}",
         "{call: [{press: 3}]}",
         "{call: [{press: 3}], voicemail: no_message}",
+        "{call: [{press: 3}], voicemail: failed}",
         "{call: [{press: 2}], queues: {care: closed}}",
         "{call: [{press: 2}], queues: {care: {waiting: 3}}}",
         "{call: [{press: 5}], dial: [busy, no_answer]}",
@@ -90,7 +93,8 @@ def test_a_real_call_plays(tmp_path: Path, scenario: str) -> None:
     ("scenario", "why"),
     [
         ("{call: [{says: {text: one, confidence: 0.1}}]}", "with a confidence of 0.1"),
-        ("{call: [{press: 3}], voicemail: failed}", "'voicemail' is to come to 'failed'"),
+        ("{call: [{press: 3}], voicemail: [next, failed]}", "a message for queue 'care' is to fail"),
+        ("{call: [{press: 9}], queues: {care: closed}}", "queue 'care' is closed and takes messages"),
         ("{call: [{press: 4}]}", "'give' gives the call to the agent chi"),
         ("{call: [{press: 7}], conference: full}", "'conference' is to come to 'full'"),
         ("{call: [silent], at: 2026-03-03 10:00}", "it has a time of its own"),

@@ -1,7 +1,7 @@
 """`ivr_flows.trials.conduct`: what a caller does next, given what is heard and asked."""
 
-from ivr_flows.trials.conduct import Act, Conduct, Scene, normalised
-from ivr_flows.trials.scenario import HangsUp, Hears, HearsNot, Interrupts, Presses, Silent, Waits
+from ivr_flows.trials.conduct import WAIT, Act, Conduct, Scene, normalised
+from ivr_flows.trials.scenario import HangsUp, Hears, HearsNot, Interrupts, Presses, Says, Silent, Waits
 
 
 def test_words_are_compared_without_case_and_punctuation() -> None:
@@ -17,6 +17,15 @@ def test_a_patient_caller_waits_for_the_question() -> None:
     assert conduct.act(scene, 1.0) == Act("keys", "1")
     assert conduct.act(scene, 1.0).kind == "hangs_up"
     assert conduct.act(scene, 1.0).kind == "done"
+
+
+def test_who_speaks_over_a_question_needs_somebody_who_listens() -> None:
+    says, over = Says(1, "order"), Says(1, "order", interrupts=True)
+    said = Act("says", text="order", confidence=0.9)
+    asked = Scene(listening=True)
+    assert (Conduct([says]).act(asked, 0.0), Conduct([over]).act(asked, 0.0)) == (WAIT, said)
+    assert Conduct([over]).act(Scene(), 0.0) == WAIT
+    assert Conduct([over]).act(Scene(asking=True), 0.0).kind == "fails"
 
 
 def test_who_interrupts_does_not_wait() -> None:

@@ -13,6 +13,7 @@ from ivr_flows.trials.scenario import (
     HearsNot,
     Interrupts,
     Presses,
+    Says,
     Silent,
     Visit,
     Waits,
@@ -83,6 +84,11 @@ def test_everything_is_read(tmp_path: Path) -> None:
     )
     assert scenario.expected[0] == Expected("steps", 30, ("hello", "...", "wrong"))
     assert scenario.expected[1].values == {"order": "1234", "count": "2"}
+
+
+def test_words_may_interrupt(tmp_path: Path) -> None:
+    (scenario,) = beside(tmp_path, "  one: {call: [interrupts: {says: nhân viên}]}\n").trials.scenarios
+    assert scenario.deeds == (Says(3, "nhân viên", interrupts=True),)
 
 
 @pytest.mark.parametrize(

@@ -79,15 +79,14 @@ class Plan:
         """Return the queues as a real server shows them: how long the wait is it says only while somebody serves it,
         and while others wait nobody does."""
         return {
-            name: QueueFacts(open=False)
-            if self.is_missing(name)
-            else replace(
+            name: replace(
                 known,
                 open=self.waiting_in(name, over) < self.room_in(name),
                 waiting=self.waiting_in(name, over),
                 estimated_wait_s=0.0,
             )
             for name, known in self.scenario.world.facts.queues.items()
+            if not self.is_missing(name)
         }
 
     @property

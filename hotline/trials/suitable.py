@@ -155,14 +155,15 @@ def _of_the_queues(plan: Plan) -> Iterator[str]:
     for name, count in plan.crowds.items():
         if count > MOST_WAITING:
             yield f"in queue '{name}' {count} wait, and only {MOST_WAITING} can"
+    answered = [stay for stay in plan.stays if stay.visit.outcome == "answered"]
     for name in dict.fromkeys(stay.queue for stay in plan.stays):
         outcomes = plan.outcomes(name)
         if "closed" in outcomes and len(set(outcomes)) > 1:
             yield f"queue '{name}' is closed, and then it is not: a server has it or has it not"
         elif "full" in outcomes[outcomes.count("full") :]:
             yield f"queue '{name}' is to be full after it was not: nobody comes before a caller who waits"
-        elif plan.crowds.get(name) and "answered" in outcomes[:-1]:
-            yield f"others wait in queue '{name}' before a talk and after it: an agent comes when they have gone"
+        elif plan.crowds.get(name) and "answered" in outcomes and len(answered) > 1:
+            yield f"others wait in queue '{name}', and an agent talks before or after: all of them would be served"
 
 
 def _of_messages(plan: Plan) -> Iterator[str]:
@@ -178,11 +179,14 @@ def _as_shown(prepared: Marked, plan: Plan, played: Played) -> Iterator[str]:
     real, known = plan.real, plan.scenario.world.facts.queues
     if real == plan.scenario or play(prepared, real).steps == played.steps:
         return
-    for name, shown in real.world.facts.queues.items():
-        if shown != known[name]:
-            is_open = "open" if shown.open else "not open"
-            told = f"{is_open}, with {shown.waiting} who wait and no wait that could be reckoned"
-            yield f"queue '{name}' is as no server shows it: it would be {told}"
+    shown = real.world.facts.queues
+    for name in (name for name in known if shown.get(name) != known[name]):
+        there = shown.get(name)
+        if there is None:
+            yield f"what is known of queue '{name}' is asked for, and a server has no queue that is closed"
+        else:
+            told = f"{'open' if there.open else 'not open'}, with {there.waiting} who wait"
+            yield f"queue '{name}' is as no server shows it: it would be {told} and no wait that could be reckoned"
 
 
 def setting_of(facts: Facts, url: str) -> str | None:

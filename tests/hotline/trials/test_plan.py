@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from hotline.trials.plan import ROOM, Plan, plan_of
+from ivr_flows.facts import QueueFacts
 from ivr_flows.trials.examining import read_beside
 from ivr_flows.trials.marks import marked
 from ivr_flows.trials.playing import play
@@ -48,7 +49,7 @@ def test_a_queue_is_full_where_as_many_wait_as_may(
     tmp_path: Path, queue: str, room: int, waiting: list[int], is_open: list[bool]
 ) -> None:
     found = plan(tmp_path, f"{{call: [], queues: {{care: {queue}}}}}")
-    shown = [found.queues(over)["care"] for over in (0, 1)]
+    shown = [found.queues(over).get("care", QueueFacts(open=False)) for over in (0, 1)]
     assert found.room_in("care") == room
     assert [each.waiting for each in shown] == waiting
     assert [each.open for each in shown] == is_open

@@ -105,6 +105,7 @@ def test_a_real_call_plays(tmp_path: Path, scenario: str) -> None:
         ("{call: [{press: 6}], queues: {care: {outcome: [full, timeout, full]}}}", "to be full after it was not"),
         ("{call: [{press: 2}], queues: {care: {waiting: 6}}}", "in queue 'care' 6 wait"),
         ("{call: [{press: 8}], queues: {care: {estimated_wait: 3m}}}", "would be open, with 0 who wait and no wait"),
+        ("{call: [{press: 8}], queues: {care: {outcome: closed}}}", "what is known of queue 'care' is asked for"),
         ("{call: [{press: 8}], queues: {care: {open: no}}}", "queue 'care' is as no server shows it"),
         ("{call: [{press: 2}], queues: {care: timeout}}", f"more than {LONGEST_S['sip']:.0f} s need --slow"),
         ("{call: [silent], caller: {known_as: {name: Lan, assurance: 2}}}", "the caller has assurance 2"),

@@ -19,6 +19,10 @@ AT_FIRST: Final[Mapping[str, str]] = {
 MET: Final[Mapping[str, str]] = {"dial": "answered", "transfer": AWAY, "conference": "next"}
 """What comes of it once somebody is there."""
 
+PARTY: Final[Mapping[str, str]] = {
+    "dial": "whom the flow called", "transfer": "whom the flow gave the call to", "conference": "who is in the room",
+}  # fmt: skip
+
 
 @dataclass(slots=True)
 class Shadow(Walked):
@@ -43,12 +47,12 @@ class Shadow(Walked):
         """Somebody is there: whom the flow has asked for, or an agent. Then the flow for waiting is over, wherever it
         was (`telephony.switchboard.waiting`)."""
         self.met.append(self.kind if self.came else "agent")
+        self.note(*(("meets", PARTY.get(self.kind, "")) if self.came else ("talks", "")))
         if self.came:
             self.came = MET.get(self.kind, self.came)
         elif self.state.phase == "queued":
             self.talking = True
             self.state = replace(self.state, waiting=None)
-        self.note("talks", "")
         self.look()
 
     def press(self, key: str) -> None:

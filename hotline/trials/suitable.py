@@ -30,6 +30,8 @@ LONGEST_S: Final[Mapping[Depth, float]] = {"audio": 1800.0, "sip": 180.0}
 CERTAIN: Final = 1.0
 TALK_S: Final = 1.0
 """How long an agent talks: nothing of the flow happens in that time."""
+GOES_S: Final = 1.0
+"""How long somebody takes to leave a queue."""
 NOBODY: Final = "0" * 32
 REAL: Final[Mapping[str, frozenset[str]]] = {
     "case": frozenset({"next"}),
@@ -68,6 +70,7 @@ def _by_telephone(prepared: Marked, scenario: Scenario, played: Played) -> Itera
     yield from _of_the_way(prepared, scenario, played)
     plan = plan_of(prepared.flow, scenario, played)
     yield from _of_the_queues(plan)
+    yield from _of_pauses(played)
     yield from _of_messages(plan)
     yield from _as_shown(prepared, plan, played)
 
@@ -164,6 +167,16 @@ def _of_the_queues(plan: Plan) -> Iterator[str]:
             yield f"queue '{name}' is to be full after it was not: nobody comes before a caller who waits"
         elif plan.crowds.get(name) and "answered" in outcomes and len(answered) > 1:
             yield f"others wait in queue '{name}', and an agent talks before or after: all of them would be served"
+
+
+def _of_pauses(played: Played) -> Iterator[str]:
+    """Whoever is to hang up before a queue has room again needs time for that."""
+    entered = [moment for moment in played.way if moment.what == "queue"]
+    over = [moment for moment in played.way if moment.what == "queue over"]
+    for visit, left, again, later in zip(entered, over, entered[1:], over[1:], strict=False):
+        is_other = left.text == "full" and later.text != "full" and again.text == visit.text
+        if is_other and again.at_s - left.at_s < GOES_S:
+            yield f"queue '{visit.text}' is full, and then at once is not: who waits there needs {GOES_S:g} s to go"
 
 
 def _of_messages(plan: Plan) -> Iterator[str]:

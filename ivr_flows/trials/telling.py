@@ -18,6 +18,7 @@ SAID: Final = {
     "queue": "waits in queue",
     "leaves the queue": "leaves the queue",
     "talks": "talks with an agent",
+    "meets": "talks with",
     "queue over": "the queue ends:",
     "asks": "the flow asks:",
     "answer": "the world answers:",

@@ -39,7 +39,8 @@ steps:
   leave: {voicemail: {to: care}, next: bye, no_message: bye, failed: bye}
   give: {transfer: {agent: chi}, failed: bye, no_answer: bye}
   call: {dial: {number: "+842839000000", timeout: 20s}, answered: bye, busy: call, no_answer: bye, failed: bye}
-  first: {queue: {to: care, limit: 9s, wait: {en: Hold.}}, answered: end, timeout: again, full: again, closed: bye}
+  first: {queue: {to: care, limit: 9s, wait: {en: Hold.}}, answered: end, timeout: sorry, full: sorry, closed: bye}
+  sorry: {say: {en: We are sorry and try again.}, next: again}
   again: {queue: {to: care, limit: 9s, wait: {en: Hold.}}, answered: end, timeout: last, full: last, closed: bye}
   last: {queue: {to: care, limit: 9s, wait: {en: Hold.}}, answered: end, timeout: bye, full: bye, closed: bye}
   else_leave: {queue: {to: care}, answered: end, timeout: leave, full: leave, closed: leave}
@@ -81,7 +82,7 @@ def reason(folder: Path, scenario: str, depth: Depth = "sip", *, slow: bool = Fa
         "{call: [{press: 2}], queues: {care: closed}}",
         "{call: [{press: 2}], queues: {care: {waiting: 3}}}",
         "{call: [{press: 5}], dial: [busy, no_answer]}",
-        "{call: [{press: 6}], queues: {care: {outcome: [full, full, timeout]}}}",
+        "{call: [{press: 6}], queues: {care: {outcome: [full, timeout]}}}",
         "{call: [{press: 7}]}",
     ],
 )
@@ -103,6 +104,7 @@ def test_a_real_call_plays(tmp_path: Path, scenario: str) -> None:
             "queue 'care' is closed, and then it is not",
         ),
         ("{call: [{press: 6}], queues: {care: {outcome: [full, timeout, full]}}}", "to be full after it was not"),
+        ("{call: [{press: 6}], queues: {care: {outcome: [full, full, timeout]}}}", "is full, and then at once is not"),
         ("{call: [{press: 2}], queues: {care: {waiting: 6}}}", "in queue 'care' 6 wait"),
         ("{call: [{press: 8}], queues: {care: {estimated_wait: 3m}}}", "would be open, with 0 who wait and no wait"),
         ("{call: [{press: 8}], queues: {care: {outcome: closed}}}", "what is known of queue 'care' is asked for"),

@@ -85,7 +85,7 @@ class Audio(RTP.RTPClient):
     def trans(self) -> None:
         """Send a packet every 20 ms until `stop`, at begin + n * 20 ms whatever the n before cost."""
         begin = time.monotonic()
-        presses, words = self._line.keypad.ticks(), self._line.mouth.ticks()
+        presses = self._line.keypad.ticks()
         for tick, (pcm, marks) in enumerate(self._line.script.ticks()):
             delay = begin + tick * TICK_S - time.monotonic()
             if delay > 0:
@@ -97,10 +97,14 @@ class Audio(RTP.RTPClient):
             press = next(presses)
             if press is not None and press.begins:
                 self._line.on_mark(Mark(tick * SAMPLES_PER_TICK, "pressed", press.key))
-            packet = self._packet(tick, next(words) or pcm) if press is None else self._event(tick, press)
+            packet = self._packet(tick, self._spoken(pcm)) if press is None else self._event(tick, press)
             with contextlib.suppress(OSError):  # the far end's port is closed
                 self.sout.sendto(packet, (self.outIP, self.outPort))
                 self.sent += 1
+
+    def _spoken(self, pcm: bytes) -> bytes:
+        said = self._line.mouth.tick()
+        return pcm if said is None else said.tobytes()
 
     def _event(self, tick: int, press: Press) -> bytes:
         """Return a key's packet: all of one key have the timestamp of its begin (RFC 4733 section 2.5.1.1)."""

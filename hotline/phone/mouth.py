@@ -1,9 +1,7 @@
-"""What is said while a call goes on, beside the script that was laid out before it."""
+"""What is said while a call goes on, beside a script that was laid out before it."""
 
-import queue
-from collections.abc import Iterator
+from collections import deque
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
@@ -11,14 +9,17 @@ from ivr_flows.audio import read_wav, to_samples
 from telephony.clock import SAMPLES_PER_TICK
 from telephony.media.g711 import Samples
 
-SILENCE: Final = bytes(2 * SAMPLES_PER_TICK)
-
 
 class Mouth:
     """Says one thing after another. Any thread may have something said; one takes the ticks."""
 
     def __init__(self) -> None:
-        self._said: queue.SimpleQueue[Samples] = queue.SimpleQueue()
+        self._said: deque[Samples] = deque()
+
+    @property
+    def speaks(self) -> bool:
+        """Whether something is still to be said."""
+        return bool(self._said)
 
     def play(self, path: Path) -> None:
         """Say what a `.wav` file has. Raises `ivr_flows.prompts.PromptError`."""
@@ -26,16 +27,11 @@ class Mouth:
 
     def say(self, samples: Samples) -> None:
         """Say something, int16[n] at 8 kHz, after what is being said."""
-        self._said.put(samples)
+        ticks = -(-len(samples) // SAMPLES_PER_TICK)
+        padded = np.zeros(ticks * SAMPLES_PER_TICK, np.int16)
+        padded[: len(samples)] = samples
+        self._said.extend(padded.reshape(ticks, SAMPLES_PER_TICK))
 
-    def ticks(self) -> Iterator[bytes | None]:
-        """Yield, for every 20 ms for ever, native 16-bit samples of what is said; None for nothing."""
-        while True:
-            try:
-                samples = self._said.get_nowait()
-            except queue.Empty:
-                yield None
-                continue
-            for begin in range(0, len(samples), SAMPLES_PER_TICK):
-                tick = samples[begin : begin + SAMPLES_PER_TICK].astype(np.int16)
-                yield tick.tobytes().ljust(len(SILENCE), b"\0")
+    def tick(self) -> Samples | None:
+        """Return the next 20 ms of what is said, int16[160]; None for nothing."""
+        return self._said.popleft() if self._said else None

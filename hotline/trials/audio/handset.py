@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 
 from hotline.phone.keypad import Keypad
+from hotline.phone.mouth import Mouth
 from telephony.clock import SAMPLES_PER_TICK
 from telephony.events import ConnectLeg
 from telephony.media import g711
@@ -28,7 +29,7 @@ class Handset:
         self.heard: list[Samples] = []
         self._keypad = Keypad()
         self._presses = self._keypad.ticks()
-        self._speech = np.zeros((0, SAMPLES_PER_TICK), np.int16)
+        self._mouth = Mouth()
         self._law, self._event = g711.PCMA, -1
         self._sent = self._pressed_at = 0
 
@@ -39,14 +40,11 @@ class Handset:
     @property
     def speaks(self) -> bool:
         """Whether something is still to be said."""
-        return bool(len(self._speech))
+        return self._mouth.speaks
 
     def say(self, samples: Samples) -> None:
         """Say something, int16[n] at 8 kHz, after what is being said."""
-        ticks = -(-len(samples) // SAMPLES_PER_TICK)
-        padded = np.zeros(ticks * SAMPLES_PER_TICK, np.int16)
-        padded[: len(samples)] = samples
-        self._speech = np.concatenate((self._speech, padded.reshape(ticks, SAMPLES_PER_TICK)))
+        self._mouth.say(samples)
 
     def press(self, keys: str) -> None:
         """Press keys, one after another."""
@@ -61,8 +59,8 @@ class Handset:
                 self._pressed_at = tick
             marker = MARKER if press.begins else 0
             return self._header(tick, self._pressed_at, self._event | marker) + press.payload
-        sound, self._speech = (self._speech[0], self._speech[1:]) if self.speaks else (SILENCE, self._speech)
-        coded = g711.encode(sound[np.newaxis], np.array([self._law], np.uint8))
+        said = self._mouth.tick()
+        coded = g711.encode((SILENCE if said is None else said)[np.newaxis], np.array([self._law], np.uint8))
         return self._header(tick, tick, self._law) + coded.tobytes()
 
     def hear(self, datagram: Octets | None) -> None:

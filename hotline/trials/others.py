@@ -89,9 +89,10 @@ class Others:
         self.goes_at = math.inf
         if shadow.met[-1] == "conference":
             return LEAVES
-        phone = self.agent if shadow.met[-1] == "agent" else self.called
-        if phone is not None:
-            phone.tell("hang_up")
+        if shadow.met[-1] == "agent":
+            self._agent_goes()
+        elif self.called is not None:
+            self.called.tell("hang_up")
         return ""
 
     # -------------------------------------------------------------------------------------------------- in queues
@@ -101,9 +102,15 @@ class Others:
         plan = self.house.plan
         for queue, crowd in self.crowds.items():
             self._thin_out(queue, len(crowd) - plan.waiting_in(queue, self.over))
+        self._agent_goes()  # who was not reached, since the call has left the queue
         for stay in plan.stays[self.over : self.over + 1]:
             if stay.visit.outcome == "answered" and not self.crowds.get(stay.queue):
                 self.agent = await self.house.agent(stay.visit.after_s)
+
+    def _agent_goes(self) -> None:
+        agent, self.agent = self.agent, None
+        if agent is not None:
+            agent.tell("hang_up")
 
     def _thin_out(self, queue: str, count: int) -> None:
         for _ in range(count):

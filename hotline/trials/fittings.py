@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hotline.config import Settings
-from hotline.trials.known import DOMAIN
+from hotline.trials.known import AGENT, DOMAIN
 from hotline.trials.opening import hours
 from hotline.trials.plan import Plan
 from hotline.trials.ports import HOST, MEDIA, Ports
@@ -95,7 +95,7 @@ def _queue(name: str, plan: Plan) -> dict[str, Any]:
         "wrap_up": "1s",
         "max_waiting": plan.room_in(name),
         "ring_timeout": f"{max((RINGS_S, *(after_s + RINGS_S for after_s in answered))):g}s",
-        "agents": [] if answered else [NOBODY],  # none named: all there are
+        "agents": [AGENT if answered else NOBODY],
     }
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from hotline.auth import AuthError, NewUser
 from hotline.config import Settings
-from hotline.programs import Process, spawn
+from hotline.programs import Process, ProgramFailed, spawn
 from hotline.trials.fittings import number_of, places_of, settings_of, write_flows
 from hotline.trials.known import Base, furnish
 from hotline.trials.plan import Plan
@@ -30,6 +31,7 @@ class House:
     base: Base
     ports: Ports = field(default_factory=free)
     running: list[Process] = field(default_factory=list)
+    agents: dict[str, NewUser] = field(default_factory=dict)
     web: WebAnswers = field(init=False)
 
     def __post_init__(self) -> None:
@@ -60,7 +62,12 @@ class House:
         world = settings_of(self.settings, plan, self.beside.flow.name, flow_settings)
         config.write_text(json.dumps({**world, **places_of(self.folder, self.ports, plan)}), encoding="utf-8")
         write_flows(self.folder / "flows", self.beside, self.settings, plan)
-        await furnish(self.folder / "data", self.base, plan.scenario.world.facts, self.settings.region)
+        facts, region = plan.scenario.world.facts, self.settings.region
+        try:
+            known = await furnish(self.folder / "data", self.base, facts, region, plan.agents)
+        except AuthError as error:
+            raise ProgramFailed(f"an agent to whom the call is given cannot be there: {error}") from error
+        self.agents = {user.name: user for user in known}
         server = await self.start("the server", "hotline", "serve", "--config", str(config))
         await server.until("ready", READY_S)
 
@@ -80,9 +87,9 @@ class House:
         """Let somebody else wait in a queue."""
         return await self.caller(number_of(self.plan, queue), "", "the phone of somebody who waits")
 
-    async def agent(self, after_s: float) -> Process:
-        """Let an agent's phone register, which picks up after so long."""
-        user = self.base.agent
+    async def agent(self, after_s: float, name: str = "") -> Process:
+        """Let an agent's phone register, which picks up after so long: that of one by name, or of who serves queues."""
+        user = self.agents.get(name, self.base.agent)
         return await self._phone(
             "the agent's phone", "agent", "--user", user.sip_user, "--password", user.sip_password,
             "--answer-after", f"{after_s:g}",

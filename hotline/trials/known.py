@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,7 +17,7 @@ from ivr_flows.facts import Facts
 from ivr_flows.trials.reading_world import DAY_S
 
 DOMAIN: Final = "hotline.trial"
-AGENT: Final = "agent"
+AGENT: Final = "agent-in-queues"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +43,15 @@ async def base() -> Base:
         return Base(file.read_bytes(), agent)
 
 
-async def furnish(data: Path, base: Base, facts: Facts, region: str) -> None:
-    """Put a database into a new folder in which the caller is known as the scenario has it."""
+async def furnish(data: Path, base: Base, facts: Facts, region: str, agents: Collection[str]) -> list[auth.NewUser]:
+    """Put a database into a new folder in which the caller is known as the scenario has it, and these agents besides.
+    Raises `auth.AuthError`."""
     file = _copied(data, base)
     engine = database.open_engine(f"sqlite:///{file}")
     try:
         async with database.session_factory(engine).begin() as session:
             await _know(session, facts, region, time.time())
+            return [await auth.add_user(session, name, "agent", DOMAIN, time.time()) for name in agents]
     finally:
         await engine.dispose()
 

@@ -13,10 +13,9 @@ from msgspec.structs import replace
 
 from hotline.programs import Process
 from hotline.trials.house import House
-from hotline.trials.plan import CALLS
+from hotline.trials.plan import Called
 from hotline.trials.shadow import Shadow
 from hotline.trials.suitable import TALK_S
-from ivr_flows.trials.scenario import Reply
 from telephony.switchboard.conference import LEAVES
 
 THERE_S: Final = 30.0
@@ -40,7 +39,7 @@ class Others:
     crowds: dict[str, list[Process]] = field(default_factory=dict)
     agent: Process | None = None
     called: Process | None = None
-    to_call: list[Reply] = field(default_factory=list)
+    to_call: list[Called] = field(default_factory=list)
     over: int = 0
     entered: int = 0
     met: int = 0
@@ -72,7 +71,7 @@ class Others:
             self._entered()
         if len(shadow.done) > self.done:
             self.done = len(shadow.done)
-            if shadow.done[-1] in CALLS:
+            if shadow.done[-1] in ("dial", "transfer"):
                 await self._expect_call()
         if len(shadow.met) > self.met:
             self.met = len(shadow.met)
@@ -130,13 +129,18 @@ class Others:
     # ---------------------------------------------------------------------------------------------------- outside
 
     async def _expect_call(self) -> None:
-        """Let a phone be where a number leads that is called next."""
+        """Let a phone be where a number leads that is called next, or an agent who is given the call. One who does not
+        answer has no phone, and one by whom it fails is nobody."""
         if self.called is not None:
             await self.called.stop()
-        if not self.to_call:
-            return
-        outcome = self.to_call.pop(0).outcome
-        after_s = RINGS_S.get(outcome, PICKS_UP_S)
-        refuse = ["--refuse", SAYS[outcome]] if outcome in SAYS else []
-        self.called = await self.house.outside("--answer-after", f"{after_s:g}", *refuse)
-        await self.called.until("listening", THERE_S)
+        self.called = None
+        for outcome, agent in self.to_call[:1]:
+            if not agent:
+                after_s = RINGS_S.get(outcome, PICKS_UP_S)
+                refuse = ["--refuse", SAYS[outcome]] if outcome in SAYS else []
+                self.called = await self.house.outside("--answer-after", f"{after_s:g}", *refuse)
+                await self.called.until("listening", THERE_S)
+            elif outcome == "answered":
+                self.called = await self.house.agent(PICKS_UP_S, agent)
+                await self.called.until("registered", THERE_S)
+        del self.to_call[:1]

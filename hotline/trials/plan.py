@@ -1,4 +1,4 @@
-"""What a real call of a scenario comes to: queues in which others wait, and people outside who are called. Pure.
+"""What a real call of a scenario comes to: queues in which others wait, and people who are called. Pure.
 
 Which queues, and in what order, is known from the scenario's logic. A queue is full where as many wait as may; who
 waits there before the caller are calls of others, so after being full a queue may come to something else, and not the
@@ -14,15 +14,14 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from ivr_flows.facts import QueueFacts
-from ivr_flows.flow import Flow, Step, Voicemail
+from ivr_flows.flow import Dial, Flow, Step, Transfer, Voicemail
 from ivr_flows.trials.played import Played
-from ivr_flows.trials.scenario import Reply, Scenario, Visit
+from ivr_flows.trials.scenario import Scenario, Visit
 from ivr_flows.trials.world import Answers
 from telephony.requests import DialOut, TransferCall
 
 ROOM: Final = 50
 """So many may wait in a queue that is never full."""
-CALLS: Final[Mapping[str, DialOut | TransferCall]] = {"dial": DialOut("", math.inf), "transfer": TransferCall()}
 
 
 class Stay(NamedTuple):
@@ -32,14 +31,21 @@ class Stay(NamedTuple):
     visit: Visit
 
 
+class Called(NamedTuple):
+    """Whom a flow calls, or gives the call to: a number, or an `agent`; and what comes of it."""
+
+    outcome: str
+    agent: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A scenario's `stays` in queues, what comes of the numbers that are `called`, in their order, and the queues that
-    `messages` are left for. `over` is how many of the stays are."""
+    """A scenario's `stays` in queues, who is `called`, in their order, and the queues that `messages` are left for.
+    `over` is how many of the stays are."""
 
     scenario: Scenario
     stays: tuple[Stay, ...]
-    called: tuple[Reply, ...]
+    called: tuple[Called, ...]
     messages: frozenset[str]
 
     def waiting_in(self, queue: str, over: int = 0) -> int:
@@ -90,6 +96,13 @@ class Plan:
         }
 
     @property
+    def agents(self) -> frozenset[str]:
+        """Return the agents to whom calls are given by name, and whom the server knows: nobody is called who is to
+        fail."""
+        failed = {each.agent for each in self.called if each.outcome == "failed"}
+        return frozenset(each.agent for each in self.called if each.agent) - failed
+
+    @property
     def real(self) -> Scenario:
         """The scenario in the world that a real server has."""
         world = self.scenario.world
@@ -99,12 +112,17 @@ class Plan:
 def plan_of(flow: Flow, scenario: Scenario, played: Played) -> Plan:
     """Return what a scenario comes to, which was played by its logic like this."""
     answers, facts = Answers(scenario.world), scenario.world.facts
-    asked = [moment.text for moment in played.way if moment.what == "asks"]
-    said = [answers.reply(CALLS[kind], facts) for kind in asked if kind in CALLS]
+    called = list[Called]()
+    for _, step in steps_of(flow, played):
+        if isinstance(step, Dial) or (isinstance(step, Transfer) and not step.flow):
+            request = DialOut("", math.inf) if isinstance(step, Dial) else TransferCall()
+            said = answers.reply(request, facts)
+            agent = step.agent if isinstance(step, Transfer) else ""
+            called.append(Called("answered" if said is None else said.outcome, agent))
     return Plan(
         scenario,
         tuple(Stay(queue, answers.visit(queue)) for queue in played.queues),
-        tuple(Reply("answered") if each is None else Reply(each.outcome, after_s=each.after_s) for each in said),
+        tuple(called),
         frozenset(step.queue for _, step in steps_of(flow, played) if isinstance(step, Voicemail)),
     )
 

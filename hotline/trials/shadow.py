@@ -16,6 +16,10 @@ AT_FIRST: Final[Mapping[str, str]] = {
 }  # fmt: skip
 """What comes of a request of which the journal tells nothing more; these it does not answer in so many words."""
 
+NOT_REACHED: Final[Mapping[str, frozenset[str]]] = {
+    "dial": frozenset({"busy", "no_answer", "failed"}), "transfer": frozenset({"no_answer", "failed"}),
+}  # fmt: skip
+"""What may come of a call to a phone that rings nowhere."""
 MET: Final[Mapping[str, str]] = {"dial": "answered", "transfer": AWAY, "conference": "next"}
 """What comes of it once somebody is there."""
 
@@ -69,7 +73,13 @@ class Shadow(Walked):
                 self.waits_in(action.queue)
             case Ask():
                 self.asked, self.kind = action.number, kind_of(action.request)
-                self.came = AT_FIRST.get(self.kind, "")
+                self.came = self._at_first()
                 self.note("asks", self.kind)
             case _:
                 Walked.perform(self, action)
+
+    def _at_first(self) -> str:
+        """Return what comes of what is asked where nothing more is written: what the scenario has, if that may be."""
+        replies = self.scenario.world.replies.get(self.kind, ())
+        likely = replies[min(self.done.count(self.kind), len(replies) - 1)].outcome if replies else ""
+        return likely if likely in NOT_REACHED.get(self.kind, ()) else AT_FIRST.get(self.kind, "")

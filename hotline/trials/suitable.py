@@ -37,7 +37,7 @@ REAL: Final[Mapping[str, frozenset[str]]] = {
     "case": frozenset({"next"}),
     "voicemail": frozenset({"next", "no_message", "failed"}),
     "dial": frozenset({"answered", "busy", "no_answer", "failed"}),
-    "transfer": frozenset({"failed"}),
+    "transfer": frozenset({"failed", "no_answer"}),
     "conference": frozenset({"next"}),
 }
 """What may come of what a flow asks a real server, besides web services. A callback would be a call of its own."""
@@ -131,8 +131,8 @@ def _of_the_way(prepared: Marked, scenario: Scenario, played: Played) -> Iterato
             yield from _of_a_request(scenario.world, *moment.text.partition(" ")[::2])
     for place, step in steps_of(prepared.flow, played):
         match step:
-            case Transfer(agent=agent) if agent:
-                yield f"'{place}' gives the call to the agent {agent}, and the server has another"
+            case Transfer(agent=agent) if "{{" in agent:
+                yield f"'{place}' gives the call to an agent whose name only the call knows"
             case Dial(number=number) | Transfer(number=number) if number and not _is_dialled(number):
                 yield f"'{place}' calls {number}, which is no number"
 

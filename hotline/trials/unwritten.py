@@ -7,7 +7,7 @@ given what must have happened. Where several things may have, it is what the sce
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from hotline.trials.shadow import Shadow
+from hotline.trials.shadow import NOT_REACHED, Shadow
 from ivr_flows.state import Answered, FlowInput, FlowState, QueueEntered, QueueLeft, QueueOutcome
 from ivr_flows.step import step
 from ivr_flows.trials.played import AWAY
@@ -53,7 +53,8 @@ def _happen(shadow: Shadow, reached: Reached) -> bool:
 def _possible(shadow: Shadow) -> Iterator[FlowInput]:
     state = shadow.state
     if shadow.came and shadow.came != AWAY:
-        yield Answered(shadow.asked, shadow.came)
+        likely = (shadow.came, *sorted(NOT_REACHED.get(shadow.kind, ())))
+        yield from (Answered(shadow.asked, outcome) for outcome in dict.fromkeys(likely))
     if state.phase == "queued":
         if state.waiting is None:
             yield QueueEntered()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hotline.trials.plan import ROOM, Plan, plan_of
+from hotline.trials.plan import ROOM, Called, Plan, plan_of
 from ivr_flows.facts import QueueFacts
 from ivr_flows.trials.examining import read_beside
 from ivr_flows.trials.marks import marked
@@ -71,3 +71,11 @@ def test_whom_a_call_calls_and_that_it_leaves_a_message(tmp_path: Path) -> None:
         "busy",
         "answered",
     ]
+
+
+@pytest.mark.parametrize(("transfer", "agents"), [("no_answer", {"lan"}), ("failed", set())])
+def test_a_server_knows_the_agents_who_are_not_to_fail(tmp_path: Path, transfer: str, agents: set[str]) -> None:
+    flow = FLOW.replace('transfer: {number: "+842839000000"}', "transfer: {agent: lan}, no_answer: leave")
+    found = plan(tmp_path, f"{{call: [], queues: {{care: closed}}, dial: busy, transfer: {transfer}}}", flow)
+    assert found.called == (Called("busy"), Called(transfer, "lan"))
+    assert found.agents == agents

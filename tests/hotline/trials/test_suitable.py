@@ -79,6 +79,7 @@ def reason(folder: Path, scenario: str, depth: Depth = "sip", *, slow: bool = Fa
         "{call: [{press: 3}]}",
         "{call: [{press: 3}], voicemail: no_message}",
         "{call: [{press: 3}], voicemail: failed}",
+        "{call: [{press: 4}]}",
         "{call: [{press: 2}], queues: {care: closed}}",
         "{call: [{press: 2}], queues: {care: {waiting: 3}}}",
         "{call: [{press: 5}], dial: [busy, no_answer]}",
@@ -96,7 +97,6 @@ def test_a_real_call_plays(tmp_path: Path, scenario: str) -> None:
         ("{call: [{says: {text: one, confidence: 0.1}}]}", "with a confidence of 0.1"),
         ("{call: [{press: 3}], voicemail: [next, failed]}", "a message for queue 'care' is to fail"),
         ("{call: [{press: 9}], queues: {care: closed}}", "queue 'care' is closed and takes messages"),
-        ("{call: [{press: 4}]}", "'give' gives the call to the agent chi"),
         ("{call: [{press: 7}], conference: full}", "'conference' is to come to 'full'"),
         ("{call: [silent], at: 2026-03-03 10:00}", "it has a time of its own"),
         (

@@ -42,6 +42,7 @@ class Shadow(Walked):
     met: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     talking: bool = False
+    queued_at: float = 0.0
 
     @property
     def talks(self) -> bool:
@@ -70,6 +71,7 @@ class Shadow(Walked):
             case PlayPrompts() | StopPrompts() | TakeCall():
                 pass  # what is heard is in the journal
             case EnterQueue():
+                self.queued_at = self.now
                 self.waits_in(action.queue)
             case Ask():
                 self.asked, self.kind = action.number, kind_of(action.request)

@@ -15,6 +15,7 @@ from ivr_flows.trials.world import visit_of
 from telephony.events import TimePassed
 
 OUTCOMES: Final[tuple[QueueOutcome, ...]] = ("answered", "timeout", "full", "closed")
+AT_ONCE_S: Final = 0.5
 MOST: Final = 50
 """So much may happen between two lines that the journal does not have."""
 LOST: Final = "from step '{}' the call went a way that the flow does not have"
@@ -60,15 +61,20 @@ def _possible(shadow: Shadow) -> Iterator[FlowInput]:
             yield QueueEntered()
         else:
             yield TimePassed()
-        yield from (QueueLeft(outcome) for outcome in dict.fromkeys((_outcome(shadow), *OUTCOMES)))
+        yield from map(QueueLeft, _outcomes(shadow))
     else:
         yield TimePassed()
 
 
-def _outcome(shadow: Shadow) -> QueueOutcome:
-    """Return what is likely to have come of the queue: several outcomes may lead to the same step."""
-    outcome = visit_of(shadow.scenario.world, shadow.told.queues).outcome
-    return "answered" if shadow.talking else "timeout" if outcome == "answered" else outcome
+def _outcomes(shadow: Shadow) -> Iterator[QueueOutcome]:
+    """Yield what may have come of the queue, the likeliest first: several outcomes may lead to the same step. One that
+    is full or closed is so at once, and time runs out only when it has passed."""
+    waited_s = shadow.now - shadow.queued_at
+    possible: tuple[QueueOutcome, ...] = ("full", "closed") if waited_s < AT_ONCE_S else ("timeout",)
+    if shadow.talking:
+        possible = ("answered",)
+    expected = visit_of(shadow.scenario.world, shadow.told.queues).outcome
+    yield from dict.fromkeys((*(each for each in possible if each == expected), *possible, *OUTCOMES))
 
 
 def _let(shadow: Shadow, happened: FlowInput, now: float) -> None:

@@ -179,12 +179,13 @@ def test_what_a_queue_came_to_is_what_was_to_come(tmp_path: Path) -> None:
         (1, over(1)),
         *((2.0, key("1")) for _ in range(4)),
         (2, Note(CALL, "step", "agent")),
-        (2, Note(CALL, "step", "bye")),
     ]
-    outcomes: tuple[QueueOutcome, ...] = ("full", "timeout")
-    for expected in outcomes:
-        follower = follow(flow_of(tmp_path), *lines, expected=expected)
+    outcomes: tuple[tuple[QueueOutcome, float], ...] = (("full", 2), ("closed", 2), ("timeout", 62))
+    for expected, at in outcomes:
+        follower = follow(flow_of(tmp_path), *lines, (at, Note(CALL, "step", "bye")), expected=expected)
         assert follower.played(None).exits[-1].name == expected
+    follower = follow(flow_of(tmp_path), *lines, (2, Note(CALL, "step", "bye")), expected="timeout")
+    assert follower.played(None).exits[-1].name == "full"  # no time has run out
 
 
 def test_a_caller_who_hangs_up_ends_the_call(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ from telephony.edge.code_requests import CodeRequests
 from telephony.edge.funnel import Funnel
 from telephony.edge.media_settings import ICE_SERVERS, MediaSettings
 from telephony.edge.media_workers import MediaWorkers
+from telephony.edge.messages import MessageRequests
 from telephony.edge.process_clock import ProcessClock
 from telephony.edge.sip import SipEdge
 from telephony.edge.speech_worker import SpeechSettings
@@ -70,7 +71,7 @@ from telephony.events import (
     WorkerDied,
     WorkerKind,
 )
-from telephony.requests import BookCallback, CallHttp, ChangeCase
+from telephony.requests import BookCallback, CallHttp, ChangeCase, SendMessage
 from telephony.sip.digest import Ha1
 from telephony.sip.endpoint import Endpoint, EndpointSettings
 from telephony.sip.settings import SubscriptionSettings, TextSettings
@@ -144,7 +145,6 @@ class Hotline:
         self.notifier = Notifier(
             self.sessions, settings.region, notify.routes(settings), self.funnel.webhooks, self.funnel.publish
         )
-        self.funnel.notifier = self.notifier
         self._serve_codes()
         self._serve_flows(flows)
         self.funnel.advice = self.funnel.customers.advice = self.codes.advice = load_advice(settings)
@@ -205,6 +205,8 @@ class Hotline:
     def _serve_flows(self, flows: Mapping[str, Flow]) -> None:
         """Have what flows ask of the world performed."""
         requests = self.funnel.requests
+        messages = MessageRequests(self.notifier, self.funnel.customers.turn, self.clock.now)
+        requests.register(SendMessage, messages.perform)
         requests.register(ChangeCase, CaseRequests(self.sessions, self.clock.now).perform)
         board = self.funnel.switchboard.board
         bookings = CallbackRequests(self.sessions, self.clock.now, self.funnel.happened, board)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ivr_flows import questions, requesting
-from ivr_flows.expression import ExpressionError, evaluate, holds, render
+from ivr_flows.expression import ExpressionError, evaluate, holds
 from ivr_flows.facts import QueueFacts
 from ivr_flows.flow import (
     MAX_VALUE_CHARS,
@@ -54,7 +54,6 @@ from ivr_flows.state import (
     FlowState,
     RejectCall,
     RingCaller,
-    SendMessage,
     SetHold,
     SetWhisper,
     TakeCall,
@@ -254,15 +253,6 @@ def _note(walk: Walk, here: TakeNote) -> Following:
     return here.next
 
 
-def _notify(walk: Walk, here: Notify) -> Following:
-    language = walk.state.language
-    text = render(here.text[language], walk.scope())
-    subject = render(here.subject[language], walk.scope()) if here.subject else ""
-    if text:
-        walk.actions.append(SendMessage(len(walk.state.path), here.channel, language, text, subject))
-    return here.next
-
-
 ENTER: Final[Mapping[type[Step], Callable[[Walk, Any], Following]]] = {
     Say: _speak,
     Play: _speak,
@@ -288,7 +278,7 @@ ENTER: Final[Mapping[type[Step], Callable[[Walk, Any], Following]]] = {
     Hold: _hold,
     Queue: _queue,
     TakeNote: _note,
-    Notify: _notify,
+    Notify: requesting.request,
     Lookup: requesting.request,
     Verify: requesting.request,
     VerifyByCode: requesting.request,

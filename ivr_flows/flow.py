@@ -230,13 +230,14 @@ class Queue(StepKind, frozen=True, tag="queue"):
 
 
 class Notify(StepKind, frozen=True, tag="notify"):
-    """Send the caller a message, in the language of the call, and go on at once. `channel` is one that sends, or
-    `auto`; `text` and `subject` are templates for each language, `subject` empty for none."""
+    """Send the caller a message, in the language of the call. `channel` is one that sends, or `auto`; `text` and
+    `subject` are templates for each language, `subject` empty for none. Exits: next, failed."""
 
     text: Mapping[str, str]
-    next: str
+    exits: Mapping[str, str]
     channel: str = ANY_CHANNEL
     subject: Mapping[str, str] = {}
+    timeout_s: float = ANSWER_LIMIT_S
 
 
 class HangUp(StepKind, frozen=True, tag="hangup"):
@@ -468,7 +469,7 @@ class Return(StepKind, frozen=True, tag="return"):
     values: Mapping[str, str] = {}
 
 
-Request = Lookup | Verify | VerifyByCode | Http | Case | Callback | Dial | Transfer | Conference | Voicemail
+Request = Lookup | Verify | VerifyByCode | Http | Case | Callback | Notify | Dial | Transfer | Conference | Voicemail
 """The steps that ask the world and wait for its answer, which is the name of an exit."""
 Step = (
     Say
@@ -479,7 +480,6 @@ Step = (
     | Assign
     | ChooseLanguage
     | Queue
-    | Notify
     | HangUp
     | Answer
     | Ring
@@ -498,6 +498,7 @@ Step = (
     | Http
     | Case
     | Callback
+    | Notify
     | Dial
     | Transfer
     | Conference
@@ -587,8 +588,8 @@ def exits(step: Step) -> Iterator[tuple[str, str]]:
         case HangUp() | Reject() | Return():
             pass
         case (
-            Hours() | Split() | Lookup() | Verify() | Http() | Case() | Callback() | Dial() | Transfer()
-            | Conference() | Voicemail() | Subflow()
+            Hours() | Split() | Lookup() | Verify() | Http() | Case() | Callback() | Notify() | Dial()
+            | Transfer() | Conference() | Voicemail() | Subflow()
         ):  # fmt: skip
             yield from step.exits.items()
         case _:

@@ -84,7 +84,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "record": Verb(("do", "consent"), ("next",), "one", calling.record),
     "voicemail": Verb(("prompt", "limit", "finish", "to"), ("next", "no_message", "failed"), "no", speaking.voicemail),
     "survey": Verb(("kind", "prompt", "into", "interruptible"), ("next", *_RETRIES), "no", speaking.survey),
-    "notify": Verb(("text", "subject", "channel"), ("next",), "open", asking.notify),
+    "notify": Verb(("text", "subject", "channel"), ("next", "failed"), "open", asking.notify),
     "subflow": Verb(("flow", "with", "into"), ("failed",), "one", going.subflow, own_exits=True),
     "return": Verb(("exit", "values"), (), "one", going.return_),
     "split": Verb((), (), "open", going.split, own_exits=True),

@@ -14,6 +14,7 @@ from ivr_flows.flow import (
     Dial,
     Http,
     Lookup,
+    Notify,
     Plain,
     Request,
     Transfer,
@@ -35,6 +36,7 @@ from telephony.requests import (
     FindCustomer,
     JoinConference,
     SendCode,
+    SendMessage,
     TakeMessage,
     TransferCall,
     Values,
@@ -54,6 +56,8 @@ def request(walk: Walk, here: Request) -> Following:
         prompts = walk.prompts(here.prompt)
         if prompts:
             return walk.play(prompts, True, "speaking")
+    if isinstance(here, Notify) and not _message(walk, here).text:
+        return here.exits["next"]
     return ask_world(walk, here)
 
 
@@ -77,7 +81,7 @@ def _timeout_s(here: Request) -> float:
     match here:
         case Http():
             return here.timeout_s * (1 + here.retries) + RETRY_PAUSE_S * here.retries
-        case Lookup() | Verify() | VerifyByCode() | Case() | Callback():
+        case Lookup() | Verify() | VerifyByCode() | Case() | Callback() | Notify():
             return here.timeout_s
         case _:
             return 0.0
@@ -98,6 +102,8 @@ def _asked(walk: Walk, here: Request) -> AnyRequest:
             return ChangeCase(here.deed, case, walk.render(here.subject), walk.render(here.topic))
         case Callback():
             return BookCallback(walk.render(here.to), here.queue, walk.render(here.note))
+        case Notify():
+            return _message(walk, here)
         case Dial():
             return DialOut(walk.render(here.number), here.timeout_s, walk.prompts(here.music))
         case Transfer():
@@ -106,6 +112,12 @@ def _asked(walk: Walk, here: Request) -> AnyRequest:
             return JoinConference(walk.render(here.room), here.limit_s)
         case Voicemail():
             return TakeMessage(here.queue, here.limit_s)
+
+
+def _message(walk: Walk, here: Notify) -> SendMessage:
+    language = walk.state.language
+    subject = render(here.subject[language], walk.scope()) if here.subject else ""
+    return SendMessage(here.channel, render(here.text[language], walk.scope()), subject)
 
 
 def _http(walk: Walk, here: Http) -> CallHttp:

@@ -134,16 +134,6 @@ class ChangeLanguage(Action, frozen=True):
     language: str
 
 
-class SendMessage(Action, frozen=True):
-    """Send the caller a message by another channel. `number` tells it from the others of the call."""
-
-    number: int
-    channel: str
-    language: str
-    text: str
-    subject: str = ""
-
-
 class Ask(Action, frozen=True):
     """Ask the world; `Answered` with this number is due. `timeout_s` bounds it, and is 0 where nothing does."""
 
@@ -212,7 +202,6 @@ FlowAction = (
     | LeaveQueue
     | EndCall
     | ChangeLanguage
-    | SendMessage
     | Ask
     | FinishMessage
     | TakeCall

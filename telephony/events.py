@@ -1311,21 +1311,6 @@ class FlowRequest(Command, frozen=True, kw_only=True):
     """Since when the caller waits there; now for one who does not."""
 
 
-class SendMessage(Command, frozen=True):
-    """Send a caller what a flow has to tell them, by another channel. `customer` is the profile's id, `case` the
-    call's; `number` tells it from the others of the call, so that the same one again sends nothing."""
-
-    call: str
-    number: int
-    customer: str
-    case: str
-    flow: str
-    channel: str
-    language: str
-    text: str
-    subject: str
-
-
 class SaveConsent(Command, frozen=True, kw_only=True):
     """Keep that a caller agreed to something in a flow: to the words `notice`, which the flow's text of
     `notice_version` has. The proof is a piece of a recording, seconds from its start; an empty `recording` for none."""

@@ -95,6 +95,15 @@ class BookCallback(Request, frozen=True, tag="callback"):
     note: str = ""
 
 
+class SendMessage(Request, frozen=True, tag="notify"):
+    """Send the caller a message by another channel, in the language of the call: `next` (it is on its way) or `failed`
+    (there is no way by which it would surely reach the caller)."""
+
+    channel: str
+    text: str
+    subject: str = ""
+
+
 class DialOut(Request, frozen=True, tag="dial"):
     """Call a number and put the caller together with it: `answered` (the talk is over and the caller still there),
     `busy`, `no_answer` or `failed`. `music` is heard until then; none is the tone of a phone that rings."""
@@ -134,6 +143,7 @@ AnyRequest = (
     | CallHttp
     | ChangeCase
     | BookCallback
+    | SendMessage
     | DialOut
     | TransferCall
     | JoinConference

@@ -21,7 +21,8 @@ from ivr_flows.trials.marks import Marked
 from ivr_flows.trials.played import Played
 from ivr_flows.trials.playing import play
 from ivr_flows.trials.reading_world import AT, TIMEZONE
-from ivr_flows.trials.scenario import Says, Scenario, Visit, World
+from ivr_flows.trials.scenario import Reply, Says, Scenario, Visit, World
+from ivr_flows.trials.world import UNLESS_SAID
 
 Depth = Literal["audio", "sip"]
 
@@ -35,12 +36,14 @@ GOES_S: Final = 1.0
 NOBODY: Final = "0" * 32
 REAL: Final[Mapping[str, frozenset[str]]] = {
     "case": frozenset({"next"}),
+    "notify": frozenset({"failed"}),
     "voicemail": frozenset({"next", "no_message", "failed"}),
     "dial": frozenset({"answered", "busy", "no_answer", "failed"}),
     "transfer": frozenset({"failed", "no_answer"}),
     "conference": frozenset({"next"}),
 }
-"""What may come of what a flow asks a real server, besides web services. A callback would be a call of its own."""
+"""What may come of what a flow asks a real server, besides web services. A callback would be a call of its own, and
+from a server of its own nothing goes out."""
 MOST_WAITING: Final = 5
 """So many others may wait in a queue: each is a phone."""
 WITH_THE_CALL: Final = frozenset({"dial", "transfer", "conference"})
@@ -150,8 +153,12 @@ def _of_a_request(world: World, kind: str, url: str) -> Iterator[str]:
             yield "a web service fails at first and not later, and who asks again is not told of that"
     elif kind not in REAL:
         yield f"it comes to '{kind}'"
-    elif other := {reply.outcome for reply in world.replies.get(kind, ())} - REAL[kind]:
+    elif other := {reply.outcome for reply in world.replies.get(kind) or _unless_said(kind)} - REAL[kind]:
         yield f"'{kind}' is to come to '{min(other)}'" if kind != "case" else "'case' is to fail"
+
+
+def _unless_said(kind: str) -> tuple[Reply, ...]:
+    return (UNLESS_SAID[kind],) if kind in UNLESS_SAID else ()
 
 
 def _of_the_queues(plan: Plan) -> Iterator[str]:

@@ -40,7 +40,6 @@ AT_ONCE: Final = frozenset(
         "queue_facts",
         "split",
         "note",
-        "notify",
         "record",
         "whisper",
         "hold",

@@ -12,7 +12,7 @@ from ivr_flows.prove.world import World
 MOST: Final = 4000
 """So many places of calls are looked at before a way is sought that may not be possible."""
 QUIET: Final = frozenset(
-    {"say", "play", "set", "language", "note", "notify", "record", "whisper", "hold", "answer", "ring", "queue_facts",
+    {"say", "play", "set", "language", "note", "record", "whisper", "hold", "answer", "ring", "queue_facts",
      "wait"}
 )  # fmt: skip
 """Verbs that a call passes without anything that could be otherwise."""

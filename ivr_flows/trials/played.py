@@ -6,9 +6,10 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ivr_flows.flow import Held
-from ivr_flows.state import Failure, SendMessage
+from ivr_flows.state import Failure
 from ivr_flows.trials.marks import Exit
 from telephony.events import Prompt
+from telephony.requests import SendMessage
 
 BY_CALLER: Final = "caller"
 """Why a call ends that the caller ends."""

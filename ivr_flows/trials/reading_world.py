@@ -24,6 +24,7 @@ OUTCOMES: Final[Mapping[str, tuple[str, ...]]] = {
     "code": ("right", "wrong", "expired", "not_sent", "failed"),
     "case": ("next", "failed"),
     "callback": ("next", "failed"),
+    "notify": ("next", "failed"),
     "dial": ("answered", "busy", "no_answer", "failed"),
     "transfer": ("failed", "no_answer"),
     "conference": ("next", "full", "failed"),

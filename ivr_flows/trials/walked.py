@@ -11,6 +11,8 @@ from msgspec.structs import replace
 
 from ivr_flows.facts import Facts, WaitingFacts
 from ivr_flows.state import (
+    Answered,
+    Ask,
     ChangeLanguage,
     ControlRecording,
     EndCall,
@@ -22,7 +24,6 @@ from ivr_flows.state import (
     QueueOutcome,
     RejectCall,
     RingCaller,
-    SendMessage,
     SetHold,
     SetWhisper,
     WriteNote,
@@ -33,6 +34,7 @@ from ivr_flows.trials.marks import Exit, Marked, ending, taken
 from ivr_flows.trials.played import Disappointment, Moment, Played, words_of
 from ivr_flows.trials.scenario import Scenario
 from telephony.events import Prompt, TimePassed
+from telephony.requests import SendMessage
 
 
 @dataclass(slots=True)
@@ -59,10 +61,14 @@ class Walked:
     exits: list[Exit] = field(default_factory=list)
     told: Told = field(default_factory=Told)
     noted: int = 0
+    sending: tuple[int, SendMessage] | None = None
+    """A message whose sending the flow waits for, by the number of its request."""
 
     def give(self, happened: FlowInput, outcome: str = "") -> None:
         """Give the flow an input; `outcome` is the exit that it may lead out by."""
         before = self.state
+        if isinstance(happened, Answered):
+            self.sent(happened)
         self.state, actions = step(self.marked.flow, self.state, self.facts, happened, self.now)
         arrived = self.noted < len(self.state.path)
         self.take(actions)
@@ -81,8 +87,18 @@ class Walked:
                 self.note("step", entry)
             self.noted = len(path)
         for action in actions:
+            if isinstance(action, Ask) and isinstance(action.request, SendMessage):
+                self.sending = action.number, action.request
             self.perform(action)
         self.look()
+
+    def sent(self, answer: Answered) -> None:
+        """Note the message that is on its way now."""
+        number, message = self.sending or (0, None)
+        if message is not None and (answer.number, answer.outcome) == (number, "next"):
+            self.told.messages.append(message)
+            self.note("message", f"{message.channel}: {message.text}")
+            self.sending = None
 
     def look(self) -> None:
         """See what the caller sees of it."""
@@ -115,9 +131,6 @@ class Walked:
         match action:
             case ChangeLanguage():
                 self.note("language", action.language)
-            case SendMessage():
-                self.told.messages.append(action)
-                self.note("message", f"{action.channel}: {action.text}")
             case WriteNote():
                 self.told.notes.append(action.text)
                 self.note("note", action.text)

@@ -22,6 +22,7 @@ UNLESS_SAID: Final[Mapping[str, Reply]] = {
     "code": Reply("wrong"),
     "case": Reply("next", {"id": "case-new"}),
     "callback": Reply("next"),
+    "notify": Reply("next"),
     "dial": Reply("answered", after_s=60.0),
     "conference": Reply("next", after_s=60.0),
     "voicemail": Reply("next", after_s=10.0),

@@ -205,7 +205,7 @@ def notify(step: StepReading) -> Notify:
     channel, subject = step.given.get("channel"), step.given.get("subject")
     return Notify(
         text={} if node is None else values.words(reading, node, "sent").text,
-        next=step.exit("next"),
+        exits=step.exits("next", "failed"),
         channel=ANY_CHANNEL if channel is None else values.channel(reading, channel),
         subject={} if subject is None else values.words(reading, subject, "sent").text,
     )

@@ -20,11 +20,10 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from crm_bridge import context, customer, identity
 from crm_bridge.advice import Advice
-from crm_bridge.notify.outbox import Notifier
 from crm_bridge.webhooks.outbox import Webhooks
 from recordings.journal import Journal
 from telephony.clock import iso, tick_at
-from telephony.edge import call_rows, callbacks, consents, messages, rows, scores, texts, voicemails
+from telephony.edge import call_rows, callbacks, consents, rows, scores, texts, voicemails
 from telephony.edge.alarms import Alarms
 from telephony.edge.audio_streams import AudioStreams
 from telephony.edge.customer_requests import CustomerRequests
@@ -96,7 +95,6 @@ from telephony.events import (
     SaveVoicemail,
     SeekPlaying,
     SendKeys,
-    SendMessage,
     SignalCandidates,
     SignalKey,
     SipCommand,
@@ -119,7 +117,7 @@ from telephony.switchboard import Switchboard
 
 log = structlog.get_logger("hotline.funnel")
 
-RowCommand = SaveCall | SaveAgent | SaveCallback | SaveText | SendMessage | SaveConsent | SaveVoicemail | SaveScore
+RowCommand = SaveCall | SaveAgent | SaveCallback | SaveText | SaveConsent | SaveVoicemail | SaveScore
 """What is written down the ordered lane."""
 FIND_TIMEOUT_S = 10.0
 FIND_ATTEMPTS = 10
@@ -156,7 +154,6 @@ class Funnel:
     hear: Sender | None = None
     trunks: Trunks | None = None
     webhooks: Webhooks = field(default_factory=Webhooks)
-    notifier: Notifier | None = None
     name_of: Callable[[str], Awaitable[str]] | None = None
     advice: Advice = context.NO_OFFERS
     """What a CRM calls whoever has a number in E.164, "" for nobody; it answers soon, and never raises."""
@@ -401,7 +398,7 @@ class Funnel:
             case TellLamp():
                 # Behind the row of the agent's state, and behind the INVITE that rings the agent's phone.
                 self.lane.put("lamp", self._later(lambda: self._to_sip(command)))
-            case SaveCall() | SaveAgent() | SaveCallback() | SaveText() | SendMessage():
+            case SaveCall() | SaveAgent() | SaveCallback() | SaveText():
                 self._put_row(command)
             case SaveConsent() | SaveVoicemail() | SaveScore():
                 self._put_row(command)
@@ -482,13 +479,6 @@ class Funnel:
                 self.lane.put_row("voicemail", command.recording, partial(self._save_voicemail, command))
             case SaveScore():
                 self.lane.put_row("score", f"{command.call} {command.number}", partial(self._save_score, command))
-            case SendMessage():
-                key = f"{command.call} {command.number}"
-                self.lane.put_row("message", key, partial(self._send_message, command))
-
-    async def _send_message(self, command: SendMessage) -> None:
-        async with self._turn:
-            await messages.send(self.notifier, command, self.clock.now())
 
     async def _save_voicemail(self, command: SaveVoicemail) -> None:
         """Keep a message, and only then tell those who are to deal with it."""

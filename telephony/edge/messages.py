@@ -1,5 +1,8 @@
 """What a flow sends a caller, into the outbox of messages."""
 
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -10,36 +13,55 @@ from crm_bridge.notify.choice import NotReachable
 from crm_bridge.notify.outbox import KeyOfAnother, Notifier, SubjectMissing, Wanted
 from crm_bridge.notify.thread import MAX_SUBJECT
 from crm_bridge.person import NoProfile
-from telephony.events import SendMessage
+from telephony.edge.flow_requests import FAILED, Outcome
+from telephony.events import FlowRequest
+from telephony.requests import SendMessage
 
 REFUSED: Final = (NotReachable, SubjectMissing, KeyOfAnother, CaseUnknown, CaseOfAnother, NoProfile, KeepContended)
 
 log = structlog.get_logger("hotline.notify")
 
 
-async def send(notifier: Notifier | None, command: SendMessage, now: float) -> None:
-    """Queue a message and commit. The call went on long ago: what cannot be sent is said in the log, without a word of
-    what it says. Raises the database's errors."""
-    subject = _line(command.subject)
-    wanted = Wanted(
-        customer=command.customer,
-        text={command.language: _storable(command.text)},
-        subject={command.language: subject} if subject else {},
-        channel=command.channel,
-        case=CaseReference(id=command.case) if command.case else None,
-        key=f"call {command.call} {command.number}",
+@dataclass(frozen=True, slots=True)
+class MessageRequests:
+    """Puts messages into the outbox, each in a transaction of its own; `turn` is that of whoever writes."""
+
+    notifier: Notifier
+    turn: asyncio.Lock
+    now: Callable[[], float]
+
+    async def perform(self, asked: FlowRequest) -> Outcome:
+        """Queue a message: `next` once it is kept. Why one is not is said in the log, without a word of what it says.
+        Raises the database's errors."""
+        request = asked.request
+        if not isinstance(request, SendMessage):
+            raise TypeError(f"{type(request).__name__} is no message")
+        try:
+            if not asked.customer:
+                raise NotReachable("nobody is known whom it could go to")
+            async with self.turn:
+                await self.notifier.send(_wanted(asked, request), self.now())
+        except REFUSED as error:
+            cause = "the profile is gone" if isinstance(error, NoProfile) else str(error)
+            log.warning("a flow's message was not sent", call=asked.call, flow=asked.flow, cause=cause)
+            return Outcome(FAILED)
+        return Outcome("next")
+
+
+def _wanted(asked: FlowRequest, message: SendMessage) -> Wanted:
+    subject = _line(message.subject)
+    return Wanted(
+        customer=asked.customer,
+        text={asked.language: _storable(message.text)},
+        subject={asked.language: subject} if subject else {},
+        channel=message.channel,
+        case=CaseReference(id=asked.case) if asked.case else None,
+        key=f"call {asked.call} {asked.number}",
         automatic=True,
-        language=command.language,
-        by=f"flow {command.flow}",
-        call=command.call,
+        language=asked.language,
+        by=f"flow {asked.flow}",
+        call=asked.call,
     )
-    try:
-        if notifier is None:
-            raise NotReachable("nothing is set that could send messages")
-        await notifier.send(wanted, now)
-    except REFUSED as error:
-        cause = "the profile is gone" if isinstance(error, NoProfile) else str(error)
-        log.warning("a flow's message was not sent", call=command.call, flow=command.flow, cause=cause)
 
 
 def _line(text: str) -> str:

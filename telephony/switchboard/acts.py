@@ -16,14 +16,13 @@ from ivr_flows.step import (
     PlayPrompts,
     RejectCall,
     RingCaller,
-    SendMessage,
     SetHold,
     SetWhisper,
     StopPrompts,
     TakeCall,
     WriteNote,
 )
-from telephony import events, requests
+from telephony import requests
 from telephony.events import FlowRequest, Note, Play, SaveScore, StopPlaying
 from telephony.switchboard import asking, conference, dial, ending, recording, taking, voicemail, waiting
 from telephony.switchboard.board import Board
@@ -75,25 +74,6 @@ def _leave_queue(board: Board, call: Call, _: LeaveQueue, now: float) -> None:
 
 def _language(board: Board, call: Call, action: ChangeLanguage, _now: float) -> None:
     board.publish("call.language", call, language=action.language)
-
-
-def _send(board: Board, call: Call, action: SendMessage, _now: float) -> None:
-    """Nobody but somebody whom we know can be written to."""
-    if not call.context.customer:
-        board.emit(Note(call.id, "failure", "a message is not sent: nobody is known whom it could go to"))
-        return
-    command = events.SendMessage(
-        call=call.id,
-        number=action.number,
-        customer=call.context.customer,
-        case=call.case,
-        flow=call.flow.name,
-        channel=action.channel,
-        language=action.language,
-        text=action.text,
-        subject=action.subject,
-    )
-    board.emit(command)
 
 
 def _end(board: Board, call: Call, action: EndCall, now: float) -> None:
@@ -189,7 +169,6 @@ ACTS: Final[Mapping[type[FlowAction], Callable[[Board, Call, Any, float], None]]
     EnterQueue: _queue,
     LeaveQueue: _leave_queue,
     ChangeLanguage: _language,
-    SendMessage: _send,
     EndCall: _end,
     TakeCall: _take_call,
     RingCaller: _ring,

@@ -319,7 +319,8 @@ async def test_the_server_that_sends_our_mail_is_signed_in_at(tmp_path: Path) ->
 async def test_a_flow_that_sends_by_a_channel_which_does_not_is_named(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     flow = (
-        "flow: main\nlanguages: [en]\nstart: a\nsteps:\n  a:\n    notify: {text: Hello, channel: zalo}\n    next: b\n"
+        "flow: main\nlanguages: [en]\nstart: a\nsteps:\n  a:\n    notify: {text: Hello, channel: zalo}\n"
+        "    next: b\n    failed: b\n"
     )
     (tmp_path / "flows" / "main.yaml").write_text(flow + "  b:\n    hangup:\n", "utf-8")
     (tmp_path / "hotline.yaml").write_text("data: data\nflows: flows\nsip: {listen: ['udp:127.0.0.1:0']}\n", "utf-8")

@@ -4,8 +4,10 @@ from pathlib import Path
 
 from ivr_flows.flow import Flow
 from ivr_flows.load import load
+from ivr_flows.state import Answered, Ask
 from ivr_flows.step import Facts, FlowAction, FlowInput, FlowState, QueueFacts, start, step
 from telephony.events import CallerContext, OpenCase, PastInteraction
+from telephony.requests import AnyRequest
 
 EXAMPLES = Path(__file__).parents[2] / "ivr_flows" / "examples"
 NOW = 1_772_420_400.0  # 2026-03-02 10:00 in Hà Nội
@@ -103,3 +105,13 @@ class Caller:
         self.state, actions = step(self.flow, self.state, self.facts, happened, self.now)
         self.actions += actions
         return actions
+
+    def asks(self) -> tuple[int, AnyRequest]:
+        """Return what the flow asks of the world, which it has done last, and the number of that."""
+        asked = self.actions[-1]
+        assert isinstance(asked, Ask)
+        return asked.number, asked.request
+
+    def answer(self, outcome: str) -> None:
+        """Have the world answer what the flow asks."""
+        self.does(Answered(self.asks()[0], outcome))

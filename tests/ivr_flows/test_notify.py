@@ -6,8 +6,9 @@ import pytest
 
 from ivr_flows.flow import Notify
 from ivr_flows.load import FlowErrors, load
-from ivr_flows.state import EndCall, SendMessage
+from ivr_flows.state import EndCall
 from telephony.events import CallerContext
+from telephony.requests import SendMessage
 from tests.ivr_flows.flows import Caller, facts, flow_of
 
 FLOW = """
@@ -22,9 +23,13 @@ steps:
       text: {vi: "Chào {{ caller.name }}, đơn {{ order }}", en: "Order {{ order }}"}
       subject: {vi: Đơn, en: Order}
     next: again
+    failed: again
   again:
     notify: {vi: "{{ caller.name }}", en: "{{ caller.name }}"}
     next: bye
+    failed: sorry
+  sorry:
+    hangup: {vi: "Chưa gửi được.", en: "It could not be sent."}
   bye:
     hangup:
 """
@@ -34,28 +39,41 @@ def test_a_message_is_sent_in_the_language_of_the_call_and_the_call_goes_on(tmp_
     flow = flow_of(tmp_path, FLOW)
     known = CallerContext(customer="c", known=True, name="An", language="vi", assurance=1)
     caller = Caller(flow, facts(known))
-    assert caller.actions == [
-        SendMessage(1, "zalo", "vi", "Chào An, đơn 7", "Đơn"),
-        SendMessage(2, "auto", "vi", "An"),
-        EndCall("completed"),
-    ]
+    assert caller.asks() == (1, SendMessage("zalo", "Chào An, đơn 7", "Đơn"))
+    caller.answer("next")
+    assert caller.asks() == (2, SendMessage("auto", "An"))
+    caller.answer("next")
+    assert caller.actions[-1] == EndCall("completed")
+
+
+def test_what_cannot_be_sent_is_an_exit_of_its_own(tmp_path: Path) -> None:
+    caller = Caller(
+        flow_of(tmp_path, FLOW), facts(CallerContext(customer="c", known=True, name="An", language="vi", assurance=1))
+    )
+    caller.answer("failed")
+    caller.answer("failed")
+    assert caller.state.step == "sorry"
 
 
 def test_what_may_not_be_heard_may_not_be_read_and_nothing_is_not_sent(tmp_path: Path) -> None:
     stranger = Caller(flow_of(tmp_path, FLOW), facts(CallerContext(language="en")))
-    assert stranger.actions == [SendMessage(1, "zalo", "en", "Order 7", "Order"), EndCall("completed")]
+    assert stranger.asks() == (1, SendMessage("zalo", "Order 7", "Order"))
+    stranger.answer("failed")
+    assert stranger.actions[-1] == EndCall("completed")
 
 
 def test_the_words_alone_are_the_short_form(tmp_path: Path) -> None:
     flow = flow_of(tmp_path, FLOW)
-    assert flow.steps["again"] == Notify({"vi": "{{ caller.name }}", "en": "{{ caller.name }}"}, "bye")
+    assert flow.steps["again"] == Notify(
+        {"vi": "{{ caller.name }}", "en": "{{ caller.name }}"}, {"next": "bye", "failed": "sorry"}
+    )
 
 
 @pytest.mark.parametrize(
     ("step", "said"),
     [
         ("notify: {text: {vi: a, en: b}}", "missing-exit"),
-        ("notify: {channel: zalo}\n    next: bye", "notify needs 'text:'"),
+        ("notify: {channel: zalo}\n    next: bye\n    failed: bye", "notify needs 'text:'"),
         ("notify: {text: {vi: a}}\n    next: bye", "en"),
         ("notify: {text: {vi: a, en: b}, chanel: zalo}\n    next: bye", "did you mean 'channel'"),
         ("notify: {text: {vi: a, en: b}, channel: 'Za lo'}\n    next: bye", "not the name of a channel"),

@@ -29,6 +29,7 @@ steps:
         7: {next: room}
         8: {next: is_long}
         9: {next: else_leave}
+        "#": {next: write}
       no_input: {retries: 0, next: bye}
       no_match: {retries: 0, next: bye}
   look:
@@ -43,6 +44,7 @@ steps:
   sorry: {say: {en: We are sorry and try again.}, next: again}
   again: {queue: {to: care, limit: 9s, wait: {en: Hold.}}, answered: end, timeout: last, full: last, closed: bye}
   last: {queue: {to: care, limit: 9s, wait: {en: Hold.}}, answered: end, timeout: bye, full: bye, closed: bye}
+  write: {notify: {en: Hello.}, next: bye, failed: bye}
   else_leave: {queue: {to: care}, answered: end, timeout: leave, full: leave, closed: leave}
   room: {conference: {room: sales, limit: 30m}, next: bye, full: bye, failed: bye}
   is_long:
@@ -85,6 +87,7 @@ def reason(folder: Path, scenario: str, depth: Depth = "sip", *, slow: bool = Fa
         "{call: [{press: 5}], dial: [busy, no_answer]}",
         "{call: [{press: 6}], queues: {care: {outcome: [full, timeout]}}}",
         "{call: [{press: 7}]}",
+        "{call: [{press: '#'}], notify: failed}",
     ],
 )
 def test_a_real_call_plays(tmp_path: Path, scenario: str) -> None:
@@ -97,6 +100,7 @@ def test_a_real_call_plays(tmp_path: Path, scenario: str) -> None:
         ("{call: [{says: {text: one, confidence: 0.1}}]}", "with a confidence of 0.1"),
         ("{call: [{press: 3}], voicemail: [next, failed]}", "a message for queue 'care' is to fail"),
         ("{call: [{press: 9}], queues: {care: closed}}", "queue 'care' is closed and takes messages"),
+        ("{call: [{press: '#'}]}", "'notify' is to come to 'next'"),
         ("{call: [{press: 7}], conference: full}", "'conference' is to come to 'full'"),
         ("{call: [silent], at: 2026-03-03 10:00}", "it has a time of its own"),
         (

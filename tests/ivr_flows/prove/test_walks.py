@@ -168,7 +168,11 @@ class World:
             case 15:
                 said = self.random.choice(SAID)
                 return self.random.choice(
-                    (TakeNote(said, to[0]), Notify({"vi": said, "en": said}, to[0]), ChooseLanguage("en", to[0]))
+                    (
+                        TakeNote(said, to[0]),
+                        Notify({"vi": said, "en": said}, {"next": to[0], "failed": to[1]}),
+                        ChooseLanguage("en", to[0]),
+                    )
                 )
             case 16:
                 ways = {"next": to[0], "no_message": to[1], "failed": to[2]}
@@ -205,6 +209,7 @@ class World:
         outcomes = {
             "lookup": ("found",), "http": ("next", "failed"), "verify": ("verified", "refused", "failed"),
             "send_code": ("sent", "not_sent"), "check_code": ("verified", "wrong", "refused", "failed"),
+            "notify": ("next", "failed"),
         }  # fmt: skip
         kind = str(asked.request.__struct_config__.tag)
         outcome = self.random.choice(outcomes.get(kind, ("next", "failed", "no_message")))

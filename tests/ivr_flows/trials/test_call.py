@@ -15,6 +15,7 @@ steps:
   tell:
     notify: {text: {vi: "Chào bạn", en: "Hi"}, channel: zalo}
     next: wait
+    failed: over
   wait:
     queue: {to: care, limit: 30s}
     answered: tell

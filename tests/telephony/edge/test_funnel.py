@@ -33,6 +33,7 @@ from recordings.tables import Recording, Transcript
 from telephony import acd, sdp
 from telephony.edge import funnel, rows
 from telephony.edge.funnel import Funnel
+from telephony.edge.messages import MessageRequests
 from telephony.edge.process_clock import ProcessClock
 from telephony.edge.recovery import INTERRUPTED, recover
 from telephony.edge.standing import LOST
@@ -88,6 +89,7 @@ from telephony.events import (
     WorkerDied,
     WorkerStarted,
 )
+from telephony.requests import SendMessage
 from telephony.switchboard import Switchboard, SwitchboardSettings
 from telephony.tables import Agent, Binding, Call
 from tests.crm_bridge.webhooks.receiver import endpoint
@@ -398,8 +400,10 @@ async def test_what_a_flow_sends_is_on_the_timeline_of_whoever_calls(
     sending = (
         'flow: main\nlanguages: [en]\nstart: send\nsteps:\n  send:\n    notify: {text: "Hello", subject: "Order"}\n'
     )
-    house = House(tmp_path, sessions, sending + "    next: bye\n  bye:\n    hangup: Bye\n")
-    house.funnel.notifier = Notifier(sessions, "VN", [Route("email", "email", "shop.vn")], publish=house.funnel.publish)
+    house = House(tmp_path, sessions, sending + "    next: bye\n    failed: bye\n  bye:\n    hangup: Bye\n")
+    notifier = Notifier(sessions, "VN", [Route("email", "email", "shop.vn")], publish=house.funnel.publish)
+    messages = MessageRequests(notifier, house.funnel.customers.turn, house.funnel.clock.now)
+    house.funnel.requests.register(SendMessage, messages.perform)
     claims = (claim("phone", "phone", "+84912345678"), Claim("email", "an@example.vn", 2, 1.0))
     async with sessions() as session:
         await timeline.record(session, timeline.NewInteraction("phone", "inbound", 0.0, claims), 0.0)

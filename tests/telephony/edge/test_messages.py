@@ -1,5 +1,6 @@
 """A flow's message in the outbox, once, or the reason in the log."""
 
+import asyncio
 from pathlib import Path
 
 import msgspec
@@ -10,8 +11,9 @@ from crm_bridge.notify.letter import compose
 from crm_bridge.notify.parcel import Parcel
 from crm_bridge.notify.tables import OutgoingMessage
 from hotline.database import Sessions
-from telephony.edge import messages
-from telephony.events import SendMessage
+from telephony.edge.messages import MessageRequests
+from telephony.events import FlowRequest
+from telephony.requests import SendMessage
 from tests.crm_bridge.conftest import engine, sessions
 from tests.crm_bridge.notify.conftest import ABOUT_7, NOW, House
 
@@ -23,25 +25,23 @@ def house(sessions: Sessions) -> House:
     return House(sessions)
 
 
-def command(customer: str, /, **more: object) -> SendMessage:
-    whole = {
-        "call": "c1",
-        "number": 2,
-        "customer": customer,
-        "case": "",
-        "flow": "main",
-        "channel": "auto",
-        "language": "en",
-        "text": "Order 7",
-        "subject": "Order",
-    }
-    return SendMessage(**(whole | more))  # type: ignore[arg-type]
+def asked(customer: str, /, *, number: int = 2, case: str = "", **more: str) -> FlowRequest:
+    message = SendMessage(**({"channel": "auto", "text": "Order 7", "subject": "Order"} | more))
+    return FlowRequest(
+        call="c1", number=number, request=message, flow="main", language="en", customer=customer, case=case
+    )
+
+
+async def outcome(house: House, request: FlowRequest) -> str:
+    """Have it sent, and return what came of it."""
+    messages = MessageRequests(house.notifier, asyncio.Lock(), lambda: NOW)
+    return (await messages.perform(request)).name
 
 
 async def test_it_is_queued_once_and_says_that_a_machine_wrote_it(house: House) -> None:
     wrote = await house.wrote("email", "an@example.vn")
     for _ in range(2):
-        await messages.send(house.notifier, command(wrote.person), NOW)
+        assert await outcome(house, asked(wrote.person)) == "next"
     (row,) = await house.rows()
     assert isinstance(row, OutgoingMessage)
     assert '"automatic":true' in row.body
@@ -59,7 +59,7 @@ async def test_it_is_queued_once_and_says_that_a_machine_wrote_it(house: House) 
 
 async def test_without_a_subject_a_letter_is_about_its_first_line(house: House) -> None:
     wrote = await house.wrote("email", "an@example.vn")
-    await messages.send(house.notifier, command(wrote.person, subject=""), NOW)
+    await outcome(house, asked(wrote.person, subject=""))
     (row,) = await house.rows()
     assert (await house.entry(row.interaction_id)).subject == "Order 7"
 
@@ -77,7 +77,7 @@ async def test_a_subject_is_one_line_as_long_as_the_timeline_holds(
     house: House, subject: str, text: str, about: str
 ) -> None:
     wrote = await house.wrote("email", "an@example.vn")
-    await messages.send(house.notifier, command(wrote.person, subject=subject, text=text), NOW)
+    await outcome(house, asked(wrote.person, subject=subject, text=text))
     (row,) = await house.rows()
     assert (await house.entry(row.interaction_id)).subject == about
     assert compose(msgspec.json.decode(row.body, type=Parcel), "care@shop.vn", "", NOW)
@@ -85,7 +85,7 @@ async def test_a_subject_is_one_line_as_long_as_the_timeline_holds(
 
 async def test_what_no_database_holds_is_left_out(house: House) -> None:
     wrote = await house.wrote("email", "an@example.vn")
-    await messages.send(house.notifier, command(wrote.person, text="Or\0der\ud800 7\n\tis here"), NOW)
+    await outcome(house, asked(wrote.person, text="Or\0der\ud800 7\n\tis here"))
     (row,) = await house.rows()
     assert (await house.entry(row.interaction_id)).text == "Order 7\n\tis here"
 
@@ -94,8 +94,8 @@ async def test_a_case_of_somebody_else_is_said_and_a_key_too(house: House) -> No
     wrote, other = await house.wrote("email", "an@example.vn"), await house.wrote("email", "b@example.vn", case=ABOUT_7)
     await house.send(other.person, key="call c1 9")
     with capture_logs() as logs:
-        await messages.send(house.notifier, command(wrote.person, case=other.interaction.case_id), NOW)
-        await messages.send(house.notifier, command(wrote.person, number=9), NOW)
+        await outcome(house, asked(wrote.person, case=other.interaction.case_id or ""))
+        await outcome(house, asked(wrote.person, number=9))
     assert ["another" in logs[0]["cause"], "somebody else" in logs[1]["cause"]] == [True, True]
     assert len(await house.rows()) == 1
 
@@ -105,7 +105,6 @@ async def test_a_case_of_somebody_else_is_said_and_a_key_too(house: House) -> No
     [
         ({"channel": "zalo"}, "has no Zalo user id"),
         ({"case": "0" * 32}, "case"),
-        ({"customer": "0" * 32}, "the profile is gone"),
     ],
 )
 async def test_what_cannot_be_sent_is_said_without_what_it_says(
@@ -113,14 +112,20 @@ async def test_what_cannot_be_sent_is_said_without_what_it_says(
 ) -> None:
     wrote = await house.wrote("email", "an@example.vn")
     with capture_logs() as logs:
-        await messages.send(house.notifier, command(wrote.person, **more), NOW)
+        assert await outcome(house, asked(wrote.person, **more)) == "failed"  # type: ignore[arg-type]
     (line,) = logs
     assert said in line["cause"]
     assert "Order 7" not in str(line)
     assert await house.rows() == []
 
 
-async def test_where_nothing_sends_that_is_said() -> None:
+async def test_somebody_who_is_gone_is_said(house: House) -> None:
     with capture_logs() as logs:
-        await messages.send(None, command("c"), NOW)
-    assert logs[0]["cause"] == "nothing is set that could send messages"
+        assert await outcome(house, asked("0" * 32)) == "failed"
+    assert logs[0]["cause"] == "the profile is gone"
+
+
+async def test_whom_nobody_knows_nothing_is_sent(house: House) -> None:
+    with capture_logs() as logs:
+        assert await outcome(house, asked("")) == "failed"
+    assert logs[0]["cause"] == "nobody is known whom it could go to"

@@ -4,20 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from telephony.events import CallerContext, CallerFound, DialogConfirmed, DigitPressed, Note, SendMessage
+from telephony.events import DigitPressed, FlowAnswered, FlowRequest, Play
+from telephony.requests import SendMessage
 from tests.telephony.switchboard.room import FLOW, Room
 
 SENDING = FLOW.replace(
     '    set: {case: "caller.open_cases[0].id"}\n    next: agent',
     '    set: {case: "caller.open_cases[0].id"}\n    next: send',
-).replace(
-    "        9: {next: bye}",
-    "        7: {next: send}\n        9: {next: bye}",
 )
 SENDING += """
   send:
     notify: {channel: email, text: {en: "Hello {{ caller.name }}"}, subject: {en: Order}}
     next: bye
+    failed: unsent
+  unsent:
+    hangup: {en: It could not be sent.}
 """
 
 
@@ -29,20 +30,15 @@ def room(tmp_path: Path) -> Room:
 def test_it_goes_to_whoever_calls_with_the_case_of_the_call(room: Room) -> None:
     call = room.in_menu()
     room.happened(DigitPressed(f"{call}.caller", "2", "rfc4733", 0))
-    (sent,) = room.said(SendMessage)
+    asked = room.last(FlowRequest)
     known = room.switchboard.calls()[0].context
-    assert (sent.call, sent.customer, sent.case) == (call, known.customer, known.open_cases[0].id)
-    assert (sent.flow, sent.channel, sent.language, sent.subject) == ("main", "email", "en", "Order")
-    assert sent.text == f"Hello {known.name}"
-    assert sent.number == 3
+    assert (asked.call, asked.customer, asked.case) == (call, known.customer, known.open_cases[0].id)
+    assert (asked.flow, asked.language) == ("main", "en")
+    assert asked.request == SendMessage("email", f"Hello {known.name}", "Order")
 
 
-def test_of_somebody_whom_nobody_knows_the_journal_says_that_nothing_was_sent(room: Room) -> None:
-    call = room.ring_in()
-    room.open_leg()
-    room.happened(CallerFound(call, "", CallerContext()))
-    room.happened(DialogConfirmed("d1"))
-    room.wait(0.3)
-    room.happened(DigitPressed(f"{call}.caller", "7", "rfc4733", 0))
-    assert room.said(SendMessage) == []
-    assert Note(call, "failure", "a message is not sent: nobody is known whom it could go to") in room.said(Note)
+def test_a_caller_hears_whether_it_went_out(room: Room) -> None:
+    call = room.in_menu()
+    room.happened(DigitPressed(f"{call}.caller", "2", "rfc4733", 0))
+    room.happened(FlowAnswered(call, room.last(FlowRequest).number, "failed"))
+    assert [prompt.value for prompt in room.last(Play).prompts] == ["It could not be sent."]

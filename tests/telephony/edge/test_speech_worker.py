@@ -152,16 +152,22 @@ def test_the_live_recogniser_tells_what_is_heard_and_refuses_what_is_not_its_own
             "r", "failed", language="ko", cause="this worker's role is live"
         )
         voice = korean()
-        pcm = np.concatenate([silence(0.5), *(part for word in KOREAN_WORDS for part in (voice.say(word), silence(1)))])
-        for tick, row in enumerate(pcm[: len(pcm) // 160 * 160].reshape(-1, 160)):
-            writer.write(tick, np.stack([np.zeros(160, np.int16), row], axis=1))
-        writer.close()
-        speech.connection.sendall(encode(StopFollowing("r1")))
+        # One word after another: of what was recorded before it looked, it hears the last seconds alone.
         heard: list[PhraseRecognised] = []
-        while len(heard) < len(KOREAN_WORDS):
+        tick = 0
+        for word in KOREAN_WORDS:
+            pcm = np.concatenate([silence(0.5), voice.say(word), silence(1)])
+            for row in pcm[: len(pcm) // 160 * 160].reshape(-1, 160):
+                writer.write(tick, np.stack([np.zeros(160, np.int16), row], axis=1))
+                tick += 1
+            if word == KOREAN_WORDS[-1]:
+                writer.close()
+                speech.connection.sendall(encode(StopFollowing("r1")))
             event = speech.next()
+            while isinstance(event, PhraseRecognised) and not event.final:
+                event = speech.next()
             assert isinstance(event, PhraseRecognised)
-            heard += [event] if event.final else []
+            heard.append(event)
         assert [event.text for event in heard][1:] == KOREAN_WORDS[1:]  # the first is new to the voice
         assert [(event.phrase, event.channel) for event in heard] == [(number, 1) for number in range(len(heard))]
         assert speech.ask(RenderPrompt("k", "text", "x", "en", "")) == PromptRendered("k", "this worker's role is live")

@@ -300,6 +300,7 @@ class Hotline:
                 max_room=settings.limits.conference,
                 flow_settings=settings.flow_settings,
                 hours={name: each.calendar for name, each in settings.hours.items()},
+                queue_hours={name: queue.hours for name, queue in settings.queues.items() if queue.hours},
                 callbacks=settings.callbacks.rules,
             ),
             flows,

@@ -209,6 +209,7 @@ class Queue(Section):
     wrap_up: Duration = 10.0
     ring_timeout: Duration = Field(15.0, gt=0)
     max_waiting: int = Field(50, ge=0)
+    hours: Name | None = None
 
 
 class Recordings(Section):
@@ -263,6 +264,13 @@ def _database(value: str) -> str:
     return value
 
 
+def _look_for_hours(name: str | None, where: str, info: ValidationInfo) -> None:
+    known = info.data.get("hours")
+    if name and known is not None and name not in known:
+        there = f"there are {', '.join(sorted(known))}" if known else "there are none"
+        raise ValueError(f"{where}: `hours` has no `{name}`; {there}")
+
+
 class Settings(Section):
     """All settings, checked. Made by `load` alone; paths are absolute."""
 
@@ -274,8 +282,8 @@ class Settings(Section):
     flows: Folder | None = None
     numbers: dict[Number, Name]
     flow_settings: dict[FlowSetting, str] = Field(repr=False)
-    queues: dict[Name, Queue]
     hours: AllHours
+    queues: dict[Name, Queue]
     callbacks: Callbacks
     desk: Desk
     channels: Channels
@@ -315,11 +323,15 @@ class Settings(Section):
     @field_validator("callbacks")
     @classmethod
     def _knows_its_hours(cls, callbacks: Callbacks, info: ValidationInfo) -> Callbacks:
-        known = info.data.get("hours")
-        if callbacks.hours and known is not None and callbacks.hours not in known:
-            there = f"there are {', '.join(sorted(known))}" if known else "there are none"
-            raise ValueError(f"hours: `hours` has no `{callbacks.hours}`; {there}")
+        _look_for_hours(callbacks.hours, "hours", info)
         return callbacks
+
+    @field_validator("queues")
+    @classmethod
+    def _know_their_hours(cls, queues: dict[str, Queue], info: ValidationInfo) -> dict[str, Queue]:
+        for name, queue in queues.items():
+            _look_for_hours(queue.hours, f"{name}.hours", info)
+        return queues
 
     @property
     def database_url(self) -> str:

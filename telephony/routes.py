@@ -298,12 +298,12 @@ async def hang_up(request: Request, call: str) -> CallBody:
 
 def queue_bodies(request: Request) -> list[QueueBody]:
     """Return the queues as they stand."""
-    acd = running_funnel(request).switchboard.queues
+    switchboard = running_funnel(request).switchboard
     now = request.app.state.clock.now()
     title = request.app.state.settings.queue_title
     return [
-        QueueBody(name=name, title=title(name), **msgspec.structs.asdict(acd.queue_facts(name, now)))
-        for name in acd.queue_names()
+        QueueBody(name=name, title=title(name), **msgspec.structs.asdict(switchboard.queue_facts(name, now)))
+        for name in switchboard.queues.queue_names()
     ]
 
 

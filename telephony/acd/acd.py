@@ -186,6 +186,8 @@ class Acd:
         settings = self._queues.get(queued.queue)
         if settings is None:
             self._outputs.append(CallRefused(queued.call, "unknown_queue"))
+        elif queued.closed:
+            self._outputs.append(CallRefused(queued.call, "closed"))
         elif not queued.promised and self._is_full(settings):
             self._outputs.append(CallRefused(queued.call, "full"))
         else:

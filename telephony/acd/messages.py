@@ -12,7 +12,7 @@ from telephony.events import AgentState, TimePassed
 
 DeclineCause = Literal["rejected", "no_answer", "failed"]
 WithdrawCause = Literal["no_answer", "caller_left", "timed_out", "not_ready", "unreachable"]
-RefusalCause = Literal["full", "unknown_queue"]
+RefusalCause = Literal["full", "closed", "unknown_queue"]
 
 
 class CallQueued(msgspec.Struct, frozen=True, tag=True):
@@ -21,7 +21,7 @@ class CallQueued(msgspec.Struct, frozen=True, tag=True):
     `priority` 1 is served first, 5 is usual. `waiting_since` (seconds since the epoch, 0 for now) gives a call its old
     place back when it has to queue again through no fault of the caller's. `only` names the one agent to whom it may be
     offered, whatever queues that agent serves; `avoid` those who have just given it away, and are asked a little later.
-    `promised`: it has its place, however full the queue is.
+    `promised`: it has its place, however full the queue is. `closed`: nobody is there for the queue at this hour.
     """
 
     call: str
@@ -32,6 +32,7 @@ class CallQueued(msgspec.Struct, frozen=True, tag=True):
     only: str = ""
     avoid: tuple[str, ...] = ()
     promised: bool = False
+    closed: bool = False
 
 
 class CallLeft(msgspec.Struct, frozen=True, tag=True):

@@ -89,6 +89,8 @@ class SwitchboardSettings:
     """Values for flows, by name: addresses of services, say."""
     hours: Mapping[str, Calendar] = field(default_factory=dict)
     """When somebody is there, by the name that flows have for it."""
+    queue_hours: Mapping[str, str] = field(default_factory=dict)
+    """The hours that a queue keeps, by its name; one that is not here is always open."""
     callbacks: CallbackRules = CallbackRules()
 
 

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from ivr_flows import calendar
+from telephony.acd import QueueFacts
 from telephony.events import HoursChanged, Publish
 from telephony.switchboard.board import Board
 
@@ -23,6 +26,18 @@ def changed(board: Board, event: HoursChanged, _now: float) -> None:
 def states(board: Board, now: float) -> Mapping[str, calendar.State]:
     """Return how each of the opening hours stands."""
     return calendar.states(board.settings.hours, emergencies(board), now)
+
+
+def is_shut(board: Board, queue: str, now: float) -> bool:
+    """Return whether nobody is there for a queue at this hour, by the opening hours that it keeps."""
+    hours = board.settings.queue_hours.get(queue)
+    return hours is not None and states(board, now).get(hours) != "open"
+
+
+def queue_facts(board: Board, queue: str, now: float) -> QueueFacts:
+    """Return a queue's facts; it is open in its hours alone."""
+    facts = board.acd.queue_facts(queue, now)
+    return replace(facts, open=False) if is_shut(board, queue, now) else facts
 
 
 def emergencies(board: Board) -> frozenset[str]:

@@ -101,7 +101,7 @@ def guard_due(board: Board, call: Call, now: float) -> None:
 def _facts(board: Board, call: Call, now: float) -> Facts:
     queues = {}
     for name in board.acd.queue_names():
-        facts = board.acd.queue_facts(name, now)
+        facts = opening.queue_facts(board, name, now)
         queues[name] = QueueFacts(facts.open, facts.waiting, facts.estimated_wait_s or 0.0)
     return Facts(
         caller=call.context,

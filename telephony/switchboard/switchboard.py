@@ -180,6 +180,10 @@ class Switchboard:
         """The queues and agents, to look at; they change through events alone."""
         return self._board.acd
 
+    def queue_facts(self, queue: str, now: float) -> acd.QueueFacts:
+        """Return how a queue stands; it is open in its hours alone."""
+        return opening.queue_facts(self._board, queue, now)
+
     def lamps(self) -> list[TellLamp]:
         """Return the lamp of every agent as it stands; what changes is commanded (`TellLamp`)."""
         return [lamps.lamp_of(self._board, agent) for agent in self._board.acd.agents()]

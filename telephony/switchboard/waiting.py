@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from ivr_flows.step import EnterQueue, QueueEntered, QueueLeft
 from telephony.acd import CallLeft, CallQueued
 from telephony.events import Play, Prompt, PromptFinished, StopPlaying
-from telephony.switchboard import ending, secret_keys
+from telephony.switchboard import ending, opening, secret_keys
 from telephony.switchboard.board import Board
 from telephony.switchboard.call import Call
 
@@ -29,7 +29,8 @@ def enter_queue(board: Board, call: Call, action: EnterQueue, now: float) -> Non
         _play_waiting(board, call, announcements, loop=False)
     elif not call.waits_in_a_flow:  # which begins once the queue has a place
         play_music(board, call)
-    board.tell_queues(CallQueued(call.id, action.queue, action.limit_s, action.priority), now)
+    shut = opening.is_shut(board, action.queue, now)
+    board.tell_queues(CallQueued(call.id, action.queue, action.limit_s, action.priority, closed=shut), now)
     if board.acd.place(call.id, now) is not None:
         board.tell_flow(call, QueueEntered())
 

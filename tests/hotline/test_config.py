@@ -221,7 +221,7 @@ def test_every_error_comes_at_once_in_the_order_of_the_file_then_the_environment
         ("queues: {care: {ring_timeout: 0s}}", "1: queues.care.ring_timeout: must be more than 0"),
         ("queues: {care: {max_waiting: x}}", "1: queues.care.max_waiting: `x` is not a whole number"),
         ("queues: {care: {agents: {a: b}}}", "1: queues.care.agents: a list is due here"),
-        ("queues: {care: {skils: x}}", "1: queues.care.skils: is not a setting; here may stand agents, max_waiting"),
+        ("queues: {care: {skils: x}}", "1: queues.care.skils: is not a setting; here may stand agents, hours"),
         ("recordings: {store: 's3://b/c'}", "1: recordings.store: `s3://b/c`: recordings are kept in a folder only"),
         ("recordings: {store: 'file://b/c'}", "1: recordings.store: `file://b/c` does not name a folder"),
         ("speech: {recognisers: {vi: {model: x}}}", "1: speech.recognisers.vi.engine: is missing"),

@@ -96,3 +96,10 @@ def test_what_is_wrong_is_said(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(ConfigErrors, match=r"hotline\.yaml:1: hours\.shop") as errors:
         loaded(f"hours: {{shop: {text}}}\n", tmp_path)
     assert said in str(errors.value)
+
+
+def test_a_queue_keeps_hours_that_there_are(tmp_path: Path) -> None:
+    assert loaded("queues: {care: {hours: office}}\n", tmp_path).queues["care"].hours == "office"
+    with pytest.raises(ConfigErrors) as errors:
+        loaded("queues: {care: {hours: ofice}}\n", tmp_path)
+    assert "queues: care.hours: `hours` has no `ofice`; there are office" in str(errors.value)

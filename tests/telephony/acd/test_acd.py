@@ -359,6 +359,12 @@ class TestLimits:
         world.queue("c1", limit_s=math.inf)
         assert world.acd.deadline() is None
 
+    def test_a_queue_that_is_closed_refuses_before_it_is_looked_at_whether_it_is_full(self) -> None:
+        world = World("an")
+        queued = CallQueued("c1", "care", math.inf, closed=True)
+        assert world.acd.handle(queued, world.now) == [CallRefused("c1", "closed")]
+        assert world.acd.queue_facts("care", world.now).waiting == 0
+
     def test_a_full_queue_refuses_and_a_place_that_is_left_is_free(self) -> None:
         world = World()
         for call in ("c1", "c2", "c3"):

@@ -102,6 +102,7 @@ class Room:
         agents: tuple[str, ...] = ("an", "binh"),
         codecs: tuple[int, ...] = (sdp.PCMU, sdp.PCMA),
         hours: Mapping[str, Calendar] | None = None,
+        queue_hours: Mapping[str, str] | None = None,
     ) -> None:
         ids = itertools.count(1)
         self.acd = acd.Acd(
@@ -118,6 +119,7 @@ class Room:
                 trunks=trunks,
                 language="en",
                 hours=hours or {},
+                queue_hours=queue_hours or {},
             ),
             {"main": _flow(folder, flow.replace("answered: after", f"answered: {answered}").replace(WAIT, wait))},
             self.acd,

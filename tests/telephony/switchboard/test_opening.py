@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from ivr_flows.calendar import Calendar
 from telephony import acd
-from telephony.events import Command, HoursChanged, Note, PromptFinished, Publish
+from telephony.events import Command, DigitPressed, HoursChanged, Note, Play, PromptFinished, Publish
 from telephony.switchboard import Switchboard, SwitchboardSettings, opening
 from tests.telephony.switchboard.room import Room
 
@@ -71,3 +71,18 @@ def test_running_calls_learn_of_an_emergency_with_their_next_step(tmp_path: Path
         room.happened(PromptFinished(f"{call}.caller", "flow.1", "finished", 0))
         steps = [note.text for note in room.said(Note) if note.call == call and note.about == "step"]
         assert steps == path
+
+
+def test_a_queue_is_open_in_its_hours_and_keeps_who_waits_already(tmp_path: Path) -> None:
+    always = Calendar(week=(((0, 1440),),) * 7)
+    room = Room(tmp_path, hours={"office": always}, queue_hours={"care": "office"})
+    waiting, late = room.in_menu("d1"), room.in_menu("d2")
+    room.happened(DigitPressed(f"{waiting}.caller", "1", "rfc4733", 0))
+    assert room.switchboard.queue_facts("care", room.now).open
+    room.happened(HoursChanged("office", True, 1))
+    assert not room.switchboard.queue_facts("care", room.now).open
+    room.happened(DigitPressed(f"{late}.caller", "1", "rfc4733", 0))
+    assert [prompt.value for prompt in room.last(Play).prompts] == ["Nobody is free."]
+    assert {call.id: call.state for call in room.switchboard.calls()} == {waiting: "queued", late: "in_flow"}
+    room.happened(HoursChanged("office", False, 2))
+    assert room.switchboard.queue_facts("care", room.now).open

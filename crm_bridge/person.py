@@ -308,7 +308,7 @@ async def _append(
     )
     before = link.persons([as_link(each) for each in rows])
     after = link.persons([as_link(each) for each in (*rows, row)])
-    _respect_judgements(rows, after)
+    _respect_judgements((*rows, row), after)
     changed = {profile for profile, whole in after.items() if whole != before.get(profile, frozenset({profile}))}
     if any(len(after[profile]) > MAX_PROFILES for profile in changed):
         raise LinkRefused(f"one person would have more than {MAX_PROFILES} profiles: split off what is not theirs")

@@ -155,9 +155,13 @@ async def test_who_is_held_apart_is_suggested_last_and_not_merged_until_somebody
     links = (await api.get(f"/customers/{first}/links"))["items"]
     assert [(each["kind"], each["with"]) for each in links] == [("apart", second)]
 
-    assert (await api.client.post(f"/merges/{judgement}/undo", json={"evidence": "one card"})).status_code == 201
+    undone = await api.client.post(f"/merges/{judgement}/undo", json={"evidence": "one card"})
+    assert undone.status_code == 201
     merged = await api.client.post(f"/customers/{third}/merge", json={"with": first, "evidence": "x"})
     (whole,) = merged.json()["persons"]
     assert set(whole["profiles"]) == {first, second, third}
+    # Nor does the judgement come back over one person.
+    back = await api.client.post(f"/merges/{undone.json()['link']['id']}/undo", json={"evidence": "x"})
+    assert back.status_code == 409
     together = await api.client.post(f"/customers/{first}/apart", json={"with": second, "evidence": "x"})
     assert together.status_code == 409

@@ -25,8 +25,12 @@ def test_broken_requests_get_400_and_the_log_gets_one_line(server: Server) -> No
             phone.sendto(BROKEN % (port, number, number), (HOST, server.sip_port))
             answer = phone.recv(4096)
             assert answer.startswith(b"SIP/2.0 400 "), answer
-    lines = [line for line in server.errors if "bad SIP message" in line and f"{HOST}:{port}" in line]
-    assert len(lines) == 1, lines
+
+    def lines() -> list[str]:
+        return [line for line in server.errors if "bad SIP message" in line and f"{HOST}:{port}" in line]
+
+    wait_for("the log says so", lambda: lines() or None)  # which is read beside the answers
+    assert len(lines()) == 1, lines()
     assert server.request("GET", "/healthz")[0] == 200
 
 

@@ -21,6 +21,7 @@ import pytest
 PROGRAM = shutil.which("dovecot") or "/usr/sbin/dovecot"
 USER, PASSWORD = "help@shop.vn", 'sécret "\\'
 STARTS_WITHIN_S = 10.0
+GONE_WITHIN_S = 1.0
 
 CONFIG = """
 base_dir = {folder}/run
@@ -101,8 +102,10 @@ class Dovecot:
         self.process = subprocess.Popen(command, start_new_session=True, **as_another)  # type: ignore[call-overload]
         until = time.monotonic() + STARTS_WITHIN_S
         while time.monotonic() < until and self.process.poll() is None:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1.0):
-                return
+            # The system takes connections before there is a process that greets them.
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1.0) as greeted:
+                if greeted.recv(100).startswith(b"* OK"):
+                    return
             time.sleep(0.02)
         said = (self.folder / "log").read_text() if (self.folder / "log").exists() else ""
         pytest.fail(f"Dovecot does not start: {said}")
@@ -112,6 +115,12 @@ class Dovecot:
         if self.process is not None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(10)
+            # What the master started has the same sockets, and dies by itself: the next one is to find none of it.
+            until = time.monotonic() + GONE_WITHIN_S
+            with contextlib.suppress(ProcessLookupError):
+                while time.monotonic() < until:
+                    os.killpg(self.process.pid, 0)
+                    time.sleep(0.01)
             self.process = None
 
     @contextlib.contextmanager

@@ -18,9 +18,8 @@ from crm_bridge.advice import Advice
 from crm_bridge.known_caller import MAX_INTERACTIONS, MAX_OPEN_CASES, KnownCaller, shortened
 from crm_bridge.match import CLAIMED_CONFIDENCE, claim, find_or_create
 from crm_bridge.tables import Case, Interaction
-from telephony.events import CallerContext, OpenCase, PastInteraction
+from telephony.events import BY_NUMBER, CallerContext, OpenCase, PastInteraction
 
-CALLER_NUMBER_ASSURANCE: Final = 1
 NO_OFFERS: Final = Advice()
 CLAIMED_BY: Final = "web"
 """The channel of a number that was typed."""
@@ -88,7 +87,7 @@ async def _among(session: AsyncSession, context: CallerContext, found: KnownCall
 
 
 def _assurance(confidence: float, *, claimed: bool) -> int:
-    return 0 if claimed or confidence < CLAIMED_CONFIDENCE else CALLER_NUMBER_ASSURANCE
+    return 0 if claimed or confidence < CLAIMED_CONFIDENCE else BY_NUMBER
 
 
 async def read(

@@ -15,12 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from crm_bridge import attempts, candidates, telling_apart
 from crm_bridge.attempts import WINDOW_S, mark
 
-__all__ = ["ANSWERED", "PER_CALLER", "PER_CUSTOMER", "WINDOW_S", "Asked", "Verdict", "Verified", "proves", "verify"]
+__all__ = ["PER_CALLER", "PER_CUSTOMER", "WINDOW_S", "Asked", "Verdict", "Verified", "proves", "verify"]
 
 PER_CALLER: Final = 5
 PER_CUSTOMER: Final = 10
-ANSWERED: Final = 2
-"""The assurance of who answered a question (`telephony.events.CallerContext`)."""
 
 Verdict = Literal["verified", "refused", "exhausted", "unknown"]
 

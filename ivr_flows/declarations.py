@@ -10,9 +10,9 @@ from ivr_flows.flow import REPEAT, Plain, PromptParts, Variable, VariableKind
 from ivr_flows.source import ListNode, MapNode, Node, Scalar, did_you_mean, one_of
 from ivr_flows.step_reading import KEYS
 from ivr_flows.values import Fields, Reading
+from telephony.events import VERIFIED
 
 MAX_REMEMBERED_DAYS: Final = 3650
-MAX_ASSURANCE: Final = 3
 KINDS: Final[Mapping[str, VariableKind]] = {kind: kind for kind in get_args(VariableKind)}
 FIELD_KINDS: Final = tuple(kind for kind in KINDS if kind not in ("record", "choice"))
 NUMBERS: Final = ("number", "amount")
@@ -164,7 +164,7 @@ def speak(reading: Reading, node: Node | None) -> dict[str, int]:
     if node is None:
         return {}
     given = values.fields(reading, node, (*SPEAK, *reading.variables), "the speak policy")
-    return {name: values.count(reading, value, 0, MAX_ASSURANCE) for name, (_, value) in given.items.items()}
+    return {name: values.count(reading, value, 0, VERIFIED) for name, (_, value) in given.items.items()}
 
 
 def returns(reading: Reading, node: Node | None) -> dict[str, str]:

@@ -56,8 +56,6 @@ def request(walk: Walk, here: Request) -> Following:
         prompts = walk.prompts(here.prompt)
         if prompts:
             return walk.play(prompts, True, "speaking")
-    if isinstance(here, Notify) and not _message(walk, here).text:
-        return here.exits["next"]
     return ask_world(walk, here)
 
 
@@ -66,6 +64,8 @@ def ask_world(walk: Walk, here: Request) -> Following:
     if isinstance(here, Voicemail | Dial | Conference):
         walk.change(keys="")  # what comes after that is not what they were for
     asked = _asked(walk, here)
+    if isinstance(asked, SendMessage) and not asked.text:
+        return here.exits["next"]
     timeout_s = ANSWER_LIMIT_S if isinstance(asked, CheckCode) else _timeout_s(here)
     number = walk.state.requests + 1
     walk.change(requests=number, playing=None, collected="")

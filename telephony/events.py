@@ -134,6 +134,13 @@ class Offer(Value, frozen=True):
     why: str
 
 
+BY_NUMBER: Final = 1
+ANSWERED: Final = 2
+VERIFIED: Final = 3
+"""The assurance of a caller of whom there is the number alone, which can be forged; of one who answered a question;
+and of one who gave back a code that was sent."""
+
+
 class CallerContext(Value, frozen=True):
     """What is known of a caller before anyone speaks.
 

@@ -67,7 +67,7 @@ def _body(request: Request, name: str, row: HoursSwitch | None) -> HoursBody:
     return HoursBody(
         name=name,
         timezone=calendar.timezone,
-        state=opening.states(board, now)[name],
+        state=opening.state(board, name, now),
         opens_next=iso_or_none(opens),
         emergency=name in opening.emergencies(board),
         turned_at=iso(row.at) if row and row.version else None,

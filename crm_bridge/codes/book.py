@@ -22,6 +22,7 @@ from crm_bridge.attempts import WINDOW_S, mark
 from crm_bridge.codes import code, words
 from crm_bridge.codes.code import PER_CALL, Code, Verdict
 from crm_bridge.keep import keep_event
+from crm_bridge.match import SIGNED_ASSURANCE
 from crm_bridge.notify import outbox
 from crm_bridge.notify.choice import Choice, Known, NotReachable, choose
 from crm_bridge.notify.courier import Sender
@@ -32,8 +33,6 @@ from crm_bridge.person import NoProfile, Person
 from crm_bridge.rows import new_id
 from crm_bridge.timeline import Recorded
 
-VOUCHED: Final = 2
-"""The assurance of an identity that a signature, or a trusted server, vouches for."""
 SENT_PER_CALL: Final = 3
 SENT_PER_PERSON: Final = 6
 WRONG_PER_PERSON: Final = 6
@@ -154,7 +153,9 @@ class Codes:
         refused = []
         for route in routes:
             try:
-                return choose((route,), known, heard, channel=route.name, least=VOUCHED, length=length, now=now)
+                return choose(
+                    (route,), known, heard, channel=route.name, least=SIGNED_ASSURANCE, length=length, now=now
+                )
             except NotReachable as cause:
                 refused.append(str(cause))
         raise NotReachable("; ".join(refused))

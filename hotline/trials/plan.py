@@ -17,7 +17,7 @@ from ivr_flows.facts import QueueFacts
 from ivr_flows.flow import Dial, Flow, Step, Transfer, Voicemail
 from ivr_flows.trials.played import Played
 from ivr_flows.trials.scenario import Scenario, Visit
-from ivr_flows.trials.world import Answers
+from ivr_flows.trials.world import Answers, replies_of
 from telephony.requests import DialOut, TransferCall
 
 ROOM: Final = 50
@@ -71,7 +71,7 @@ class Plan:
     @property
     def of_messages(self) -> set[str]:
         """Return what comes of messages."""
-        return {reply.outcome for reply in self.scenario.world.replies.get("voicemail", ())} or {"next"}
+        return {reply.outcome for reply in replies_of(self.scenario.world, "voicemail")}
 
     @property
     def crowds(self) -> dict[str, int]:

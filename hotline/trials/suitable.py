@@ -21,8 +21,8 @@ from ivr_flows.trials.marks import Marked
 from ivr_flows.trials.played import Played
 from ivr_flows.trials.playing import play
 from ivr_flows.trials.reading_world import AT, TIMEZONE
-from ivr_flows.trials.scenario import Reply, Says, Scenario, Visit, World
-from ivr_flows.trials.world import UNLESS_SAID
+from ivr_flows.trials.scenario import Says, Scenario, Visit, World
+from ivr_flows.trials.world import replies_of
 
 Depth = Literal["audio", "sip"]
 
@@ -153,12 +153,8 @@ def _of_a_request(world: World, kind: str, url: str) -> Iterator[str]:
             yield "a web service fails at first and not later, and who asks again is not told of that"
     elif kind not in REAL:
         yield f"it comes to '{kind}'"
-    elif other := {reply.outcome for reply in world.replies.get(kind) or _unless_said(kind)} - REAL[kind]:
+    elif other := {reply.outcome for reply in replies_of(world, kind)} - REAL[kind]:
         yield f"'{kind}' is to come to '{min(other)}'" if kind != "case" else "'case' is to fail"
-
-
-def _unless_said(kind: str) -> tuple[Reply, ...]:
-    return (UNLESS_SAID[kind],) if kind in UNLESS_SAID else ()
 
 
 def _of_the_queues(plan: Plan) -> Iterator[str]:

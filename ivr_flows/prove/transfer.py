@@ -30,6 +30,7 @@ from ivr_flows.prove.evaluate import Evaluation
 from ivr_flows.prove.numbers import between
 from ivr_flows.prove.value import DIGITS, NONE, Texts, Value, number, record, words
 from ivr_flows.prove.world import ASSURANCE, CHANGING, LANGUAGE, QUEUE_FIELDS, Scope, World, joined, of_kind
+from telephony.events import ANSWERED, VERIFIED
 
 AT_ONCE: Final = frozenset(
     {
@@ -47,9 +48,6 @@ AT_ONCE: Final = frozenset(
     }
 )
 """Verbs that do not wait: the clock stands still across them."""
-ANSWERED: Final = 2
-VERIFIED: Final = 3
-"""The assurance of who answered a question, and of who gave the code that was sent."""
 SURVEYED: Final = {"csat": between(1, 5), "nps": between(0, 10)}
 
 

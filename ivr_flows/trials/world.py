@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from ivr_flows.facts import Facts
 from ivr_flows.trials.scenario import REPLY_AFTER_S, Reply, Visit, World
-from telephony.events import CallerContext
+from telephony.events import ANSWERED, VERIFIED, CallerContext
 from telephony.requests import AnyRequest, CallHttp, CheckCode, SendCode, Values, kind_of
 
 NOT_THERE: Final = "the flow asks for {}, and nothing under the scenario's `http:` answers that"
@@ -28,13 +28,15 @@ UNLESS_SAID: Final[Mapping[str, Reply]] = {
     "voicemail": Reply("next", after_s=10.0),
 }
 """What the world says where the scenario has nothing of it. A web service always needs its answer."""
-ANSWERED: Final = 2
-VERIFIED: Final = 3
-"""The assurance of somebody who answered a question, and of somebody who gave the code that was sent."""
 CODE: Final = "code"
 """What comes of a code: of its sending, else of what is keyed."""
 UNSENT: Final = frozenset({"not_sent", "failed"})
 KEYED: Final[Mapping[str, str]] = {"right": "verified", "wrong": "wrong", "expired": "refused"}
+
+
+def replies_of(world: World, kind: str) -> tuple[Reply, ...]:
+    """Return what a kind of request comes to, one time after another; nothing where the scenario has to say it."""
+    return world.replies.get(kind) or ((UNLESS_SAID[kind],) if kind in UNLESS_SAID else ())
 
 
 class Said(NamedTuple):
@@ -70,7 +72,7 @@ class Answers:
         if isinstance(request, SendCode | CheckCode):
             return self._code(request, facts)
         kind = kind_of(request)
-        replies = self._world.replies.get(kind) or ((UNLESS_SAID[kind],) if kind in UNLESS_SAID else ())
+        replies = replies_of(self._world, kind)
         if not replies:
             return None
         reply = replies[self._turn(kind, "", len(replies))]
@@ -81,7 +83,7 @@ class Answers:
 
     def _code(self, request: SendCode | CheckCode, facts: Facts) -> Said:
         """A code is sent, unless the next answer says that it is not; that answer is else for what is keyed."""
-        replies = self._world.replies.get(CODE) or (UNLESS_SAID[CODE],)
+        replies = replies_of(self._world, CODE)
         reply = replies[min(self._asked[CODE, ""], len(replies) - 1)]
         if isinstance(request, SendCode) and reply.outcome not in UNSENT:
             return Said("sent", {}, REPLY_AFTER_S, None)

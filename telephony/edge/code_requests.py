@@ -20,11 +20,9 @@ from crm_bridge.notify.choice import NotReachable
 from crm_bridge.person import NoProfile
 from telephony.edge.customer_requests import SOURCE, WHO, Note
 from telephony.edge.flow_requests import FlowRequests, Outcome
-from telephony.events import CallerContext, CallerVerified, FlowRequest
+from telephony.events import VERIFIED, CallerContext, CallerVerified, FlowRequest
 from telephony.requests import CheckCode, SendCode
 
-VERIFIED: Final = 3
-"""The assurance of who gave the code that was sent (`telephony.events.CallerContext`)."""
 BY_CODE: Final = "code"
 CAUSES: Final[Mapping[type[Exception], str]] = {
     TooManyCodes: "too_many",

@@ -17,7 +17,7 @@ from crm_bridge import candidates, context, verification
 from crm_bridge.advice import Advice
 from crm_bridge.identity import Kind, normalise
 from telephony.edge.flow_requests import FlowRequests, Outcome
-from telephony.events import CallerVerified, CandidatesFound, FlowRequest
+from telephony.events import ANSWERED, CallerVerified, CandidatesFound, FlowRequest
 from telephony.requests import FindCustomer, Values, VerifyCaller
 
 KINDS: Final[dict[str, Kind]] = {kind: kind for kind in get_args(Kind)}
@@ -80,8 +80,7 @@ class CustomerRequests:
             result = await verification.verify(session, question, self.now())
             found = None
             if result.verdict == "verified":
-                worth = verification.ANSWERED
-                found = await context.read(session, result.customer, worth, self.now(), self.advice)
+                found = await context.read(session, result.customer, ANSWERED, self.now(), self.advice)
             await session.commit()
         await self._audit(asked, request.field, result.verdict)
         if found is None:

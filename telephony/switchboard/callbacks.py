@@ -185,7 +185,7 @@ def _opens_at(board: Board, now: float) -> float:
     if board.draining:
         return math.inf
     hours = board.settings.callbacks.hours
-    if not hours or (state := opening.states(board, now).get(hours, "open")) == "open":
+    if not hours or (state := opening.state(board, hours, now)) == "open":
         return now
     opens = None if state == "emergency" else calendar.opens_next(board.settings.hours[hours], now)
     return math.inf if opens is None else opens

@@ -28,10 +28,15 @@ def states(board: Board, now: float) -> Mapping[str, calendar.State]:
     return calendar.states(board.settings.hours, emergencies(board), now)
 
 
+def state(board: Board, hours: str, now: float) -> calendar.State:
+    """Return how opening hours of the settings stand. Raises `KeyError` for others."""
+    return calendar.state(board.settings.hours[hours], now, hours in emergencies(board))
+
+
 def is_shut(board: Board, queue: str, now: float) -> bool:
     """Return whether nobody is there for a queue at this hour, by the opening hours that it keeps."""
     hours = board.settings.queue_hours.get(queue)
-    return hours is not None and states(board, now).get(hours) != "open"
+    return hours is not None and state(board, hours, now) != "open"
 
 
 def queue_facts(board: Board, queue: str, now: float) -> QueueFacts:

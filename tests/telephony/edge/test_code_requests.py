@@ -10,7 +10,7 @@ import pytest
 from hotline.database import Sessions
 from telephony.edge.code_requests import CodeRequests
 from telephony.edge.redaction import without_keys
-from telephony.events import CallerVerified, DialogEnded, DigitPressed, FlowRequest, GuardKeys, RenderPrompt
+from telephony.events import CallerVerified, DialogEnded, FlowRequest, GuardKeys
 from telephony.requests import CheckCode, SendCode
 from telephony.tables import Call
 from tests.crm_bridge.codes.office import PHONE, Office
@@ -62,13 +62,6 @@ class Home(House):
         self.audit.append(f"{who} {what} {source}")
         assert about == self.funnel.switchboard.calls()[0].id
 
-    def heard(self) -> list[str]:
-        return [each.value for each in self.render.said(RenderPrompt)]
-
-    async def types(self, call: str, keys: str) -> None:
-        for key in keys:
-            self.funnel.media_event(DigitPressed(f"{call}.caller", key, "rfc4733", 0))
-
 
 @pytest.fixture
 async def home(tmp_path: Path, sessions: Sessions) -> AsyncIterator[Home]:
@@ -82,10 +75,10 @@ async def test_the_right_code_makes_the_caller_sure_and_is_nowhere_afterwards(ho
     call = await home.call(PHONE)
     await home.until(lambda: "Your code?" in home.heard())
     assert home.media.said(GuardKeys)[-1].on
-    await home.types(call, "000000")
+    home.types(call, "000000")
     await home.until(lambda: "Wrong." in str(home.heard()))
     code = home.office.code
-    await home.types(call, code)
+    home.types(call, code)
     await home.until(lambda: "Level 3." in home.heard())
     home.funnel.sip_events([DialogEnded("d1", "bye")])
     await home.funnel.lane.drained()

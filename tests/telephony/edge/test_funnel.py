@@ -191,12 +191,21 @@ class House:
         await self.until(lambda: self.media.said(PlaySamples))
         return call
 
+    def types(self, call: str, keys: str) -> None:
+        """The caller presses keys."""
+        for key in keys:
+            self.funnel.media_event(DigitPressed(f"{call}.caller", key, "rfc4733", 0))
+
+    def heard(self) -> list[str]:
+        """What was rendered for callers."""
+        return [each.value for each in self.render.said(RenderPrompt)]
+
     async def talk(self) -> str:
         """A call that talks with the agent; return its id."""
         bindings = (BindingRow("sip:an@192.0.2.2", "192.0.2.2", 5060, self.funnel.clock.now() + 60),)
         self.funnel.sip_events([BindingChanged("an", 1, bindings)])
         call = await self.call()
-        self.funnel.media_event(DigitPressed(f"{call}.caller", "1", "rfc4733", 0))
+        self.types(call, "1")
         await self.until(lambda: self.sip.said(Invite))
         invite = self.sip.said(Invite)[0]
         answer = sdp.answer(invite.sdp, sdp.Capabilities("192.0.2.2", 6000, 1))

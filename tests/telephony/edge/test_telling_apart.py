@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from crm_bridge.tables import Identity, Interaction
 from hotline.database import Sessions
-from telephony.events import DialogEnded, DigitPressed, RenderPrompt
+from telephony.events import DialogEnded
 from telephony.tables import Call
 from tests.crm_bridge.family import PHONE, Family, family
 from tests.telephony.edge.test_funnel import House, sessions
@@ -52,13 +52,6 @@ class Home(House):
 
     people: Family
 
-    def answers(self, call: str, keys: str) -> None:
-        for key in keys:
-            self.funnel.media_event(DigitPressed(f"{call}.caller", key, "rfc4733", 0))
-
-    def heard(self) -> list[str]:
-        return [each.value for each in self.render.said(RenderPrompt)]
-
     async def row(self, call: str) -> Call:
         await self.funnel.lane.drained()
         async with self.sessions() as session:
@@ -87,7 +80,7 @@ async def test_the_call_lands_on_the_timeline_of_whom_the_answer_fits(home: Home
         async with home.sessions.begin() as session:
             await session.execute(update(Identity).where(Identity.value == PHONE).values(shared_at=5.0))
     call = await home.call("0912 345 678")
-    home.answers(call, "0211")
+    home.types(call, "0211")
     await home.until(lambda: "Hello Trần Văn Minh, level 2." in home.heard())
     row = await home.row(call)
     assert (row.customer_id, row.ani) == (home.people.minh, PHONE)
@@ -99,7 +92,7 @@ async def test_the_call_lands_on_the_timeline_of_whom_the_answer_fits(home: Home
 
 async def test_a_wrong_answer_is_asked_again_and_leaves_no_trace_of_itself(home: Home) -> None:
     call = await home.call("0912 345 678")
-    home.answers(call, "0101")
+    home.types(call, "0101")
     await home.until(lambda: "refused" in str([each.message for each in home.journal.read(call)]))
     home.funnel.sip_events([DialogEnded("d1", "bye")])
     row = await home.row(call)

@@ -82,11 +82,11 @@ async def join(session: AsyncSession, match: Match, evidence: str, now: float) -
     if contradicts(mine, theirs, by.kind):
         return None
     links = [person.as_link(row) for row in await person.history(session, [home.id])]
-    if not link.once(links, home.id).isdisjoint(other.ids) or link.judged(links, [home.id], other.ids):
+    if not link.once(links, home.id).isdisjoint(other.ids):
         return None
     try:
         return await person.merge(session, home.id, other.id, Grounds(evidence[:500], CLAIM, ""), now)
-    except LinkRefused:  # so many profiles that it is a mistake already
+    except LinkRefused:  # somebody holds them apart, or there are so many profiles that it is a mistake already
         return None
 
 
@@ -97,7 +97,7 @@ async def _signed_in(session: AsyncSession, match: Match, evidence: str, now: fl
     if any(each.kind != BROWSER for each in await _identities(session, visitor.ids)):
         return None
     links = [person.as_link(row) for row in await person.history(session, visitor.ids)]
-    if match.customer in link.once(links, visitor.id) or link.judged(links, visitor.ids, [match.customer]):
+    if match.customer in link.once(links, visitor.id):
         return None
     try:
         return await person.merge(session, visitor.id, match.customer, Grounds(evidence[:500], SIGN_IN, ""), now)

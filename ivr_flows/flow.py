@@ -237,7 +237,6 @@ class Notify(StepKind, frozen=True, tag="notify"):
     exits: Mapping[str, str]
     channel: str = ANY_CHANNEL
     subject: Mapping[str, str] = {}
-    timeout_s: float = ANSWER_LIMIT_S
 
 
 class HangUp(StepKind, frozen=True, tag="hangup"):

@@ -81,8 +81,10 @@ def _timeout_s(here: Request) -> float:
     match here:
         case Http():
             return here.timeout_s * (1 + here.retries) + RETRY_PAUSE_S * here.retries
-        case Lookup() | Verify() | VerifyByCode() | Case() | Callback() | Notify():
+        case Lookup() | Verify() | VerifyByCode() | Case() | Callback():
             return here.timeout_s
+        case Notify():
+            return ANSWER_LIMIT_S
         case _:
             return 0.0
 

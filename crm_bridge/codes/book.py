@@ -12,7 +12,7 @@ somebody was sent one, or was wrong, is counted in the database (`crm_bridge.att
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from crm_bridge import attempts, candidates, person, timeline
 from crm_bridge.attempts import WINDOW_S, mark
 from crm_bridge.codes import code, words
-from crm_bridge.codes.code import PER_CALL, Code, Verdict
+from crm_bridge.codes.code import PER_CALL, Code
 from crm_bridge.keep import keep_event
 from crm_bridge.match import SIGNED_ASSURANCE
 from crm_bridge.notify import outbox
@@ -28,7 +28,7 @@ from crm_bridge.notify.choice import Choice, Known, NotReachable, choose
 from crm_bridge.notify.courier import Sender
 from crm_bridge.notify.outbox import Notifier, Wanted
 from crm_bridge.notify.parcel import Parcel, Route, in_language
-from crm_bridge.outgoing.schedule import Answer
+from crm_bridge.outgoing.schedule import Answer, Verdict
 from crm_bridge.person import NoProfile, Person
 from crm_bridge.rows import new_id
 from crm_bridge.timeline import Recorded
@@ -72,7 +72,7 @@ class Sent:
 class Checked:
     """What keys were. `customer` is whose code it was that was right. `why` is for the audit log."""
 
-    verdict: Verdict
+    verdict: code.Verdict
     customer: str = ""
     why: Literal["right", "wrong", "spent", "none", "exhausted"] = "none"
 
@@ -127,13 +127,14 @@ class Codes:
         if whom is None:
             raise NoProfile(asked.customer)
         most = _marks("sent", asked.call, whom, SENT_PER_CALL, SENT_PER_PERSON)
-        if min(await attempts.left(session, most, now), await self._tries_left(session, asked.call, whom, now)) <= 0:
+        if await attempts.left(session, most | _wrong(asked.call, whom), now) <= 0:
             raise TooManyCodes("too many codes were sent, or wrong ones keyed; an hour later there may be more")
         spoken = words.text_of(digits, asked.valid_s, spoken=asked.spoken)
         language, text = in_language(spoken, asked.language or whom.language)
         _, subject = in_language(words.SUBJECT, language)
         known, heard = await self.notifier.reach(session, whom)
-        choice = self._choose([await _of_one(session, each) for each in known], heard, asked.by, len(text), now)
+        own = [await _of_one(session, each) if each.assurance >= SIGNED_ASSURANCE else each for each in known]
+        choice = self._choose(own, heard, asked.by, len(text), now)
         await attempts.count(session, most, now)
         wanted = Wanted(asked.customer, {}, automatic=not asked.spoken, by=asked.who, call=asked.call)
         told = text.replace(digits, words.HIDDEN)
@@ -171,13 +172,10 @@ class Codes:
             return Answer(0, f"our own fault: {type(error).__name__}")
 
     async def _settle(self, entry: str, route: Route, answer: Answer, cause: str) -> None:
-        delivery: dict[str, Any] = {"state": "failed" if cause else "sent", "attempts": 1}
-        if cause:
-            delivery["error"] = cause
-        elif answer.reference:
-            delivery["reference"] = answer.reference
-        async with self.notifier.sessions() as session:
-            item = await outbox.say(session, entry, delivery)
+        now = self.now()
+        verdict = Verdict("dead" if cause else "delivered", 1, now, cause)
+        async with self.turn, self.notifier.sessions() as session:
+            item = await self.notifier.tell(session, entry, verdict, answer.reference, now)
             await session.commit()
         self.notifier.attempts[route.name, "dead" if cause else "sent"] += 1
         if item is not None:
@@ -193,21 +191,19 @@ class Codes:
             whom = None if known is None else await person.read(session, known.customer)
             if known is None or whom is None or (customer and customer not in whom.ids):
                 return Checked("refused")
-            left = await self._tries_left(session, call, whom, now)
+            most = _wrong(call, whom)
+            left = await attempts.left(session, most, now)
             if left <= 0:
                 self._codes.pop(call)
                 await session.commit()
                 return Checked("refused", why="exhausted")
             self._codes[call], verdict = code.tried(known, self.key, digits, now, last=left == 1)
             if verdict != "verified":
-                await attempts.count(session, _wrong(call, whom), now)
+                await attempts.count(session, most, now)
             await session.commit()
         if verdict == "verified":
             return Checked(verdict, known.customer, "right")
         return Checked(verdict, why="wrong" if verdict == "wrong" else "spent")
-
-    async def _tries_left(self, session: AsyncSession, call: str, whom: Person, now: float) -> int:
-        return await attempts.left(session, _wrong(call, whom), now)
 
 
 async def _of_one(session: AsyncSession, known: Known) -> Known:

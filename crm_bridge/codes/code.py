@@ -20,7 +20,6 @@ Verdict = Literal["verified", "wrong", "refused"]
 
 DIGITS: Final = 6
 VALID_S: Final = 300.0
-MAX_VALID_S: Final = 900.0
 PER_CALL: Final = 3
 """So many wrong codes end it for a call."""
 

@@ -185,12 +185,19 @@ class Notifier:
         """Write what became of an attempt, there and on the timeline; return what listeners are to be told of it.
         `reference` is the far end's name for the message. Commits nothing."""
         await queue.settle(session, OutgoingMessage, sent, verdict, now)
+        return await self.tell(session, sent.interaction_id, verdict, reference, now)
+
+    async def tell(
+        self, session: AsyncSession, interaction_id: str, verdict: Verdict, reference: str, now: float
+    ) -> dict[str, Any] | None:
+        """Write what became of an attempt on the timeline, and for the webhooks; return what listeners are to be told
+        of it. Commits nothing."""
         delivery: dict[str, Any] = {"state": STATES[verdict.state], "attempts": verdict.attempts}
         if verdict.state == "delivered":
             delivery |= {"at": iso(now)} | ({"reference": reference} if reference else {})
         else:
             delivery["error"] = verdict.error
-        told = await say(session, sent.interaction_id, delivery)
+        told = await say(session, interaction_id, delivery)
         if told is not None and verdict.state != "pending":
             await self.webhooks.tell(session, "interaction.updated", told, customer=told["customer"], now=now)
         return told

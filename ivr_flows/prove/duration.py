@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from ivr_flows.flow import (
+    ANSWER_LIMIT_S,
     Case,
     Flow,
     Gather,
@@ -22,6 +23,7 @@ from ivr_flows.flow import (
     Lookup,
     Menu,
     Music,
+    Notify,
     Play,
     PromptParts,
     Recorded,
@@ -34,11 +36,12 @@ from ivr_flows.flow import (
     VerifyByCode,
     Wait,
     Words,
+    verb_of,
 )
 from ivr_flows.prompts import base_language
 from ivr_flows.prove.dataflow import Known, order_of
 from ivr_flows.prove.loops import NOBODY_THERE
-from ivr_flows.prove.transfer import Transfer, Way, verb
+from ivr_flows.prove.transfer import Transfer, Way
 from ivr_flows.prove.witness import Place
 
 SYLLABLES_PER_S: Final = 3.3
@@ -108,15 +111,22 @@ def step_s(step: Step, exit_name: str, languages: Iterable[str], within: Within)
             return max(step.timeout_s * (step.retries + 1), prompt_s(step.filler, languages))
         case Lookup() | Verify() | Case():
             return step.timeout_s
+        case Notify():
+            return ANSWER_LIMIT_S
         case VerifyByCode():
-            asked = step.question if exit_name not in ("not_sent", "failed") else None
-            put = _question_s(asked, {"wrong": "no_match"}.get(exit_name, exit_name), languages) if asked else 0.0
-            return step.timeout_s + put
+            return step.timeout_s + (0.0 if exit_name == "not_sent" else _code_s(step.question, exit_name, languages))
         case Subflow():
             return within(step, exit_name)
         case Hold():
             return 0.0
     return 0.0
+
+
+def _code_s(asked: Gather, exit_name: str, languages: Iterable[str]) -> float:
+    """A code that was sent is asked for, and each that is keyed is compared."""
+    put = _question_s(asked, {"wrong": "no_match"}.get(exit_name, exit_name), languages)
+    keyed = {"no_input": 0, "wrong": asked.no_match.retries + 1}.get(exit_name, 1)
+    return put + keyed * ANSWER_LIMIT_S
 
 
 def _question_s(step: Menu | Gather, exit_name: str, languages: Iterable[str]) -> float:
@@ -157,7 +167,7 @@ class Longest:
 
     def is_gone(self, name: str, way: Way) -> bool:
         """Whether a way counts: not back into a loop, and not where it is known that nobody is there."""
-        if way.exit in NOBODY_THERE.get(verb(self.flow.steps[name]), ()):
+        if way.exit in NOBODY_THERE.get(verb_of(self.flow.steps[name]), ()):
             return False
         return way.world is not None and self.order.get(way.to, -1) > self.order[name]
 

@@ -34,6 +34,7 @@ from ivr_flows.flow import (
     Voicemail,
     When,
     question_of,
+    verb_of,
 )
 from ivr_flows.flow import (
     Transfer as TransferStep,
@@ -42,7 +43,7 @@ from ivr_flows.prove.assume import OPPOSITE, SWAPPED
 from ivr_flows.prove.dataflow import Known
 from ivr_flows.prove.graph import components
 from ivr_flows.prove.numbers import ANY_NUMBER
-from ivr_flows.prove.transfer import AT_ONCE, Transfer, Way, verb
+from ivr_flows.prove.transfer import AT_ONCE, Transfer, Way
 from ivr_flows.prove.uses import filled_from_outside
 from ivr_flows.prove.value import number
 from ivr_flows.prove.world import CHANGING
@@ -123,7 +124,7 @@ class Loops:
         """Return loops from which no way leads to a person, of those that callers come to who met none."""
         following: dict[str, list[str]] = {}
         for edge in self.edges:
-            if edge.way.exit not in NOBODY_THERE.get(verb(self.flow.steps[edge.step]), ()):
+            if edge.way.exit not in NOBODY_THERE.get(verb_of(self.flow.steps[edge.step]), ()):
                 following.setdefault(edge.step, []).append(edge.to)
         met_none = reached([self.flow.start], following)
         backwards: dict[str, list[str]] = {}
@@ -154,7 +155,7 @@ class Loops:
         step = self.flow.steps[edge.step]
         if isinstance(step, Subflow):
             return edge.way.exit in self.at_once.get(step.flow, frozenset())
-        return verb(step) in (*AT_ONCE, "ring") or edge.way.exit in AT_ONCE_EXITS.get(verb(step), ())
+        return verb_of(step) in (*AT_ONCE, "ring") or edge.way.exit in AT_ONCE_EXITS.get(verb_of(step), ())
 
     def is_silent(self, edge: Edge) -> bool:
         """Whether a call may go this way although the caller does nothing right and nobody is there."""
@@ -165,7 +166,7 @@ class Loops:
             return edge.way.exit in UNANSWERED
         if isinstance(step, Queue) and edge.way.exit in step.exits:
             return False
-        return edge.way.exit not in OF_PEOPLE.get(verb(step), ())
+        return edge.way.exit not in OF_PEOPLE.get(verb_of(step), ())
 
     # ------------------------------------------------------------------------------------------------- bounds
 

@@ -24,6 +24,7 @@ from ivr_flows.flow import (
     When,
     exits,
     question_of,
+    verb_of,
     ways,
 )
 from ivr_flows.prove.evaluate import Evaluation
@@ -83,7 +84,7 @@ class Transfer:
     def ways(self, name: str, world: World) -> Iterator[Way]:
         """Yield the ways out of a step that is come to in a world, in the order of `flow.ways`."""
         step = self.scope.flow.steps[name]
-        after = world if verb(step) in AT_ONCE else world.without(CHANGING, self.scope)
+        after = world if verb_of(step) in AT_ONCE else world.without(CHANGING, self.scope)
         outcomes = iter(OUTCOMES[type(step)](self, step, after)) if type(step) in OUTCOMES else iter(())
         for exit_name, to in ways(self.scope.flow, name):
             yield Way(exit_name, name if to == REPEAT else to, next(outcomes, after))
@@ -234,11 +235,6 @@ OUTCOMES: Final[Mapping[type[Step], Callable[[Transfer, Any, World], Iterator[Wo
     Subflow: Transfer.subflow,
 }
 """The steps after which something is known that was not before."""
-
-
-def verb(step: Step) -> str:
-    """Return the verb of a step."""
-    return str(step.__struct_config__.tag)
 
 
 def takes_keys(step: Step) -> bool:

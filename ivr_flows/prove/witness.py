@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from ivr_flows.flow import Flow, Gather, Menu, Split, VerifyByCode, When, question_of
-from ivr_flows.prove.transfer import AT_ONCE, Transfer, Way, verb
+from ivr_flows.flow import Flow, Gather, Menu, Split, VerifyByCode, When, question_of, verb_of
+from ivr_flows.prove.transfer import AT_ONCE, Transfer, Way
 from ivr_flows.prove.world import World
 
 MOST: Final = 4000
@@ -107,7 +107,7 @@ def deed_of(flow: Flow, name: str, way: Way) -> str:
             return f"{name}: {'if ' if way.exit != 'else' else ''}{way.exit}"
         case Split():
             return f"{name}: {way.exit}"
-    if verb(step) in QUIET or (verb(step) in AT_ONCE and verb(step) != "hours"):
+    if verb_of(step) in QUIET or (verb_of(step) in AT_ONCE and verb_of(step) != "hours"):
         return ""
     return f"{name}: {way.exit}"
 

@@ -17,8 +17,10 @@ from crm_bridge.notify.outbox import Notifier
 from crm_bridge.notify.parcel import Parcel
 from crm_bridge.outgoing.schedule import Answer
 from crm_bridge.timeline import NewInteraction, record
+from crm_bridge.webhooks.outbox import Webhooks
 from hotline.database import Sessions
 from tests.crm_bridge.notify.conftest import EMAIL, NOW, ZALO
+from tests.crm_bridge.webhooks.receiver import endpoint
 
 PHONE = "+84912345678"
 ON_PHONE = claim("call", "phone", PHONE)
@@ -50,11 +52,15 @@ class Office:
         self.told: list[tuple[str, dict[str, Any]]] = []
         self.zalo, self.email = FarEnd(), FarEnd()
         drawn = (f"{number:06}" for number in itertools.count(100_001))
-        notifier = Notifier(sessions, "VN", [ZALO, EMAIL], publish=lambda type_, body: self.told.append((type_, body)))
+        notifier = Notifier(sessions, "VN", [ZALO, EMAIL], Webhooks([endpoint()]), self.publish)
         self.codes = Codes(
             notifier, asyncio.Lock(), lambda: self.now, b"k" * 32, lambda: next(drawn),
             {"zalo": self.zalo, "email": self.email},
         )  # fmt: skip
+
+    def publish(self, type_: str, body: dict[str, Any]) -> None:
+        """Tell whoever listens."""
+        self.told.append((type_, body))
 
     async def wrote(self, channel: str, *claims: Claim, at: float = NOW - 60.0) -> str:
         async with self.sessions() as session:

@@ -5,7 +5,7 @@ from email import message_from_bytes
 from email.policy import default
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from crm_bridge import candidates
 from crm_bridge.codes.book import SENT_PER_CALL, SENT_PER_PERSON, WRONG_PER_PERSON, TooManyCodes
@@ -15,7 +15,9 @@ from crm_bridge.notify.choice import NotReachable
 from crm_bridge.notify.letter import compose
 from crm_bridge.outgoing.schedule import Answer
 from crm_bridge.tables import Identity
+from crm_bridge.webhooks.tables import WebhookEvent
 from hotline.database import Sessions
+from telephony.clock import iso
 from tests.crm_bridge.codes.office import ON_PHONE, PHONE, Office
 from tests.crm_bridge.notify.conftest import NOW
 
@@ -35,7 +37,11 @@ async def test_the_right_code_is_its_customers_once_and_is_nowhere_but_in_the_me
     assert code not in repr((office.told, office.codes._codes))
     (made, updated) = office.told
     assert HIDDEN in made[1]["text"]
-    assert updated[1]["attributes"]["delivery"] == {"state": "sent", "attempts": 1, "reference": "m1"}
+    delivery = {"state": "sent", "attempts": 1, "at": iso(NOW), "reference": "m1"}
+    assert updated[1]["attributes"]["delivery"] == delivery
+    async with office.sessions() as session:  # whoever follows by webhooks learns of it, too
+        events = await session.scalars(select(WebhookEvent.type).order_by(WebhookEvent.id))
+        assert list(events)[-2:] == ["interaction.created", "interaction.updated"]
     checked = await office.codes.check("call", code)
     assert (checked.verdict, checked.customer) == ("verified", lan)
     assert await office.check(code) == "refused"  # it was good once

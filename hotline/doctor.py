@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.exc import DBAPIError
 
 from crm_bridge import offers
+from crm_bridge.codes.book import routes_by
 from crm_bridge.connectors.errors import CrmError
 from crm_bridge.connectors.errors import NotLetIn as CrmKeepsUsOut
 from crm_bridge.mail.follow import opened
@@ -443,6 +444,7 @@ def _references(settings: Settings, folder: Path, sound: Mapping[str, flows.Flow
             yield Finding("numbers", "wrong", f"{number} leads to `{name}`, which is not there", mend)
         elif why := why_not_dialled(sound[name]):
             yield Finding("numbers", "wrong", f"{number} leads to `{name}`, which {why}", "let it lead to another flow")
+    routes = notify.routes(settings)
     for name in sorted(set(settings.numbers.values()) & set(sound)):
         for queue in sorted(_queues_of(sound[name]) - set(settings.queues)):
             mend = f"add `queues: {{{queue}: {{}}}}`, or change the flow"
@@ -450,24 +452,18 @@ def _references(settings: Settings, folder: Path, sound: Mapping[str, flows.Flow
         for hours in sorted(_hours_of(sound[name]) - set(settings.hours)):
             mend = f"add `hours.{hours}` (docs/settings.md), or change the flow"
             yield Finding("hours", "wrong", f"the flow `{name}` asks for the hours `{hours}`, which are not set", mend)
-        for channel in sorted(_channels_of(sound[name]) - {AUTO, *(route.name for route in notify.routes(settings))}):
+        for channel in sorted(_channels_of(sound[name]) - {AUTO, *(route.name for route in routes)}):
             mend = f"set what sends by `{channel}` (docs/notify.md), or change the flow"
             detail = f"the flow `{name}` sends messages by `{channel}`, which does not send"
             yield Finding("notify", "wrong", detail, mend)
-        routes = notify.routes(settings)
-        for step in _codes_of(sound[name]):
+        for step in (each for each in _steps_of(sound[name]) if isinstance(each, flows.VerifyByCode)):
             # Nobody comes to harm: callers take `not_sent`.
-            if not any(route.name in step.by or route.kind in step.by or not step.by for route in routes):
+            if not any(routes_by(routes, step.by)):
                 ways = " or ".join(step.by) or "any channel"
                 mend = "set `notify.email`, or `refresh_token` of a Zalo channel (docs/notify.md), or change the flow"
                 yield Finding("notify", "note", f"the flow `{name}` sends codes by {ways}, which does not send", mend)
     if not settings.numbers:
         yield Finding("numbers", "wrong", "no number leads to a flow", 'set `numbers`, for example {"*": main}')
-
-
-def _codes_of(flow: flows.Flow) -> list[flows.VerifyByCode]:
-    parts = (flow, *flow.flows.values())
-    return [step for part in parts for step in part.steps.values() if isinstance(step, flows.VerifyByCode)]
 
 
 def _hours_of(flow: flows.Flow) -> set[str]:

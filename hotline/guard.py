@@ -30,14 +30,15 @@ from starlette.websockets import WebSocketDisconnect
 
 from hotline import auth, sessions
 from hotline.database import Sessions, reading
+from hotline.pages import PATHS
 from hotline.problems import Problem
 from hotline.throttle import Throttle
 
 log = structlog.get_logger("hotline.web")
 
 OPEN: Final = frozenset({"/healthz", "/readyz", "/api/v1/hotline"})
-PAGES: Final = frozenset({"/", "/sign-in", "/desk", "/customers", "/tasks", "/supervise", "/call"})
-AREAS: Final = ("/customers/", "/supervise/")
+PAGES: Final = frozenset(path for path in PATHS if "{" not in path)
+AREAS: Final = tuple(path.partition("{")[0] for path in PATHS if "{" in path)
 CHANNELS: Final = re.compile(r"/hooks/[a-z][a-z0-9_-]{0,63}")
 """Whoever knocks here has no token: `crm_bridge.channels` looks at signatures and origins."""
 SIGN_IN: Final = "/api/v1/session"

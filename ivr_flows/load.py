@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from ivr_flows import linking
 from ivr_flows.flow import Flow
 from ivr_flows.flow_reading import read_flow
-from ivr_flows.source import Faults, FlowError, FlowErrors, MapNode, Node, read
+from ivr_flows.source import Faults, FlowError, FlowErrors, MapNode, Node, octets_of, parsed
 from ivr_flows.values import Reading
 
 __all__ = ["Checked", "Files", "FlowError", "FlowErrors", "check", "flow_files", "load", "load_folder", "read_folder"]
@@ -120,11 +120,12 @@ class Files:
 def _checked(path: Path, shared: Catalogue) -> Checked:
     faults = Faults(str(path))
     reading = Reading(faults, path.parent, shared=dict(shared.prompts))
-    root = read(path, faults)
+    octets = octets_of(path, faults)
+    root = parsed(octets, faults)
     faults.found.update(shared.errors)
     flow = None if root is None else read_flow(reading, root)
-    if flow is not None:
-        flow = replace(flow, version=_version(path.read_bytes(), shared.octets))
+    if flow is not None and octets is not None:
+        flow = replace(flow, version=_version(octets, shared.octets))
     return Checked(path, flow, reading, tuple(faults.sorted()))
 
 
@@ -132,11 +133,12 @@ def _catalogue(path: Path) -> Catalogue:
     if not path.is_file():
         return Catalogue({}, (), b"")
     faults = Faults(str(path))
-    root = read(path, faults)
+    octets = octets_of(path, faults)
+    root = parsed(octets, faults)
     if root is not None and not isinstance(root, MapNode):
         faults.add(root, "bad-value", "a catalogue is a mapping of names to words")
     prompts = {key: value for key, (_, value) in root.items.items()} if isinstance(root, MapNode) else {}
-    return Catalogue(prompts, tuple(faults.sorted()), path.read_bytes())
+    return Catalogue(prompts, tuple(faults.sorted()), octets or b"")
 
 
 def _joined(checked: Checked, library: Mapping[str, Checked]) -> Checked:

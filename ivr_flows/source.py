@@ -13,6 +13,8 @@ __all__ = [
 ]  # fmt: skip
 
 MAX_FILE_OCTETS = 2_000_000
+START = Node(1, 1)
+"""The place of what is wrong with a whole file."""
 MAX_NODES = 200_000
 
 
@@ -78,14 +80,25 @@ def one_of(known: Iterable[str]) -> str:
 
 def read(path: Path, faults: Faults) -> Node | None:
     """Return a file's root node, or None with the reason among the faults."""
-    start = Node(1, 1)
+    return parsed(octets_of(path, faults), faults)
+
+
+def octets_of(path: Path, faults: Faults) -> bytes | None:
+    """Return what a file has, or None with the reason among the faults."""
     try:
         octets = path.read_bytes()
     except OSError as error:
-        faults.add(start, "unreadable", f"the file cannot be read: {error.strerror}")
+        faults.add(START, "unreadable", f"the file cannot be read: {error.strerror}")
         return None
     if len(octets) > MAX_FILE_OCTETS:
-        faults.add(start, "too-long", f"{len(octets)} octets; a flow has at most {MAX_FILE_OCTETS}")
+        faults.add(START, "too-long", f"{len(octets)} octets; a flow has at most {MAX_FILE_OCTETS}")
+        return None
+    return octets
+
+
+def parsed(octets: bytes | None, faults: Faults) -> Node | None:
+    """Return the root node of what a file has, or None with the reason among the faults."""
+    if octets is None:
         return None
 
     def bad_key(key: Node, first: int) -> None:

@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints
 
 from crm_bridge.asker import audited, name_of
 from crm_bridge.codes.book import Asked, TooManyCodes
+from crm_bridge.codes.code import DIGITS
 from crm_bridge.keep import KeepContended
 from crm_bridge.lines import Channel
 from crm_bridge.notify.choice import NotReachable
@@ -55,7 +56,7 @@ class CodeTold(Body):
     """What the caller says the code is."""
 
     call: str = Field(max_length=64)
-    code: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[0-9]{6}$")]
+    code: Annotated[str, StringConstraints(strip_whitespace=True, pattern=rf"^[0-9]{{{DIGITS}}}$")]
 
 
 class CodeChecked(Body):

@@ -148,7 +148,7 @@ class Codes:
         self, known: Sequence[Known], heard: Mapping[str, float], by: Sequence[str], length: int, now: float
     ) -> Choice:
         """Choose the first way that there is, in the order of `by`."""
-        routes = list(_routes(self.notifier.routes, by))
+        routes = list(routes_by(self.notifier.routes, by))
         if not routes:
             raise NotReachable(f"no codes are sent by {' or '.join(by) or 'anything'}: see `notify` in the settings")
         refused = []
@@ -212,7 +212,7 @@ async def _of_one(session: AsyncSession, known: Known) -> Known:
     return known if len(whose.profiles) == 1 and not whose.is_shared else replace(known, assurance=0)
 
 
-def _routes(routes: Sequence[Route], by: Sequence[str]) -> Iterator[Route]:
+def routes_by(routes: Sequence[Route], by: Sequence[str]) -> Iterator[Route]:
     """Yield the ways that are named, in that order; all, where none is."""
     seen = set()
     for wanted in by or [each.name for each in routes]:

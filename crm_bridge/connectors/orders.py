@@ -16,7 +16,7 @@ from crm_bridge import fact_rows, facts, identity
 from crm_bridge.connectors.cache import Found
 from crm_bridge.connectors.exchange import Row
 from crm_bridge.facts import MAX_KEY_LENGTH, Saying, Statement
-from crm_bridge.order_words import order_state
+from crm_bridge.state_words import order_state
 from crm_bridge.tables import FactStatement, Identity
 
 MAX_ORDERS = 50

@@ -9,7 +9,7 @@ from typing import Final
 from crm_bridge import facts
 from crm_bridge.fact_shapes import MAX_PRODUCTS
 from crm_bridge.facts import MAX_KEY_LENGTH
-from crm_bridge.order_words import order_state, payment_state
+from crm_bridge.state_words import order_state, payment_state
 
 MAX_WORD_LENGTH: Final = 100
 MAX_ITEMS: Final = 1_000_000

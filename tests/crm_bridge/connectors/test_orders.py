@@ -10,7 +10,7 @@ from crm_bridge.connectors.exchange import Row
 from crm_bridge.edit import Change
 from crm_bridge.facts import Saying
 from crm_bridge.match import claim, claim_by, find_or_create
-from crm_bridge.order_words import order_state
+from crm_bridge.state_words import order_state
 
 PHONE = "+84912345678"
 ROW: Row = {

@@ -169,11 +169,11 @@ def test_what_is_shipped_is_proved(path: Path) -> None:
 def test_a_file_is_read_once_for_all_that_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[Path] = []
 
-    def reading(path: Path, faults: source.Faults) -> source.Node | None:
+    def reading(path: Path, faults: source.Faults) -> bytes | None:
         read.append(path)
-        return source.read(path, faults)
+        return source.octets_of(path, faults)
 
-    monkeypatch.setattr(load, "read", reading)
+    monkeypatch.setattr(load, "octets_of", reading)
     files = flow_files(EXAMPLES)
     assert flows.check(files, None) == []
     assert sorted(read) == sorted([*files, EXAMPLES / "prompts.yaml"])

@@ -71,15 +71,16 @@ def once(links: Sequence[Link], profile: str) -> frozenset[str]:
     return frozenset({profile}).union(*(state.get(profile, ()) for state in states))
 
 
-def judged(links: Sequence[Link], ones: Collection[str], others: Collection[str]) -> str | None:
-    """Return the live event by which somebody holds one of `ones` and one of `others` for two people, if there is any.
-    `links` are in their order."""
+def held_apart(links: Sequence[Link]) -> list[Link]:
+    """Return the live events by which somebody holds two for different people. `links` are in their order."""
     holding = live(links)
-    for link in links:
-        pair = link.profiles
-        if link.kind == "apart" and link.id in holding and not (pair.isdisjoint(ones) or pair.isdisjoint(others)):
-            return link.id
-    return None
+    return [link for link in links if link.kind == "apart" and link.id in holding]
+
+
+def judged(apart: Iterable[Link], ones: Collection[str], others: Collection[str]) -> str | None:
+    """Return the event by which one of `ones` and one of `others` are held apart, if there is any."""
+    pairs = ((link.id, link.profiles) for link in apart)
+    return next((id_ for id_, pair in pairs if not (pair.isdisjoint(ones) or pair.isdisjoint(others))), None)
 
 
 def judgements(links: Sequence[Link]) -> frozenset[str]:

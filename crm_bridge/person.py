@@ -10,7 +10,7 @@ Rule 4: writers of links take turns, so that the order of the events is one that
 """
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, get_args
 
@@ -215,7 +215,7 @@ async def hold_apart(session: AsyncSession, one: str, other: str, grounds: Groun
     if other in whole.ids:
         raise LinkRefused("these two are one person now: split one off, or undo what put them together")
     rows = await history(session, {one, other})
-    known = link.judged([as_link(row) for row in rows], whole.ids, theirs.ids)
+    known = link.judged(link.held_apart([as_link(row) for row in rows]), whole.ids, theirs.ids)
     if known is not None:
         row = next(each for each in rows if each.id == known)
         return Linked(row, "none", (whole.ids, theirs.ids), repeated=True)
@@ -306,9 +306,9 @@ async def _append(
         # The order is that of the instants, and a clock may stand still or be set back.
         at=max(now, math.nextafter(rows[-1].at, math.inf)) if rows else now,
     )
-    before = link.persons([as_link(each) for each in rows])
-    after = link.persons([as_link(each) for each in (*rows, row)])
-    _respect_judgements((*rows, row), after)
+    links = [as_link(each) for each in (*rows, row)]
+    before, after = link.persons(links[:-1]), link.persons(links)
+    _respect_judgements({each.id: each for each in rows}, links, after)
     changed = {profile for profile, whole in after.items() if whole != before.get(profile, frozenset({profile}))}
     if any(len(after[profile]) > MAX_PROFILES for profile in changed):
         raise LinkRefused(f"one person would have more than {MAX_PROFILES} profiles: split off what is not theirs")
@@ -319,11 +319,11 @@ async def _append(
     return Linked(row, link.effect(before, after), await _heads(session, after, concerned))
 
 
-def _respect_judgements(rows: Sequence[CustomerLink], after: Persons) -> None:
+def _respect_judgements(rows: Mapping[str, CustomerLink], links: Sequence[Link], after: Persons) -> None:
     """Raise `LinkRefused` where two would become one person whom somebody holds apart, by whatever way."""
-    holding = link.live([as_link(row) for row in rows])
-    for row in rows:
-        if row.kind == "apart" and row.id in holding and row.other_id in after[row.customer_id]:
+    for each in link.held_apart(links):
+        if each.other in after[each.customer]:
+            row = rows[each.id]
             raise LinkRefused(
                 f"{row.by or 'somebody'} holds them for different people ({row.evidence}): undo that first, "
                 f"POST /api/v1/merges/{row.id}/undo"

@@ -105,6 +105,7 @@ async def read(session: AsyncSession, who: Person) -> list[Suggestion]:
     second = await _namesakes(session, who)
     named = {owner for _, owner in claims}
     links = [person.as_link(row) for row in await person.history(session, who.ids)]
+    apart = link.held_apart(links)
     parted = frozenset[str]().union(*(link.once(links, profile) for profile in who.ids))
     found = []
     for each in await _people(session, {*second, *named} - set(who.ids)):
@@ -112,7 +113,7 @@ async def read(session: AsyncSession, who: Person) -> list[Suggestion]:
         grounds: list[Ground] = ["same_name", *second[each.id]] if each.id in second else []
         if its_claims:
             grounds.append("contradicting_claim")
-        judgement = link.judged(links, who.ids, each.ids)
+        judgement = link.judged(apart, who.ids, each.ids)
         found.append(Suggestion(each, tuple(grounds), its_claims, not parted.isdisjoint(each.ids), judgement))
     return sorted(found, key=lambda each: (each.apart is not None, -len(each.grounds), each.person.id))
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_bridge.link import Link, effect, judged, judgements, live, once, persons, repeated
+from crm_bridge.link import Link, effect, held_apart, judged, judgements, live, once, persons, repeated
 
 PROFILES = "abcdef"
 
@@ -155,10 +155,10 @@ def test_that_two_are_held_apart_changes_nobody_and_is_known_until_it_is_undone(
     at = data.draw(st.integers(0, len(links)))
     judging = [*links[:at], apart, *links[at:]]
     assert groups(judging) == groups(links)
-    assert judged(judging, {one}, {other, "z"}) == judged(judging, {other}, {one}) == "apart"
-    assert judged(judging, {one}, set(PROFILES) - {one, other}) is None
+    assert judged(held_apart(judging), {one}, {other, "z"}) == judged(held_apart(judging), {other}, {one}) == "apart"
+    assert judged(held_apart(judging), {one}, set(PROFILES) - {one, other}) is None
     taken_back = [*judging, undo("undone", apart)]
-    assert judged(taken_back, {one}, {other}) is None
+    assert judged(held_apart(taken_back), {one}, {other}) is None
     assert judgements(taken_back) == {"apart", "undone"}
 
 

@@ -30,6 +30,11 @@ def storable(text: str) -> str:
     return text
 
 
+def stored(text: str) -> str:
+    """Return `text` without what `storable` refuses."""
+    return "".join(sign for sign in text if sign != "\x00" and not "\ud800" <= sign <= "\udfff")
+
+
 def _one_line(text: str) -> str:
     if not all(sign.isprintable() for sign in text):
         raise ValueError("holds a control character or a line break: send one line of plain text")

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 from pydantic import ValidationError
 
 from crm_bridge.identity import Kind
+from crm_bridge.lines import stored
 from crm_bridge.shapes import InteractionIn
 
 MAX_TEXT_LENGTH: Final = 20_000
@@ -85,8 +86,8 @@ def text_of(value: object, longest: int = MAX_TEXT_LENGTH) -> str:
     """Return a text that every database can hold, cut to `longest` characters; "" for what is no text."""
     if not isinstance(value, str):
         return ""
-    storable = "".join(sign for sign in value if sign != "\x00" and not "\ud800" <= sign <= "\udfff")
-    return storable if len(storable) <= longest else storable[: longest - 1] + "…"
+    text = stored(value)
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def line_of(value: object, longest: int = MAX_NAME_LENGTH) -> str:

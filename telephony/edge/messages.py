@@ -9,6 +9,7 @@ import structlog
 
 from crm_bridge.case import CaseOfAnother, CaseReference, CaseUnknown
 from crm_bridge.keep import KeepContended
+from crm_bridge.lines import stored
 from crm_bridge.notify.choice import NotReachable
 from crm_bridge.notify.outbox import KeyOfAnother, Notifier, SubjectMissing, Wanted
 from crm_bridge.notify.thread import MAX_SUBJECT
@@ -52,7 +53,7 @@ def _wanted(asked: FlowRequest, message: SendMessage) -> Wanted:
     subject = _line(message.subject)
     return Wanted(
         customer=asked.customer,
-        text={asked.language: _storable(message.text)},
+        text={asked.language: stored(message.text)},
         subject={asked.language: subject} if subject else {},
         channel=message.channel,
         case=CaseReference(id=asked.case) if asked.case else None,
@@ -68,8 +69,3 @@ def _line(text: str) -> str:
     """Return words as the one line that a subject is: a variable may have brought anything along."""
     printable = "".join(sign if sign.isprintable() else " " for sign in text)
     return " ".join(printable.split())[:MAX_SUBJECT].rstrip()
-
-
-def _storable(text: str) -> str:
-    """Return a text without what no database holds: NUL, and halves of surrogate pairs."""
-    return "".join(sign for sign in text if sign != "\0" and not "\ud800" <= sign <= "\udfff")

@@ -21,6 +21,7 @@ from urllib.parse import quote_plus
 import httpx
 import structlog
 
+from crm_bridge.connectors.found import sound
 from ivr_flows.flow import MAX_VALUE_CHARS
 from telephony.edge.flow_requests import Outcome
 from telephony.events import FlowRequest
@@ -173,15 +174,10 @@ def _at(value: Any, path: str) -> Scalar:
         else:
             return None
     if isinstance(value, str):
-        return _whole(value)[:MAX_VALUE_CHARS]
+        return sound(value)[:MAX_VALUE_CHARS]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value if isinstance(value, int | float | bool) else None
-
-
-def _whole(text: str) -> str:
-    """Return a text without half characters, which JSON may have and nothing else takes."""
-    return text.encode(errors="replace").decode()
 
 
 def _no_constant(name: str) -> None:
